@@ -1,0 +1,71 @@
+"""Every error that a person may meet. Each refines a standard type and carries its exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class VerirlError(Exception):
+    """Base of all errors of this project; `exit_code` is what a command ends with."""
+
+    exit_code = 1
+
+
+class InputError(VerirlError, ValueError):
+    """Bad input or wrong usage: one line that says where, what, and what to do."""
+
+    exit_code = 2
+
+    @classmethod
+    def at(
+        cls,
+        path: Path | str,
+        problem: str,
+        *,
+        line: int | None = None,
+        field: str | None = None,
+    ) -> InputError:
+        """An error at a place: `FILE:LINE: field 'FIELD': PROBLEM`."""
+        where = f"{path}:{line}" if line is not None else str(path)
+        what = f"field '{field}': {problem}" if field else problem
+        return cls(f"{where}: {what}")
+
+
+class SpecError(InputError):
+    """A task's `spec` lacks or misstates what its domain needs. `field` is the path inside the spec."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"field 'spec.{field}': {problem}" if field else f"field 'spec': {problem}")
+        self.field = field
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[SpecError], tuple[str, str]]:
+        return type(self), (self.field, self.problem)
+
+
+class GateError(VerirlError, AssertionError):
+    """A gate (`--min`, `--strict`, `--min-gain`) was not met."""
+
+    exit_code = 3
+
+
+class ToolMissingError(VerirlError, RuntimeError):
+    """A needed tool or optional package is missing; the message ends with the line that installs it."""
+
+    exit_code = 4
+
+    def __init__(self, tool: str, install: str) -> None:
+        super().__init__(f"{tool} is missing; install it with: {install}")
+        self.tool = tool
+        self.install = install
+
+    def __reduce__(self) -> tuple[type[ToolMissingError], tuple[str, str]]:
+        return type(self), (self.tool, self.install)
+
+
+class StorageError(VerirlError, OSError):
+    """A file could not be written or read (disk full, no permission)."""
+
+
+class PoolError(VerirlError, RuntimeError):
+    """The verifier pool cannot work at all (its workers do not start)."""
