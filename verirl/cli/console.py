@@ -1,0 +1,136 @@
+"""What every command shares: where words go, how progress looks, and the options of the contract."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
+
+PLAIN_SECONDS = 5.0
+"""Where there is no terminal, progress is at most one line in this many seconds."""
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print errors and the result alone.")
+workers_option = click.option(
+    "-w",
+    "--workers",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Verifier processes (default: one a core).",
+)
+unsafe_option = click.option(
+    "--unsafe-no-sandbox",
+    is_flag=True,
+    help="Run without bubblewrap. Answers then run with your rights: only for text that you trust.",
+)
+
+
+def interactive() -> bool:
+    """Whether a person watches standard error: a terminal, and not CI."""
+    return sys.stderr.isatty() and os.environ.get("CI", "").lower() not in ("1", "true", "yes")
+
+
+@functools.cache
+def err() -> Console:
+    """Where tables, progress and warnings go: standard error."""
+    from rich.console import Console
+
+    return _console(Console, stderr=True)
+
+
+@functools.cache
+def out() -> Console:
+    """Where a result that is not JSON goes: standard output."""
+    from rich.console import Console
+
+    return _console(Console, stderr=False)
+
+
+def _console(kind: type[Console], *, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    if stream.isatty() and interactive():
+        return kind(stderr=stderr)
+    width = int(os.environ.get("COLUMNS", "0") or 0) or 110
+    return kind(stderr=stderr, no_color=True, highlight=False, width=width, force_terminal=False)
+
+
+def emit_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def show(renderable: RenderableType, *, quiet: bool = False) -> None:
+    """Print a table or a line for a person, on standard error, unless `quiet`."""
+    if not quiet:
+        err().print(renderable)
+
+
+def warn(message: str) -> None:
+    """A warning that even `--quiet` does not silence."""
+    from rich.text import Text
+
+    err().print(Text(f"warning: {message}", style="yellow"))
+
+
+def warn_if_unsafe(unsafe: bool) -> None:
+    """Say, on each run, that the sandbox is off."""
+    if unsafe:
+        warn("the sandbox is off (--unsafe-no-sandbox): answers run with your rights")
+
+
+Advance = Callable[[int], None]
+"""Called with the number of items that are newly done."""
+
+
+@contextmanager
+def progress(description: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
+    """A bar with an ETA on a terminal, a line every few seconds elsewhere, nothing when `quiet`."""
+    if quiet:
+        yield lambda _: None
+    elif interactive():
+        with _bar(description, total) as advance:
+            yield advance
+    else:
+        yield _plain(description, total)
+
+
+@contextmanager
+def _bar(description: str, total: int) -> Iterator[Advance]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err(), transient=True) as bar:
+        row = bar.add_task(description, total=total)
+        yield lambda count: bar.advance(row, count)
+
+
+def _plain(description: str, total: int) -> Advance:
+    started = time.monotonic()
+    done = 0
+    last = started
+
+    def advance(count: int) -> None:
+        nonlocal done, last
+        done += count
+        now = time.monotonic()
+        if now - last >= PLAIN_SECONDS:
+            last = now
+            left = (now - started) / max(done, 1) * (total - done)
+            err().print(f"{description}: {done}/{total}, about {left:.0f} s left")
+
+    return advance
