@@ -139,7 +139,7 @@ def check_task(line: Line, task: Task) -> None:
 
 
 def task_files(source: Path | str) -> list[Path | str]:
-    """The files that a TASKS argument names."""
+    """The files that a TASKS (or ANSWERS) argument names."""
     text = str(source)
     if text == "-":
         return ["-"]
@@ -173,8 +173,8 @@ def _shipped(name: str) -> Path:
 
 
 def read_completions(source: Path | str) -> list[Completion]:
-    """The completions of a JSONL file or of `-`."""
-    return [record for _, record in read_records(source, Completion)]
+    """The completions of a JSONL file, of a folder of them (a run's rollouts), or of `-`."""
+    return [record for path in task_files(source) for _, record in read_records(path, Completion)]
 
 
 def read_verdicts(source: Path | str) -> list[Verdict]:

@@ -65,7 +65,12 @@ class Task(_Record):
 
 
 class Completion(_Record):
-    """What a policy wrote for a task. `sample` numbers several completions of one task."""
+    """What a policy wrote for a task. `sample` numbers several completions of one task.
+
+    Answers come from anywhere (a rollout, another system's log): fields that are not ours are ignored.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     task_id: str = Field(min_length=1)
     completion: str
