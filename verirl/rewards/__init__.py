@@ -1,1 +1,20 @@
-"""…"""
+"""Verdict → reward → advantage, as pure functions whose properties are audited.
+
+`scheme(NAME)` turns a verdict's stages into a value in [0, 1] and a lexicographic key, `advantages` turns
+the rewards of one group into what the trainer uses, and `refinements` holds the optional extras.
+"""
+
+from verirl.rewards.advantages import ADVANTAGES, advantages
+from verirl.rewards.ladder import check_ladder
+from verirl.rewards.schemes import SCHEMES, LadderScheme, Scheme, reward, scheme
+
+__all__ = [
+    "ADVANTAGES",
+    "SCHEMES",
+    "LadderScheme",
+    "Scheme",
+    "advantages",
+    "check_ladder",
+    "reward",
+    "scheme",
+]
