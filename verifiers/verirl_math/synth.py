@@ -1,0 +1,130 @@
+"""Make a mathematics task from `(split, seed, index)` and a difficulty, with its worked answer.
+
+A problem belongs to one split for ever: a hash of its shorthand says which. A draw that lands in the
+other split is drawn again, so the splits share no problem, whatever the seeds, styles and difficulties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from verirl import __version__
+from verirl.errors import InputError
+from verirl.seeds import derive, rng
+from verirl.types import Message, Source, Task
+
+from verirl_math.families import FAMILIES as _FAMILIES
+from verirl_math.families.exact import answer_type, latex
+from verirl_math.families.exact import terse as short_of
+from verirl_math.families.problem import Problem, Step, shorthand
+
+FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
+STYLES = ("prose", "terse")
+SPLITS = ("train", "eval")
+EVAL_SHARE = 4
+"""One problem in this many belongs to the eval split."""
+DRAWS = 1000
+"""Draws after which a family has none left for a split: chance alone never takes as many."""
+
+_BOX = (
+    "Put the final answer in \\boxed{}.",
+    "Write your final answer in \\boxed{}.",
+    "End with the answer in \\boxed{}.",
+)
+
+
+def synth(
+    seed: int,
+    index: int,
+    difficulty: float,
+    *,
+    split: str = "train",
+    family: str | None = None,
+    style: str = "prose",
+) -> Task:
+    """The task at `(split, seed, index)`; `family` None means drawn, `difficulty` lies in [0, 1].
+
+    `style`: `prose` is a question in words and a solution in LaTeX; `terse` is both in shorthand.
+    Raises InputError on an unknown split, family or style, or a difficulty out of range.
+    """
+    _check(difficulty, split, family, style)
+    name = family or rng("math", split, seed, index, "family").choice(FAMILIES)
+    problem = draw(seed, index, difficulty, split=split, family=name)
+    question, reference = _WRITERS[style](problem, rng("math", split, seed, index, name, "words"))
+    return Task(
+        id=f"math/{name}/{split}-{seed}-{index:06d}",
+        domain="math",
+        prompt=(Message(role="user", content=question),),
+        spec={"answer": latex(problem.answer), "answer_type": answer_type(problem.answer)},
+        reference=reference,
+        difficulty=difficulty,
+        tags=(name, _FAMILIES[name].subject, style),
+        split="eval" if split == "eval" else "train",
+        source=Source(name="verirl", version=__version__, seed=seed, index=index, license="Apache-2.0"),
+    )
+
+
+def draw(seed: int, index: int, difficulty: float, *, split: str, family: str) -> Problem:
+    """The problem behind a task: the first draw that belongs to `split`."""
+    make = _FAMILIES[family].make
+    for attempt in range(DRAWS):
+        problem = make(rng("math", split, seed, index, family, attempt), difficulty)
+        if split_of(family, problem) == split:
+            return problem
+    raise InputError(f"family '{family}' has no problem for split '{split}' at difficulty {difficulty:g}")
+
+
+def split_of(family: str, problem: Problem) -> str:
+    """The split that a problem belongs to."""
+    return "eval" if derive("math", family, problem.terse) % EVAL_SHARE == 0 else "train"
+
+
+def problem_of(task: Task) -> Problem | None:
+    """The problem that `synth` made `task` from, drawn again; None for a task from elsewhere."""
+    source, parts = task.source, task.id.split("/")
+    if source is None or source.seed is None or source.index is None or task.difficulty is None:
+        return None
+    if task.domain != "math" or len(parts) != 3 or parts[1] not in _FAMILIES or not task.tags:
+        return None
+    try:
+        again = synth(
+            source.seed, source.index, task.difficulty, split=task.split, family=parts[1], style=task.tags[-1]
+        )
+    except InputError:
+        return None
+    if (again.prompt, again.spec, again.reference) != (task.prompt, task.spec, task.reference):
+        return None
+    return draw(source.seed, source.index, task.difficulty, split=task.split, family=parts[1])
+
+
+def _check(difficulty: float, split: str, family: str | None, style: str) -> None:
+    if not 0.0 <= difficulty <= 1.0:
+        raise InputError(f"difficulty {difficulty:g} is not in [0, 1]")
+    for what, value, known in (("split", split, SPLITS), ("style", style, STYLES)):
+        if value not in known:
+            raise InputError(f"unknown {what} '{value}'; there are: {', '.join(known)}")
+    if family is not None and family not in _FAMILIES:
+        raise InputError(f"unknown family '{family}'; there are: {', '.join(FAMILIES)}")
+
+
+def _prose(problem: Problem, words: Random) -> tuple[str, str]:
+    question = f"{words.choice(problem.ask)} {problem.form} {words.choice(_BOX)}"
+    lines = [_sentence(step) for step in problem.steps]
+    return question, "\n".join([*lines, f"The answer is \\boxed{{{latex(problem.answer)}}}."])
+
+
+def _sentence(step: Step) -> str:
+    if not step.math:
+        return step.say
+    math = f"${step.math}$."
+    return f"{step.say} {math}" if step.say else math
+
+
+def _terse(problem: Problem, words: Random) -> tuple[str, str]:
+    lines = [shorthand(step.math) if step.terse is None else step.terse for step in problem.steps]
+    answer = f"\\boxed{{{short_of(problem.answer)}}}"
+    return problem.terse, "\n".join([*(line for line in lines if line), answer])
+
+
+_WRITERS: dict[str, Callable[[Problem, Random], tuple[str, str]]] = {"prose": _prose, "terse": _terse}
