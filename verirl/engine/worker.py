@@ -1,0 +1,246 @@
+"""The worker's side of the pool: `python -m verirl.engine.worker`.
+
+Two processes. The *nursery* imports the domain once and judges nothing; for each data channel that the
+pool sends it, it forks a *judge*, which serves jobs from that channel one at a time. When a judge ends,
+or the pool says stop, the nursery ends everything below it, empties the job's folder and reports: the
+next judge costs a fork, not an import. In a sandbox the nursery is its namespace's first process, which
+nothing inside can kill, and which takes everything with it when it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from verirl import domains
+from verirl.domains import Domain, Job
+from verirl.engine.climb import Climb, climb, last_line
+from verirl.engine.wire import REQUEST_LIMIT, Unpacker, finding_to_wire, pack
+from verirl.errors import ToolMissingError
+from verirl.sandbox import processes
+from verirl.types import Task
+
+EXIT_MEMORY, EXIT_RECURSION = 77, 78
+"""Exit codes of a judge that ran out of memory, or of stack."""
+
+_MIB = 1024 * 1024
+_RECEIVE = 1 << 16
+
+
+class _Setting(NamedTuple):
+    domain: Domain
+    job_folder: Path
+    tmp_folder: Path
+    confined: bool
+    sandboxed: bool
+
+    def end_leftovers(self) -> None:
+        """In a sandbox: end every process but the nursery (the first one) and the caller."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+
+    def empty(self) -> None:
+        """Remove what jobs have written."""
+        _empty(self.job_folder)
+        _empty(self.tmp_folder)
+
+
+def main(argv: list[str]) -> int:
+    """Run the nursery until the control channel closes."""
+    control_fd, name, memory_mb, folder, *flags = argv
+    with socket.socket(fileno=int(control_fd)) as control:
+        confined = "confined" in flags
+        processes.die_with_parent(signal.SIGKILL if confined else signal.SIGTERM)
+        processes.adopt_orphans()
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (int(memory_mb) * _MIB,) * 2)
+        try:
+            domain = domains.load(name)
+        except ToolMissingError as problem:
+            control.send(json.dumps({"missing": [problem.tool, problem.install]}).encode())
+            return 1
+        place = Path(folder)
+        folders = (place, Path(tempfile.gettempdir())) if confined else (place / "job", place / "tmp")
+        setting = _Setting(domain, *folders, confined, "sandboxed" in flags)
+        if confined:
+            processes.hide_memory()
+        gc.collect()
+        gc.freeze()
+        return _Nursery(control, setting).run()
+
+
+class _Nursery:
+    def __init__(self, control: socket.socket, setting: _Setting) -> None:
+        self.control = control
+        self.setting = setting
+        self.judge = 0
+
+    def run(self) -> int:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        wake, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        try:
+            self._say({"ready": True})
+            while True:
+                readable, _, _ = select.select([self.control.fileno(), wake], [], [])
+                if wake in readable:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(wake, 4096)
+                    self._reap()
+                if self.control.fileno() in readable and not self._obey():
+                    return 0
+        finally:
+            self._end_all()
+            self.setting.empty()
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self.control.send(json.dumps(message).encode())
+
+    def _obey(self) -> bool:
+        """Carry out one order; False where the pool is gone."""
+        try:
+            order, fds, _, _ = socket.recv_fds(self.control, 64, 1)
+        except ConnectionError:
+            return False
+        if not order:
+            return False
+        if order == b"fork":
+            with socket.socket(fileno=fds[0]) as channel:
+                self._fork(channel)
+        elif order == b"stop" and self.judge:
+            os.kill(self.judge, signal.SIGKILL)
+        return True
+
+    def _fork(self, channel: socket.socket) -> None:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._become_judge(channel, parent)
+        self.judge = pid
+
+    def _become_judge(self, channel: socket.socket, parent: int) -> NoReturn:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            os.close(self._wake)
+            self.control.close()
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            processes.die_with_parent()
+            if os.getppid() == parent:
+                _silence()
+                code = _serve(channel, self.setting)
+        except MemoryError:
+            code = EXIT_MEMORY
+        except RecursionError:
+            code = EXIT_RECURSION
+        except (BrokenPipeError, ConnectionResetError):
+            code = 0
+        except BaseException as problem:  # noqa: BLE001 - whatever it is, the pool must hear of it
+            channel.sendall(pack({"broken": last_line(problem)}))
+        finally:
+            os._exit(code)
+
+    def _reap(self) -> None:
+        """Collect what ended; when that is the judge, clear up after it and say so."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.judge:
+                self.judge = 0
+                self._end_all()
+                self.setting.empty()
+                self._say({"ended": status})
+
+    def _end_all(self) -> None:
+        if self.setting.confined:
+            self.setting.end_leftovers()
+        else:
+            processes.end_descendants(os.getpid())
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, 0):
+                pass
+
+
+def _silence() -> None:
+    """Nothing that a job prints goes anywhere."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+
+
+def _serve(channel: socket.socket, setting: _Setting) -> int:
+    """Judge what arrives until the pool closes the channel."""
+    channel.sendall(pack({"hello": True}))
+    unpacker = Unpacker(REQUEST_LIMIT)
+    tasks: dict[str, Task] = {}
+    while data := channel.recv(_RECEIVE):
+        for request in unpacker.feed(data):
+            if (text := request.get("task")) is not None:
+                tasks = {request["key"]: Task.model_validate(text)}
+            _judge(channel, setting, tasks[request["key"]], request)
+    return 0
+
+
+def _judge(channel: socket.socket, setting: _Setting, task: Task, request: dict[str, Any]) -> None:
+    """Send each finding as soon as it is there; the last one only when the job has left nothing behind."""
+    ticket = {"ticket": request["ticket"]}
+    job = Job(folder=setting.job_folder, seconds=request["seconds"], sandboxed=setting.sandboxed)
+    progress = Climb(setting.domain.ladder)
+    last: dict[str, Any] = {}
+    try:
+        for finding in climb(setting.domain, task, request["completion"], job, progress):
+            last = {"finding": finding_to_wire(finding)}
+            if not progress.ended:
+                channel.sendall(pack({**ticket, **last}))
+                last = {}
+    except ToolMissingError as problem:
+        last = {"missing": [problem.tool, problem.install]}
+    if setting.confined:
+        setting.end_leftovers()
+        _empty(setting.tmp_folder)
+    _empty(setting.job_folder)
+    channel.sendall(pack({**ticket, **last, "end": True}))
+
+
+def _empty(folder: Path) -> None:
+    """Remove what can be removed inside `folder`, whatever its permissions (mount points stay)."""
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, onerror=_open_up)
+        else:
+            with contextlib.suppress(OSError):
+                entry.unlink()
+
+
+def _open_up(_function: Any, name: str, _problem: Any) -> None:
+    """Give ourselves the right to remove what a job had closed, and try once more."""
+    path = Path(name)
+    with contextlib.suppress(OSError):
+        path.parent.chmod(0o700)
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o700)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
