@@ -76,7 +76,7 @@ def test_k_of_n_tests_is_level_k(total):
     rate = scheme("lexicographic")
     for done in range(total + 1):
         stages = (StageResult(name="tests", status=Status.PASSED, score=done / total),)
-        assert rate(ladder, stages).key == (done,)
+        assert rate(ladder, stages).key == (done + 1,)
 
 
 def test_skipped_is_neutral():
@@ -96,6 +96,15 @@ def test_stages_past_a_fall_count_only_where_nothing_stops():
     assert scheme("hierarchical")(LADDER, goes_on) == scheme("hierarchical")(LADDER, HALF)
     assert scheme("lexicographic")(LADDER, goes_on) == scheme("lexicographic")(LADDER, HALF)
     assert scheme("weighted")(LADDER, goes_on).value == pytest.approx(0.75)
+
+
+def test_a_quality_stage_that_fell_ends_no_climb():
+    ladder = (*LADDER, Stage(name="delay", kind="quality", weight=4, levels=5))
+    late = (*BEST[:2], *results(("area", "timeout", 0), ("delay", "passed", 1)))
+    assert scheme("lexicographic")(ladder, late).key == (1, 11, 1, 5)
+    assert scheme("hierarchical")(ladder, late).value == pytest.approx(7 / 8, abs=1e-6)
+    without = (*BEST[:2], *results(("delay", "passed", 1)))
+    assert scheme("lexicographic")(ladder, without).key == (1, 11, 0, 5)
 
 
 def test_negative_zero_is_zero():

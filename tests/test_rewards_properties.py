@@ -15,6 +15,7 @@ from verirl.rewards.refinements import clip, delta, length, progressive, thought
 from verirl.types import RewardValue, Stage, StageResult, Status
 
 CLIMBS = (Status.PASSED, Status.SKIPPED)
+STATUSES = tuple(status for status in Status if status is not Status.ERROR)
 LADDERED = ("hierarchical", "lexicographic")
 
 scores = st.one_of(
@@ -38,15 +39,20 @@ def ladders(draw, *, mixed=False):
 
 
 @st.composite
-def climbs(draw, ladder, statuses=tuple(s for s in Status if s is not Status.ERROR)):
-    """A verdict's stages: anything up to the first fall, and in some cases past it or short of it."""
+def climbs(draw, ladder):
+    """A verdict's stages: up to the first correctness stage that fell, and in some cases past it.
+
+    Quality stages may be left out or fall without an end to the climb; a verdict may also stop short.
+    """
     goes_on = draw(st.booleans())
     stages = []
     for stage in ladder[: draw(st.integers(1, len(ladder)))]:
+        if stages and stage.kind == "quality" and draw(st.integers(0, 4)) == 0:
+            continue
         stages.append(
-            StageResult(name=stage.name, status=draw(st.sampled_from(statuses)), score=draw(scores))
+            StageResult(name=stage.name, status=draw(st.sampled_from(STATUSES)), score=draw(scores))
         )
-        if stages[-1].status not in CLIMBS and not goes_on:
+        if stage.kind == "correctness" and stages[-1].status not in CLIMBS and not goes_on:
             break
     return tuple(stages)
 
@@ -54,7 +60,8 @@ def climbs(draw, ladder, statuses=tuple(s for s in Status if s is not Status.ERR
 def passes(ladder, stages, name):
     found = {result.name: result.status for result in stages}
     before = itertools.takewhile(lambda stage: stage.name != name, ladder)
-    return all(found.get(n) in CLIMBS for n in [*(stage.name for stage in before), name])
+    graded = [stage.name for stage in before if stage.kind == "correctness"]
+    return all(found.get(n) in CLIMBS for n in [*graded, name])
 
 
 def rated(name, ladder, stages):
@@ -114,6 +121,26 @@ def test_not_reached_is_below_reached_and_scored_0(data, name):
     tried = StageResult(name=ladder[stop].name, status=Status.FAILED, score=0)
     short = rated(name, ladder, (*climbed, fell))
     long = rated(name, ladder, (*climbed, passed, tried))
+    assert short.value < long.value
+    assert short.key < long.key
+
+
+@given(st.data(), st.sampled_from((*LADDERED, "weighted")))
+def test_a_quality_stage_left_out_is_below_one_scored_0(data, name):
+    ladder = data.draw(ladders(mixed=name != "hierarchical"))
+    graded = [
+        StageResult(name=stage.name, status=Status.PASSED, score=data.draw(scores))
+        if stage.kind == "correctness"
+        else StageResult(
+            name=stage.name, status=data.draw(st.sampled_from(STATUSES)), score=data.draw(scores)
+        )
+        for stage in ladder
+    ]
+    at = data.draw(st.integers(0, len(ladder) - 1))
+    assume(len(ladder) > 1 and ladder[at].kind == "quality")
+    graded[at] = StageResult(name=ladder[at].name, status=Status.FAILED, score=0)
+    long = rated(name, ladder, tuple(graded))
+    short = rated(name, ladder, (*graded[:at], *graded[at + 1 :]))
     assert short.value < long.value
     assert short.key < long.key
 

@@ -93,7 +93,7 @@ def draw_result(rng: random.Random, name: str, status: Status) -> StageResult:
 def draw_answer(rng: random.Random, ladder: Ladder, *, past: int = 0, fall: int | None = None) -> Answer:
     """An answer that passes the first `past` stages and falls at the stage of index `fall`, else by chance.
 
-    One in four goes on past its fall, as a domain may whose stages do not depend on one another.
+    One in four goes on past its fall, as after a quality stage, or where checks do not need one another.
     """
     goes_on = rng.random() < 0.25
     results: list[StageResult] = []

@@ -37,7 +37,7 @@ class Rung(NamedTuple):
     def credit(self) -> Fraction:
         """The score with its borders kept: not reached < reached and scored 0 < … < fell < passed.
 
-        Every verdict reaches the first stage, so that there a score of 0 is worth exactly nothing.
+        Every verdict reaches a correctness stage that comes first, so that 0 there is worth exactly nothing.
         """
         if not self.reached:
             return Fraction(0)
@@ -67,11 +67,11 @@ Climb = tuple[Rung, ...]
 def climb(ladder: Ladder, stages: Sequence[StageResult], *, stops: bool = True) -> Climb:
     """Read a verdict's stage results against its ladder.
 
-    The climb ends at the first stage that is missing or did not pass: whatever a verdict says of later
-    ones counts as not reached, unless `stops` is False, which takes every result as reached. `timeout`
-    counts like `failed`. `skipped` is neutral: the stage does not apply to the task, so that every answer
-    that gets there has full marks for it. A correctness stage that passed has full marks whatever its
-    score says.
+    The climb ends at the first correctness stage that is missing or did not pass: whatever a verdict says
+    of later stages counts as not reached, unless `stops` is False, which takes every result as reached. A
+    quality stage that is missing or did not pass costs its own credit alone. `timeout` counts like `failed`.
+    `skipped` is neutral: the stage does not apply to the task, so that every answer that gets there has
+    full marks for it. A correctness stage that passed has full marks whatever its score says.
 
     Raises InputError for a ladder that has no sound reading, for a result that names no stage of the
     ladder (or one twice), for a score outside [0, 1], and for an `error`, which never becomes a reward.
@@ -82,8 +82,8 @@ def climb(ladder: Ladder, stages: Sequence[StageResult], *, stops: bool = True) 
     climbing = True
     for index, stage in enumerate(ladder):
         result = results.get(stage.name) if climbing else None
-        rungs.append(_rung(stage, index == 0, result))
-        climbing = rungs[-1].passed or not stops
+        rungs.append(_rung(stage, index == 0 and stage.kind == "correctness", result))
+        climbing = climbing and (rungs[-1].passed or stage.kind == "quality" or not stops)
     return tuple(rungs)
 
 
