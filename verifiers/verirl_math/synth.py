@@ -13,11 +13,10 @@ from verirl import __version__
 from verirl.errors import InputError
 from verirl.seeds import derive, rng
 from verirl.types import Message, Source, Task
-
 from verirl_math.families import FAMILIES as _FAMILIES
-from verirl_math.families.exact import answer_type, latex
-from verirl_math.families.exact import terse as short_of
 from verirl_math.families.problem import Problem, Step, shorthand
+from verirl_math.families.values import answer_type, latex
+from verirl_math.families.values import terse as short_of
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
 STYLES = ("prose", "terse")

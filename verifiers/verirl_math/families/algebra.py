@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from math import isqrt, lcm
 from random import Random
 
-from verirl_math.families.exact import (
-    Combo,
-    Interval,
-    Point,
-    Roots,
-    Wrong,
-    latex,
-    poly,
-    surd,
-)
-from verirl_math.families.exact import terse as short_of
 from verirl_math.families.problem import (
     INTEGER,
     NUMBER,
@@ -29,6 +19,17 @@ from verirl_math.families.problem import (
     signed,
     size,
 )
+from verirl_math.families.values import (
+    Combo,
+    Interval,
+    Point,
+    Roots,
+    Wrong,
+    latex,
+    poly,
+    surd,
+)
+from verirl_math.families.values import terse as short_of
 
 SET = "Give the set of solutions, like $\\{1, 2\\}$."
 
@@ -97,18 +98,30 @@ def quadratic_equation(rng: Random, difficulty: float) -> Problem:
     """Two distinct real roots: integers, then fractions, then surds."""
     bound = size(difficulty, 6, 20)
     if difficulty >= 0.6 and rng.random() < difficulty - 0.3:
-        a, b, c, r, s = _surd_roots(rng, level(difficulty, 1, 5), bound)
-    else:
-        bottoms = (
-            (1, 1) if difficulty < 0.35 else (rng.randint(1, level(difficulty, 2, 5)), rng.randint(1, 3))
-        )
-        while True:
-            r, s = (Fraction(rng.randint(-bound, bound), q) for q in bottoms)
-            if r != s:
-                break
-        p, q = r.denominator, s.denominator
-        a, b, c = p * q, -(r.numerator * q + s.numerator * p), r.numerator * s.numerator
-        r, s = max(r, s), min(r, s)
+        return _quadratic(rng, difficulty, *_surd_roots(rng, level(difficulty, 1, 5), bound), bound)
+    bottoms = (1, 1)
+    if difficulty >= 0.35:
+        bottoms = (rng.randint(1, level(difficulty, 2, 5)), rng.randint(1, 3))
+    while True:
+        r, s = (Fraction(rng.randint(-bound, bound), q) for q in bottoms)
+        if r != s:
+            break
+    p, q = r.denominator, s.denominator
+    a, b, c = p * q, -(r.numerator * q + s.numerator * p), r.numerator * s.numerator
+    return _quadratic(rng, difficulty, a, b, c, max(r, s), min(r, s), bound)
+
+
+def _quadratic(
+    rng: Random,
+    difficulty: float,
+    a: int,
+    b: int,
+    c: int,
+    r: Fraction | Combo,
+    s: Fraction | Combo,
+    bound: int,
+) -> Problem:
+    """ax² + bx + c = 0 with the roots r > s."""
     d = b * b - 4 * a * c
     text = f"{latex(poly(c, b, a))} = 0"
     shift = 0
@@ -170,7 +183,7 @@ def linear_system(rng: Random, difficulty: float) -> Problem:
     names = "xyz"[:n]
     solution = [rng.randint(-bound, bound) if difficulty > 0.15 else rng.randint(0, bound) for _ in names]
     while True:
-        rows = [[nonzero(rng, coefficient) for _ in names] for _ in names]
+        rows = [[_coefficient(rng, coefficient, difficulty) for _ in names] for _ in names]
         steps = _eliminate(
             [[*row, sum(c * v for c, v in zip(row, solution, strict=True))] for row in rows], names
         )
@@ -199,6 +212,10 @@ def linear_system(rng: Random, difficulty: float) -> Problem:
             Wrong("off_by_one", Point((solution[0] + 1, *solution[1:]))),
         ),
     )
+
+
+def _coefficient(rng: Random, bound: int, difficulty: float) -> int:
+    return rng.randint(1, bound) if difficulty < 0.3 else nonzero(rng, bound)
 
 
 def _linear(row: list[int], names: str) -> str:
@@ -377,8 +394,9 @@ def _remainder(rng: Random, difficulty: float, bound: int) -> Problem:
 def inequality(rng: Random, difficulty: float) -> Problem:
     """Linear, absolute-value and quadratic inequalities whose solution is one interval."""
     bound = size(difficulty, 9, 40)
-    kind = "linear" if difficulty < 0.35 else rng.choice(("linear", "absolute", "quadratic"))
-    sign = rng.choice(("<", ">", "\\leq", "\\geq")) if kind == "linear" else rng.choice(("<", "\\leq"))
+    kinds = ("linear", "absolute", "quadratic")
+    kind = "linear" if difficulty < 0.35 else rng.choice(kinds if difficulty < 0.65 else kinds[1:])
+    sign = rng.choice(("<", "\\leq", ">", "\\geq") if kind == "linear" else ("<", "\\leq"))
     closed = sign in ("\\leq", "\\geq")
     if kind == "linear":
         a = rng.randint(2, 6) if difficulty < 0.2 else nonzero(rng, size(difficulty, 6, 15)) or 2
@@ -400,7 +418,11 @@ def inequality(rng: Random, difficulty: float) -> Problem:
             )
         ]
     elif kind == "absolute":
-        a, b, c = rng.randint(1, level(difficulty, 1, 6)), nonzero(rng, bound), rng.randint(1, bound)
+        a, b, c = (
+            rng.randint(level(difficulty, 1, 3), level(difficulty, 1, 9)),
+            nonzero(rng, bound),
+            rng.randint(1, bound),
+        )
         low, high = Fraction(-c - b, a), Fraction(c - b, a)
         text = f"|{_line(a, b)}| {sign} {c}"
         steps = [
@@ -448,19 +470,22 @@ def sequence(rng: Random, difficulty: float) -> Problem:
     bound = size(difficulty, 9, 40)
     a, d = rng.randint(1, bound), nonzero(rng, bound) if difficulty >= 0.3 else rng.randint(1, bound)
     if kind in ("nth", "sum"):
-        return _arithmetic_sequence(a, d, rng.randint(5, size(difficulty, 12, 80)), total=kind == "sum")
+        n = rng.randint(size(difficulty, 4, 20), size(difficulty, 12, 80))
+        return _arithmetic_sequence(a, d, n, total=kind == "sum")
     if kind == "recursion":
         return _recursion(
             a,
             rng.randint(2, level(difficulty, 2, 4)),
             nonzero(rng, size(difficulty, 5, 12)),
-            rng.randint(3, level(difficulty, 3, 6)),
+            rng.randint(level(difficulty, 2, 5), level(difficulty, 3, 7)),
         )
     bottom = 1 if difficulty < 0.75 else rng.randint(1, 3)
     ratio = Fraction(rng.choice((-3, -2, 2, 3, 4)), bottom)
     if ratio == 1:
         ratio = Fraction(2)
-    return _geometric(a, ratio, rng.randint(3, level(difficulty, 4, 7)), total=kind == "geometric_sum")
+    return _geometric(
+        a, ratio, rng.randint(level(difficulty, 2, 5), level(difficulty, 4, 7)), total=kind == "geometric_sum"
+    )
 
 
 def _arithmetic_sequence(a: int, d: int, n: int, *, total: bool) -> Problem:
@@ -531,7 +556,7 @@ def _geometric(a: int, ratio: Fraction, n: int, *, total: bool) -> Problem:
             f"{latex(before)} \\cdot {_around(ratio)} = {latex(after)}",
             f"{before}*{signed(ratio)}={after}",
         )
-        for before, after in zip(terms, terms[1:], strict=False)
+        for before, after in pairwise(terms)
     ]
     answer = last
     what = f"term number ${n}$"

@@ -5,18 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from random import Random
 
-from verirl_math.families.exact import (
-    ONE,
-    Basis,
-    Combo,
-    Rational,
-    Value,
-    Wrong,
-    combo,
-    latex,
-    poly,
-)
-from verirl_math.families.exact import terse as short_of
 from verirl_math.families.problem import (
     EXACT,
     INTEGER,
@@ -30,6 +18,18 @@ from verirl_math.families.problem import (
     signed,
     size,
 )
+from verirl_math.families.values import (
+    ONE,
+    Basis,
+    Combo,
+    Rational,
+    Value,
+    Wrong,
+    combo,
+    latex,
+    poly,
+)
+from verirl_math.families.values import terse as short_of
 
 
 def _polynomial(rng: Random, degree: int, bound: int, *, constant: bool = True) -> Combo:
@@ -125,7 +125,7 @@ def _slope(p: Combo, a: int) -> Problem:
         terse=f"f={shorthand(latex(p))},f'({a})=?",
         steps=(
             Step("", f"f'(x) = {latex(slope)}", f"f'={short_of(slope)}"),
-            Step("", f"f'({a}) = {_substituted(slope, a)} = {answer}"),
+            Step("", f"f'({a}) = {_equal(_substituted(slope, a), str(answer))}"),
         ),
         answer=answer,
         wrong=(
@@ -137,6 +137,11 @@ def _slope(p: Combo, a: int) -> Problem:
             Wrong("second_derivative", slope.derivative().at(a)),
         ),
     )
+
+
+def _equal(left: str, right: str) -> str:
+    """`left = right`, or one of them where they read the same."""
+    return left if left == right else f"{left} = {right}"
 
 
 def _substituted(p: Combo, a: int) -> str:
@@ -305,7 +310,7 @@ def _limit(
         terse=f"lim {shorthand(expression)},x->{shorthand(place)}=?",
         steps=steps,
         answer=answer,
-        wrong=(*wrong, Wrong("infinite", "\\infty"), Wrong("restated", text)),
+        wrong=(*wrong, Wrong("restated", text)),
     )
 
 
@@ -365,11 +370,7 @@ def _standard(kind: str, a: int, b: int) -> Problem:
         Wrong("parameters_ignored", Fraction(1)),
     )
     if kind == "sine":
-        steps = (
-            Step(
-                "Because sin(u)/u tends to 1:", f"\\frac{{{a}}}{{{b}}} = {latex(ratio)}", f"{a}/{b}={ratio}"
-            ),
-        )
+        steps = (Step("Because sin(u)/u tends to 1:", _equal(f"\\frac{{{a}}}{{{b}}}", latex(ratio))),)
         return _limit(f"\\frac{{\\sin({ax})}}{{{bx}}}", "0", steps, ratio, flipped, NUMBER)
     if kind == "exponential":
         steps = (
@@ -397,7 +398,7 @@ def _standard(kind: str, a: int, b: int) -> Problem:
         return _limit(f"\\frac{{1 - \\cos({ax})}}{{{_times_x(b, 2)}}}", "0", steps, value, wrong, NUMBER)
     if kind == "root":
         value = Fraction(b, 2 * a)
-        steps = (
+        lines = (
             Step("Multiply by the conjugate:", f"\\frac{{{b}}}{{\\sqrt{{{bx} + {a * a}}} + {a}}}"),
             Step("At 0 this is", f"\\frac{{{b}}}{{2 \\cdot {a}}} = {latex(value)}", f"{b}/(2*{a})={value}"),
         )
@@ -406,7 +407,7 @@ def _standard(kind: str, a: int, b: int) -> Problem:
             Wrong("upside_down", 1 / value),
             Wrong("zero_over_zero", Fraction(0)),
         )
-        return _limit(f"\\frac{{\\sqrt{{{bx} + {a * a}}} - {a}}}{{x}}", "0", steps, value, wrong, NUMBER)
+        return _limit(f"\\frac{{\\sqrt{{{bx} + {a * a}}} - {a}}}{{x}}", "0", lines, value, wrong, NUMBER)
     steps = (Step("Because (1 + a/x)^x tends to e^a:", f"e^{{{a} \\cdot {b}}} = e^{{{a * b}}}"),)
     limits: tuple[Wrong, ...] = (
         Wrong("one", Fraction(1)),

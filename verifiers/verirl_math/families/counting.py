@@ -7,7 +7,6 @@ from fractions import Fraction
 from math import comb, factorial, perm, prod
 from random import Random
 
-from verirl_math.families.exact import Wrong, latex
 from verirl_math.families.problem import (
     FRACTION,
     INTEGER,
@@ -18,6 +17,7 @@ from verirl_math.families.problem import (
     level,
     size,
 )
+from verirl_math.families.values import Wrong, latex
 
 
 def _choose(n: int, k: int) -> Step:
@@ -42,7 +42,10 @@ def _selection(rng: Random, difficulty: float) -> Problem:
     what = rng.choice(("books", "players", "cards", "colours", "songs", "flowers"))
     return Problem(
         ask=(
-            f"In how many ways can ${k}$ {what} be chosen from ${n}$ different {what}, if the order does not matter?",
+            (
+                f"In how many ways can ${k}$ {what} be chosen from ${n}$ different {what}, if the order does "
+                "not matter?"
+            ),
             f"How many different sets of ${k}$ {what} can be made from ${n}$ different {what}?",
         ),
         form=INTEGER,
@@ -50,7 +53,10 @@ def _selection(rng: Random, difficulty: float) -> Problem:
         steps=(
             Step(
                 "",
-                f"\\frac{{{n}!}}{{{k}! \\cdot {n - k}!}} = \\frac{{{perm(n, k)}}}{{{factorial(k)}}} = {comb(n, k)}",
+                (
+                    f"\\frac{{{n}!}}{{{k}! \\cdot {n - k}!}} = \\frac{{{perm(n, k)}}}{{{factorial(k)}}} = "
+                    f"{comb(n, k)}"
+                ),
                 f"{perm(n, k)}/{factorial(k)}={comb(n, k)}",
             ),
         ),
@@ -89,7 +95,7 @@ _LETTERS = "ABCDEFGHKLMNPRSTU"
 
 
 def _word(rng: Random, difficulty: float) -> Problem:
-    letters = rng.sample(_LETTERS, rng.randint(2, level(difficulty, 3, 5)))
+    letters = rng.sample(_LETTERS, rng.randint(level(difficulty, 2, 3), level(difficulty, 3, 5)))
     counts = [rng.randint(1, level(difficulty, 2, 4)) for _ in letters]
     counts[0] = max(counts[0], 2)
     word = [letter for letter, n in zip(letters, counts, strict=True) for _ in range(n)]
@@ -126,12 +132,18 @@ def _word(rng: Random, difficulty: float) -> Problem:
 
 
 def _paths(rng: Random, difficulty: float) -> Problem:
-    a, b = rng.randint(2, level(difficulty, 5, 10)), rng.randint(2, level(difficulty, 5, 10))
+    a, b = (rng.randint(level(difficulty, 2, 5), level(difficulty, 5, 11)) for _ in range(2))
     if difficulty < 0.5:
         return Problem(
             ask=(
-                f"On a grid, how many shortest paths lead from $(0, 0)$ to $({a}, {b})$ with unit steps right and up?",
-                f"A robot moves one unit right or one unit up at a time. In how many ways can it go from $(0, 0)$ to $({a}, {b})$?",
+                (
+                    f"On a grid, how many shortest paths lead from $(0, 0)$ to $({a}, {b})$ with unit steps "
+                    "right and up?"
+                ),
+                (
+                    "A robot moves one unit right or one unit up at a time. In how many ways can it go from "
+                    f"$(0, 0)$ to $({a}, {b})$?"
+                ),
             ),
             form=INTEGER,
             terse=f"paths to ({a},{b})=?",
@@ -152,7 +164,10 @@ def _paths(rng: Random, difficulty: float) -> Problem:
     first, second = comb(c + d, c), comb(a - c + b - d, a - c)
     return Problem(
         ask=(
-            f"On a grid, how many shortest paths lead from $(0, 0)$ to $({a}, {b})$ through $({c}, {d})$, with unit steps right and up?",
+            (
+                f"On a grid, how many shortest paths lead from $(0, 0)$ to $({a}, {b})$ through $({c}, "
+                f"{d})$, with unit steps right and up?"
+            ),
         ),
         form=INTEGER,
         terse=f"paths to ({a},{b}) via ({c},{d})=?",
@@ -182,7 +197,10 @@ def _committee(rng: Random, difficulty: float) -> Problem:
     steps = [
         Step(
             "",
-            f"\\binom{{{women}}}{{{i}}} \\cdot \\binom{{{men}}}{{{total - i}}} = {comb(women, i)} \\cdot {comb(men, total - i)} = {part}",
+            (
+                f"\\binom{{{women}}}{{{i}}} \\cdot \\binom{{{men}}}{{{total - i}}} = {comb(women, i)} \\cdot "
+                f"{comb(men, total - i)} = {part}"
+            ),
         )
         for i, part in zip(counts, parts, strict=True)
     ]
@@ -190,7 +208,10 @@ def _committee(rng: Random, difficulty: float) -> Problem:
         steps.append(Step("Add the cases:", f"{' + '.join(map(str, parts))} = {answer}"))
     return Problem(
         ask=(
-            f"From ${women}$ women and ${men}$ men a committee of ${total}$ people is chosen. In how many ways can it have {word} ${w}$ {'woman' if w == 1 else 'women'}?",
+            (
+                f"From ${women}$ women and ${men}$ men a committee of ${total}$ people is chosen. In how "
+                f"many ways can it have {word} ${w}$ {'woman' if w == 1 else 'women'}?"
+            ),
         ),
         form=INTEGER,
         terse=f"{women}w,{men}m,pick {total},{word} {w}w=?",
@@ -205,9 +226,9 @@ def _committee(rng: Random, difficulty: float) -> Problem:
 
 
 def _shares(rng: Random, difficulty: float) -> Problem:
-    boxes = rng.randint(2, level(difficulty, 3, 6))
+    boxes = rng.randint(level(difficulty, 2, 4), level(difficulty, 3, 7))
     least = rng.choice((0, 1))
-    balls = rng.randint(boxes * least + 2, boxes * least + level(difficulty, 6, 16))
+    balls = boxes * least + rng.randint(level(difficulty, 2, 6), level(difficulty, 6, 18))
     free = balls - boxes * least
     answer = comb(free + boxes - 1, boxes - 1)
     what, where = rng.choice((("coins", "children"), ("balls", "boxes"), ("sweets", "bags")))
@@ -215,7 +236,10 @@ def _shares(rng: Random, difficulty: float) -> Problem:
     steps = [Step("Give one to each first:", f"{balls} - {boxes} = {free}")] if least else []
     return Problem(
         ask=(
-            f"In how many ways can ${balls}$ identical {what} be shared among ${boxes}$ different {where}, if {condition}?",
+            (
+                f"In how many ways can ${balls}$ identical {what} be shared among ${boxes}$ different "
+                f"{where}, if {condition}?"
+            ),
         ),
         form=INTEGER,
         terse=f"{balls} same {what},{boxes} {where},min {least}=?",
@@ -248,14 +272,20 @@ _COLOURS = ("red", "blue", "green", "white", "black", "yellow")
 
 def _one_draw(rng: Random, difficulty: float) -> Problem:
     colours = rng.sample(_COLOURS, 2)
-    counts = [rng.randint(1, size(difficulty, 12, 30)) for _ in colours]
+    counts = [rng.randint(1, size(difficulty, 12, 60)) for _ in colours]
     total, wanted = sum(counts), counts[0]
     answer = Fraction(wanted, total)
     bag = f"${counts[0]}$ {colours[0]} and ${counts[1]}$ {colours[1]}"
     return Problem(
         ask=(
-            f"A bag holds {bag} balls. One is drawn at random. What is the probability that it is {colours[0]}?",
-            f"From a bag with {bag} marbles one is picked at random. Find the probability of a {colours[0]} one.",
+            (
+                f"A bag holds {bag} balls. One is drawn at random. What is the probability that it is "
+                f"{colours[0]}?"
+            ),
+            (
+                f"From a bag with {bag} marbles one is picked at random. Find the probability of a "
+                f"{colours[0]} one."
+            ),
         ),
         form=FRACTION,
         terse=f"{counts[0]} {colours[0]},{counts[1]} {colours[1]},P({colours[0]})=?",
@@ -298,8 +328,9 @@ def _dice(rng: Random, difficulty: float) -> Problem:
     listed = ", ".join(f"{n} for a sum of {t}" for t, n in sorted(ways.items()))
     return Problem(
         ask=(
-            f"The faces of each of {dice} are numbered from $1$ to ${sides}$. Both are rolled. What is the probability that the sum is {word} ${total}$?".replace(
-                "Both", "Both" if count == 2 else "All"
+            (
+                f"The faces of each of {dice} are numbered from $1$ to ${sides}$. All are rolled once. "
+                f"What is the probability that the sum is {word} ${total}$?"
             ),
             f"Find the probability that {dice} with faces $1$ to ${sides}$ show a sum of {word} ${total}$.",
         ),
@@ -332,7 +363,11 @@ def _draws(rng: Random, difficulty: float) -> Problem:
     answer = Fraction(good, cases)
     return Problem(
         ask=(
-            f"A bag holds ${red}$ red and ${blue}$ blue balls. ${k}$ are drawn at random without replacement. What is the probability that exactly ${wanted}$ of them {'is' if wanted == 1 else 'are'} red?",
+            (
+                f"A bag holds ${red}$ red and ${blue}$ blue balls. ${k}$ are drawn at random without "
+                f"replacement. What is the probability that exactly ${wanted}$ of them "
+                f"{'is' if wanted == 1 else 'are'} red?"
+            ),
         ),
         form=NUMBER,
         terse=f"{red} red,{blue} blue,draw {k},P({wanted} red)=?",
@@ -354,8 +389,8 @@ def _draws(rng: Random, difficulty: float) -> Problem:
 
 
 def _coins(rng: Random, difficulty: float) -> Problem:
-    n = rng.randint(3, level(difficulty, 5, 12))
-    k = rng.randint(0, n)
+    n = rng.randint(level(difficulty, 3, 6), level(difficulty, 5, 14))
+    k = rng.randint(1, n - 1)
     exactly = rng.random() < 0.5
     counts = [k] if exactly else list(range(k, n + 1))
     good = sum(comb(n, i) for i in counts)
@@ -363,7 +398,10 @@ def _coins(rng: Random, difficulty: float) -> Problem:
     word = "exactly" if exactly else "at least"
     return Problem(
         ask=(
-            f"A fair coin is tossed ${n}$ times. What is the probability of {word} ${k}$ {'head' if k == 1 else 'heads'}?",
+            (
+                f"A fair coin is tossed ${n}$ times. What is the probability of {word} ${k}$ "
+                f"{'head' if k == 1 else 'heads'}?"
+            ),
         ),
         form=NUMBER,
         terse=f"{n} coins,P(heads{'=' if exactly else '>='}{k})=?",
@@ -391,7 +429,10 @@ def _at_least_one(rng: Random, difficulty: float) -> Problem:
     answer = 1 - none
     return Problem(
         ask=(
-            f"An experiment succeeds with probability ${latex(p)}$, independently each time. It is done ${n}$ times. What is the probability of at least one success?",
+            (
+                f"An experiment succeeds with probability ${latex(p)}$, independently each time. It is done "
+                f"${n}$ times. What is the probability of at least one success?"
+            ),
         ),
         form=FRACTION,
         terse=f"p={p},n={n},P(>=1)=?",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import gcd, isqrt
 from random import Random
 
-from verirl_math.families.exact import Basis, Combo, Value, Wrong, combo, latex, surd
-from verirl_math.families.exact import terse as short_of
-from verirl_math.families.problem import EXACT, INTEGER, NUMBER, Family, Problem, Step, level, signed, size
+from verirl_math.families.problem import EXACT, INTEGER, NUMBER, Family, Problem, Step, signed, size
+from verirl_math.families.values import Basis, Combo, Value, Wrong, combo, latex, surd
+from verirl_math.families.values import terse as short_of
 
 
 def geometry(rng: Random, difficulty: float) -> Problem:
     """Rectangles and triangles; circles, distances and angles; polygons and solids."""
     if difficulty < 0.25:
-        kinds = (_rectangle, _triangle_area)
+        kinds: tuple[Callable[[Random, float], Problem], ...] = (_rectangle, _triangle_area)
     elif difficulty < 0.6:
         kinds = (_triangle_area, _circle, _right_triangle, _angles)
     else:
@@ -108,7 +109,10 @@ def _right_triangle(rng: Random, difficulty: float) -> Problem:
         return Problem(
             ask=(
                 f"A right triangle has hypotenuse ${c}$ and one leg ${a}$. Find the other leg.",
-                f"The hypotenuse of a right triangle is ${c}$ and one leg is ${a}$. How long is the other leg?",
+                (
+                    f"The hypotenuse of a right triangle is ${c}$ and one leg is ${a}$. How long is the "
+                    "other leg?"
+                ),
             ),
             form=INTEGER,
             terse=f"hypotenuse {c},leg {a},leg=?",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from random import Random
 
-from verirl_math.families.exact import Matrix, Wrong, latex, matrix
 from verirl_math.families.problem import INTEGER, Family, Problem, Step, level, signed, size
+from verirl_math.families.values import Matrix, Wrong, latex, matrix
 
 Rows = list[list[int]]
 
@@ -68,7 +68,10 @@ def _determinant(rows: Rows) -> Problem:
         steps = [
             Step(
                 "",
-                f"{a} \\cdot {signed(d)} - {signed(b)} \\cdot {signed(c)} = {a * d} - {signed(b * c)} = {value}",
+                (
+                    f"{a} \\cdot {signed(d)} - {signed(b)} \\cdot {signed(c)} = {a * d} - {signed(b * c)} = "
+                    f"{value}"
+                ),
             )
         ]
     else:
@@ -85,7 +88,10 @@ def _determinant(rows: Rows) -> Problem:
         steps.append(
             Step(
                 "Expand along the first row:",
-                f"{a} \\cdot {signed(x)} - {signed(b)} \\cdot {signed(y)} + {signed(c)} \\cdot {signed(z)} = {value}",
+                (
+                    f"{a} \\cdot {signed(x)} - {signed(b)} \\cdot {signed(y)} + {signed(c)} \\cdot "
+                    f"{signed(z)} = {value}"
+                ),
             )
         )
     shown = latex(matrix(rows))

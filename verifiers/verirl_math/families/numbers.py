@@ -7,7 +7,6 @@ from fractions import Fraction
 from math import gcd, lcm, prod
 from random import Random
 
-from verirl_math.families.exact import Wrong, in_base, latex
 from verirl_math.families.problem import (
     INTEGER,
     NUMBER,
@@ -18,6 +17,7 @@ from verirl_math.families.problem import (
     signed,
     size,
 )
+from verirl_math.families.values import Numeral, Wrong, in_base, latex
 
 
 @dataclass(frozen=True)
@@ -198,11 +198,11 @@ def modular(rng: Random, difficulty: float) -> Problem:
     return Problem(
         ask=(
             f"What is the remainder when ${text}$ is divided by ${m}$?",
-            f"Find ${text} \\bmod {m}$.",
+            f"Find $({text}) \\bmod {m}$.",
             f"Compute the least non-negative residue of ${text}$ modulo ${m}$.",
         ),
         form=f"Give an integer from 0 to {m - 1}.",
-        terse=f"{a}{kind}{b} mod {m}=?",
+        terse=f"({a}{kind}{b}) mod {m}=?",
         steps=(
             Step("", f"{text} = {value}"),
             Step("Take out the multiple of the modulus:", f"{value} - {quotient} \\cdot {m} = {rest}"),
@@ -327,7 +327,7 @@ def gcd_lcm(rng: Random, difficulty: float) -> Problem:
         else:
             steps.append(Step(f"The last remainder that is not zero is {divisor}.", "", ""))
             value = divisor
-    smallest = min(p for p in range(2, 10_000) if value % p == 0) if value > 1 else 2
+    smallest = next(p for p in range(2, value + 2) if value % p == 0) if value > 1 else 2
     name = "least common multiple" if multiple else "greatest common divisor"
     return Problem(
         ask=(f"Find the {name} of {listed}.", f"What is the {name} of {listed}?"),
@@ -379,11 +379,9 @@ def number_base(rng: Random, difficulty: float) -> Problem:
         steps=tuple(steps),
         answer=answer,
         wrong=(
-            Wrong("wrong_base", in_base(value, base + 1) if base < 9 else in_base(value, base - 1)),
-            Wrong(
-                "decimal_digits",
-                f"{value}_{{{base}}}" if all(int(d) < base for d in str(value)) else value + 1,
-            ),
+            Wrong("shifted", Numeral(answer.digits + "0", base)),
+            Wrong("wrong_base", Numeral(in_base(value, max(2, base - 1)).digits, base)),
+            *([Wrong("decimal_digits", Numeral(str(value), base))] if max(str(value)) < str(base) else []),
             Wrong("one_too_many", in_base(value + 1, base)),
         ),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from verirl_math.families.exact import Value, Wrong
+from verirl_math.families.values import Value, Wrong
 
 
 class Step(NamedTuple):
@@ -61,7 +62,7 @@ def level(difficulty: float, low: int, high: int) -> int:
 
 def size(difficulty: float, low: int, high: int) -> int:
     """An integer that rises from `low` to `high` with difficulty by equal factors (both positive)."""
-    return round(low * (high / low) ** difficulty)
+    return round(low * math.exp(difficulty * math.log(high / low)))
 
 
 def nonzero(rng: Random, bound: int) -> int:
@@ -80,7 +81,7 @@ _REWRITES = (
     (re.compile(r"\\frac" + _GROUP + _GROUP), lambda m: f"{_atom(m[1])}/{_atom(m[2])}"),
     (re.compile(r"\\binom" + _GROUP + _GROUP), lambda m: f"C({m[1]},{m[2]})"),
     (re.compile(r"\\sqrt" + _GROUP), lambda m: f"sqrt({m[1]})"),
-    (re.compile(r"\\pmod" + _GROUP), lambda m: f"[mod {m[1]}]"),
+    (re.compile(r"\\pmod" + _GROUP), lambda m: ""),
     (re.compile(r"\^" + _GROUP), lambda m: f"^{_atom(m[1])}"),
     (re.compile(r"\\text" + _GROUP), lambda m: m[1]),
 )
@@ -115,4 +116,4 @@ def shorthand(latex: str) -> str:
 
 def _atom(text: str) -> str:
     text = text.strip()
-    return text if re.fullmatch(r"\w+", text) else f"({text})"
+    return text if re.fullmatch(r"\d+|[A-Za-z]", text) else f"({text})"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import gcd
 from random import Random
 
-from verirl_math.families.exact import Wrong, latex
 from verirl_math.families.problem import INTEGER, Family, Problem, Step, level, size
+from verirl_math.families.values import Wrong, latex
 
 _NAMES = (
     "Ada",
@@ -33,7 +34,7 @@ _THINGS = ("pencils", "stickers", "apples", "marbles", "cards", "shells", "stamp
 def word_problem(rng: Random, difficulty: float) -> Problem:
     """A story whose numbers must be combined in two to five steps."""
     if difficulty < 0.3:
-        stories = (_boxes, _savings, _shop)
+        stories: tuple[Callable[[Random, float], Problem], ...] = (_boxes, _savings, _shop)
     elif difficulty < 0.65:
         stories = (_shop, _boxes_shared, _travel, _ages, _savings)
     else:
@@ -49,8 +50,14 @@ def _boxes(rng: Random, difficulty: float) -> Problem:
     left = total - given
     return Problem(
         ask=(
-            f"{name} has {boxes} boxes with {each} {thing} in each. {name} gives away {given} {thing}. How many {thing} are left?",
-            f"There are {each} {thing} in each of {name}'s {boxes} boxes. After {given} {thing} are given away, how many remain?",
+            (
+                f"{name} has {boxes} boxes with {each} {thing} in each. {name} gives away {given} {thing}. "
+                f"How many {thing} are left?"
+            ),
+            (
+                f"There are {each} {thing} in each of {name}'s {boxes} boxes. After {given} {thing} are "
+                "given away, how many remain?"
+            ),
         ),
         form=INTEGER,
         terse=f"{name}: {boxes} boxes of {each} {thing}, gives {given}, left?",
@@ -82,8 +89,16 @@ def _boxes_shared(rng: Random, difficulty: float) -> Problem:
     )
     return Problem(
         ask=(
-            f"{name} has {boxes} boxes of {each} {thing} and {loose} loose {thing}. {name} keeps {kept} and shares the rest equally among {friends} friends. How many {thing} does each friend get?",
-            f"In {boxes} boxes {name} keeps {each} {thing} each, and {loose} more lie on the table. {name} sets {kept} {thing} aside and deals the others out to {friends} friends, the same number to each. How many does one friend receive?",
+            (
+                f"{name} has {boxes} boxes of {each} {thing} and {loose} loose {thing}. {name} keeps {kept} "
+                f"and shares the rest equally among {friends} friends. How many {thing} does each friend "
+                "get?"
+            ),
+            (
+                f"In {boxes} boxes {name} keeps {each} {thing} each, and {loose} more lie on the table. "
+                f"{name} sets {kept} {thing} aside and deals the others out to {friends} friends, the same "
+                "number to each. How many does one friend receive?"
+            ),
         ),
         form=INTEGER,
         terse=f"{name}: {boxes} boxes of {each} {thing}+{loose}, keeps {kept}, {friends} friends, each?",
@@ -117,8 +132,14 @@ def _savings(rng: Random, difficulty: float) -> Problem:
     saved = weekly * weeks
     return Problem(
         ask=(
-            f"{name} has {start} coins and saves {weekly} coins a week for {weeks} weeks. Then {name} spends {spent} coins. How many coins does {name} have now?",
-            f"Starting with {start} coins, {name} puts aside {weekly} coins every week. After {weeks} weeks {name} buys something for {spent} coins. How many coins remain?",
+            (
+                f"{name} has {start} coins and saves {weekly} coins a week for {weeks} weeks. Then {name} "
+                f"spends {spent} coins. How many coins does {name} have now?"
+            ),
+            (
+                f"Starting with {start} coins, {name} puts aside {weekly} coins every week. After {weeks} "
+                f"weeks {name} buys something for {spent} coins. How many coins remain?"
+            ),
         ),
         form=INTEGER,
         terse=f"{name}: {start}+{weekly}/week,{weeks} weeks,spends {spent},now?",
@@ -180,8 +201,14 @@ def _travel(rng: Random, difficulty: float) -> Problem:
     answer = Fraction(total, hours + more)
     return Problem(
         ask=(
-            f"{name} travels {hours} hours at {first} km/h and then {more} hours at {second} km/h. What is the average speed of the whole trip in km/h?",
-            f"For {hours} hours {name} rides at {first} km/h, for the next {more} hours at {second} km/h. Find the average speed over the whole time in km/h.",
+            (
+                f"{name} travels {hours} hours at {first} km/h and then {more} hours at {second} km/h. What "
+                "is the average speed of the whole trip in km/h?"
+            ),
+            (
+                f"For {hours} hours {name} rides at {first} km/h, for the next {more} hours at {second} "
+                "km/h. Find the average speed over the whole time in km/h."
+            ),
         ),
         form="Give the number alone, as an integer or a fraction in lowest terms, without a unit.",
         terse=f"{name}: {hours}h at {first},{more}h at {second},average?",
@@ -217,8 +244,14 @@ def _ages(rng: Random, difficulty: float) -> Problem:
     total = (times + 1) * young + 2 * later
     return Problem(
         ask=(
-            f"{older} is {times} times as old as {younger}. In {later} years the sum of their ages will be {total}. How old is {younger} now?",
-            f"The age of {older} is {times} times that of {younger}, and {later} years from now they will be {total} years old together. Find {younger}'s present age.",
+            (
+                f"{older} is {times} times as old as {younger}. In {later} years the sum of their ages will "
+                f"be {total}. How old is {younger} now?"
+            ),
+            (
+                f"The age of {older} is {times} times that of {younger}, and {later} years from now they "
+                f"will be {total} years old together. Find {younger}'s present age."
+            ),
         ),
         form="Give the number of years as an integer, without a unit.",
         terse=f"{older}={times}*{younger}, sum in {later} years={total}, {younger}=?",
@@ -244,8 +277,14 @@ def _workers(rng: Random, difficulty: float) -> Problem:
     rate = Fraction(1, a) + Fraction(1, b)
     return Problem(
         ask=(
-            f"{first} paints a fence in {a} hours, {second} paints it in {b} hours. How many hours do they need together?",
-            f"Alone, {first} finishes a job in {a} hours and {second} in {b} hours. In how many hours do they finish it when they work at the same time?",
+            (
+                f"{first} paints a fence in {a} hours, {second} paints it in {b} hours. How many hours do "
+                "they need together?"
+            ),
+            (
+                f"Alone, {first} finishes a job in {a} hours and {second} in {b} hours. In how many hours do "
+                "they finish it when they work at the same time?"
+            ),
         ),
         form="Give the number of hours as an integer or a fraction in lowest terms, without a unit.",
         terse=f"{first} {a}h,{second} {b}h,together?",
@@ -271,7 +310,11 @@ def _meeting(rng: Random, difficulty: float) -> Problem:
     distance = u * head + (u + v) * hours
     return Problem(
         ask=(
-            f"Two towns are {distance} km apart. {first} leaves one of them for the other at {u} km/h. {head} {'hour' if head == 1 else 'hours'} later {second} leaves the other town towards {first} at {v} km/h. How many hours after {second}'s start do they meet?",
+            (
+                f"Two towns are {distance} km apart. {first} leaves one of them for the other at {u} km/h. "
+                f"{head} {'hour' if head == 1 else 'hours'} later {second} leaves the other town towards "
+                f"{first} at {v} km/h. How many hours after {second}'s start do they meet?"
+            ),
         ),
         form="Give the number of hours as an integer or a fraction in lowest terms, without a unit.",
         terse=f"{distance}km,{first} {u}km/h,{second} {v}km/h starts {head}h later,meet after?",
@@ -299,9 +342,12 @@ def _mixture(rng: Random, difficulty: float) -> Problem:
     whole = a * p + b * q
     return Problem(
         ask=(
-            f"{a} kg of a {p} percent salt solution are mixed with {b} kg of a {q} percent salt solution. What is the concentration of the mixture in percent?",
+            (
+                f"{a} kg of a {p} percent salt solution are mixed with {b} kg of a {q} percent salt "
+                "solution. What is the concentration of the mixture in percent?"
+            ),
         ),
-        form="Give the number of percent alone, as an integer or a fraction in lowest terms, without a percent sign.",
+        form="Give the number of percent, an integer or a fraction in lowest terms, without a percent sign.",
         terse=f"{a}kg {p} percent+{b}kg {q} percent,percent?",
         steps=(
             Step("", f"{a} \\cdot {p} + {b} \\cdot {q} = {whole}"),
@@ -329,8 +375,14 @@ def _tickets(rng: Random, difficulty: float) -> Problem:
     people, income = adults + children, adults * high + children * low
     return Problem(
         ask=(
-            f"A show sold {people} tickets for {income} coins in all. A child's ticket costs {low} coins and an adult's {high} coins. How many adults came?",
-            f"{people} people paid {income} coins for a show: adults {high} coins each, children {low} coins each. How many of them were adults?",
+            (
+                f"A show sold {people} tickets for {income} coins in all. A child's ticket costs {low} coins "
+                f"and an adult's {high} coins. How many adults came?"
+            ),
+            (
+                f"{people} people paid {income} coins for a show: adults {high} coins each, children {low} "
+                "coins each. How many of them were adults?"
+            ),
         ),
         form=INTEGER,
         terse=f"{people} tickets,{income} coins,adult {high},child {low},adults?",
@@ -404,7 +456,10 @@ def _change(rng: Random, difficulty: float) -> Problem:
     return Problem(
         ask=(
             f"A price of {amount} coins {verb} by {p} percent. What is the new price in coins?",
-            f"The price of a bicycle is {amount} coins and {verb} by {p} percent. Find the new price in coins.",
+            (
+                f"The price of a bicycle is {amount} coins and {verb} by {p} percent. Find the new price in "
+                "coins."
+            ),
         ),
         form="Give an integer, without a unit.",
         terse=f"{amount}{sign}{p} percent=?",
@@ -439,7 +494,10 @@ def _changes(rng: Random, difficulty: float) -> Problem:
     return Problem(
         ask=(
             f"A price of {amount} coins {told}. What is the price in the end, in coins?",
-            f"A town has {amount} inhabitants. Their number {told}. How many inhabitants are there in the end?",
+            (
+                f"A town has {amount} inhabitants. Their number {told}. How many inhabitants are there in "
+                "the end?"
+            ),
         ),
         form="Give an integer, without a unit.",
         terse=f"{amount}{''.join(f'{m:+d} percent' for m in moves)}=?",

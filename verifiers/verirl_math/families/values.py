@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import e, isqrt, pi, sqrt
+from math import e, isqrt, lcm, pi, sqrt
 from typing import NamedTuple, TypeAlias
 
 Rational: TypeAlias = int | Fraction
@@ -173,6 +173,8 @@ def _canonical(value: Value) -> object:
         return ("tuple", *(_canonical(part) for part in value.parts))
     if isinstance(value, Roots):
         return frozenset(_canonical(member) for member in value.members)
+    if isinstance(value, Numeral):
+        return Fraction(int(value.digits, value.base))
     return value
 
 
@@ -244,9 +246,7 @@ def _combo(value: Combo) -> str:
         return "0"
     constant = all(basis.power == 0 and basis.kind in KINDS[:4] for basis, _ in value.terms)
     if constant and len(value.terms) > 1:
-        common = 1
-        for _, c in value.terms:
-            common = common * c.denominator // _gcd(common, c.denominator)
+        common = lcm(*(c.denominator for _, c in value.terms))
         if common > 1:
             return f"\\frac{{{_sum(value.scaled(common))}}}{{{common}}}"
     return _sum(value)
@@ -283,20 +283,17 @@ def superscript(power: int) -> str:
     return str(power) if 0 <= power <= 9 else f"{{{power}}}"
 
 
-def _gcd(a: int, b: int) -> int:
-    while b:
-        a, b = b, a % b
-    return a
-
-
 def approximate(value: Value) -> float:
     """A constant as a float, to put answers in order (never to compare them)."""
     if isinstance(value, int | Fraction):
         return float(value)
     if not isinstance(value, Combo):
         raise TypeError(f"{type(value).__name__} is not a number")
-    size = {"": lambda k: 1.0, "sqrt": lambda k: sqrt(k), "pi": lambda k: pi, "e": lambda k: e**k}
-    return sum(float(c) * size[basis.kind](basis.k) for basis, c in value.terms)
+    return sum(float(c) * _worth(basis) for basis, c in value.terms)
+
+
+def _worth(basis: Basis) -> float:
+    return {"": 1.0, "sqrt": sqrt(abs(basis.k)), "pi": pi, "e": e**basis.k}[basis.kind]
 
 
 class Wrong(NamedTuple):

@@ -1,0 +1,115 @@
+"""Wrong completions near a task's reference, each shown to be wrong by exact arithmetic.
+
+The particular slips of a problem (a dropped step, a wrong precedence, a swapped operand) are known where
+the task is one of ours and can be drawn again. For any other task with a reference there remain the
+slips that its gold alone suggests, and the forms that never commit to one answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+from verirl.domains import Mutant
+from verirl.seeds import rng
+from verirl.types import Task
+from verirl_math.families.problem import Problem
+from verirl_math.families.values import Value, Wrong, latex, near, same
+from verirl_math.families.values import terse as short_of
+from verirl_math.synth import problem_of
+
+SLIPS = 5
+"""At most this many wrong answers for one task."""
+FORMS = 3
+"""This many completions that never commit to one answer."""
+
+
+def mutants(task: Task) -> tuple[Mutant, ...]:
+    """Up to eight wrong completions, always the same for the same task; none where it has no reference."""
+    if task.reference is None:
+        return ()
+    problem = problem_of(task)
+    gold = str(task.spec.get("answer", ""))
+    slips = list(_slips(problem) if problem else _slips_of_number(gold))[:SLIPS]
+    write = short_of if "terse" in task.tags else latex
+    found: list[tuple[str, str | None]] = [
+        (kind, answer if isinstance(answer, str) else write(answer)) for kind, answer in slips
+    ]
+    forms = _forms(gold, found[0][1] if found else None)
+    found += rng("math", "mutants", task.content_key()).sample(forms, FORMS)
+    return tuple(Mutant(kind, rebox(task.reference, answer)) for kind, answer in found)
+
+
+def _slips(problem: Problem) -> Iterator[Wrong]:
+    """The problem's own slips, then the general ones."""
+    return _apart(problem.answer, (*problem.wrong, *near(problem.answer)))
+
+
+def _slips_of_number(gold: str) -> Iterator[Wrong]:
+    value = read_number(gold)
+    return iter(()) if value is None else _apart(value, near(value))
+
+
+def _apart(answer: Value, slips: Iterable[Wrong]) -> Iterator[Wrong]:
+    """The slips that differ from the answer and from each other."""
+    seen: list[Value | str] = [answer]
+    for slip in slips:
+        if not any(_equal(slip.answer, other) for other in seen):
+            seen.append(slip.answer)
+            yield slip
+
+
+def _equal(a: Value | str, b: Value | str) -> bool:
+    if isinstance(a, str) or isinstance(b, str):
+        return a == b
+    return same(a, b)
+
+
+def _forms(gold: str, wrong: str | None) -> list[tuple[str, str | None]]:
+    """What may stand in the box without being an answer; None stands for no box at all."""
+    forms: list[tuple[str, str | None]] = [
+        ("empty_box", ""),
+        ("no_box", None),
+        ("not_a_number", "\\text{NaN}"),
+        ("infinite", "\\infty"),
+    ]
+    if wrong is not None:
+        forms += [
+            ("hedged", f"{gold} \\text{{ or }} {wrong}"),
+            ("two_boxes", f"{gold}}} or \\boxed{{{wrong}"),
+        ]
+    return forms
+
+
+_NUMBER = re.compile(r"(-?)(?:(\d+)(?:\.(\d+))?|\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+)/(\d+))")
+
+
+def read_number(text: str) -> Fraction | None:
+    """A plain integer, decimal or fraction; None for anything else."""
+    match = _NUMBER.fullmatch(text.strip().strip("$").replace(",\\!", "").strip())
+    if match is None:
+        return None
+    sign, whole, decimals, top, bottom, left, right = match.groups()
+    if whole is not None:
+        size = Fraction(f"{whole}.{decimals or 0}")
+    elif int(bottom or right) == 0:
+        return None
+    else:
+        size = Fraction(int(top or left), int(bottom or right))
+    return -size if sign else size
+
+
+def rebox(reference: str, answer: str | None) -> str:
+    """The reference with another answer in its last box; with None, without what its last box holds."""
+    start = reference.rfind("\\boxed{")
+    if start < 0:
+        return "" if answer is None else f"\\boxed{{{answer}}}"
+    depth, end = 0, len(reference)
+    for place in range(start + len("\\boxed"), len(reference)):
+        depth += {"{": 1, "}": -1}.get(reference[place], 0)
+        if depth == 0:
+            end = place + 1
+            break
+    box = "" if answer is None else f"\\boxed{{{answer}}}"
+    return reference[:start] + box + reference[end:]
