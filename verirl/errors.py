@@ -69,3 +69,7 @@ class StorageError(VerirlError, OSError):
 
 class PoolError(VerirlError, RuntimeError):
     """The verifier pool cannot work at all (its workers do not start)."""
+
+
+class SandboxError(VerirlError, RuntimeError):
+    """The sandbox could not be made for a program: our failure, never the program's."""

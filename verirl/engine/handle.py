@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import selectors
+import shutil
 import signal
 import socket
 import struct
@@ -251,6 +252,8 @@ class Worker:
             self.selector.unregister(self.control)
         self.control.close()
         end_process(self.process)
+        if self.plan.folder is not None:
+            shutil.rmtree(self.plan.folder, ignore_errors=True)
         while self.process.stderr is not None:
             before = len(self.tail)
             self.read_stderr()

@@ -21,15 +21,14 @@ _SAME_EVERYWHERE = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTH
 
 @dataclass(frozen=True)
 class Plan:
-    """What a worker is for. `confined`: it lives in a sandbox itself; else its domain sandboxes its programs.
+    """What a worker is for. It is confined to a sandbox itself, or else its domain sandboxes its programs.
 
-    `folder`: where an unconfined worker keeps its jobs' folders.
+    `folder`: where an unconfined worker keeps its jobs' files; None for a confined one.
     """
 
     domain: str
     memory_mb: int
-    folder: Path
-    confined: bool
+    folder: Path | None
     sandboxed: bool
 
 
@@ -39,7 +38,7 @@ def start(plan: Plan) -> tuple[subprocess.Popen[bytes], socket.socket]:
     try:
         with theirs:
             argv = _argv(plan, theirs.fileno())
-            if plan.confined:
+            if plan.folder is None:
                 policy = _policy(plan)
                 with sandbox.wrap(argv, policy, user=sandbox.spare_user()) as command:
                     process = _popen(command.argv, (*command.fds, theirs.fileno()), dict(os.environ))
@@ -53,8 +52,8 @@ def start(plan: Plan) -> tuple[subprocess.Popen[bytes], socket.socket]:
 
 
 def _argv(plan: Plan, control: int) -> list[str]:
-    folder = sandbox.HOME if plan.confined else str(plan.folder)
-    flags = ["confined"] * plan.confined + ["sandboxed"] * plan.sandboxed
+    folder = str(plan.folder or sandbox.HOME)
+    flags = ["confined"] * (plan.folder is None) + ["sandboxed"] * plan.sandboxed
     module = ["-P", "-m", "verirl.engine.worker"]
     return [sys.executable, *module, str(control), plan.domain, str(plan.memory_mb), folder, *flags]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -120,12 +119,9 @@ class VerifierPool:
         self._failed_starts: dict[str, int] = {}
         self._idle_deaths = 0
         self._controls: dict[str, bool] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="verirl-pool-"))
         # The kernel ties a worker's life to the *thread* that started it: this one lives as long as we do.
         self._starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verirl-starter")
-        self._close = weakref.finalize(
-            self, _close, os.getpid(), self._alive, self._folder, self._starter, self._selector
-        )
+        self._close = weakref.finalize(self, _close, os.getpid(), self._alive, self._starter, self._selector)
 
     def __enter__(self) -> Self:
         return self
@@ -267,10 +263,8 @@ class VerifierPool:
                     self._bury(worker)
                     break
         confined = self._sandboxed and self._known[domain].domain.confined
-        folder = Path(tempfile.mkdtemp(dir=self._folder))
-        for name in ("job", "tmp"):
-            (folder / name).mkdir()
-        plan = launch.Plan(domain, self._memory_mb, folder, confined, self._sandboxed)
+        folder = None if confined else Path(tempfile.mkdtemp(prefix="verirl-"))
+        plan = launch.Plan(domain, self._memory_mb, folder, self._sandboxed)
         process, control = self._starter.submit(launch.start, plan).result()
         worker = Worker(plan, process, control, self._selector, time.monotonic())
         self._alive.append(worker)
@@ -453,7 +447,6 @@ class VerifierPool:
     def _bury(self, worker: Worker) -> None:
         self._alive.remove(worker)
         worker.end()
-        shutil.rmtree(worker.plan.folder, ignore_errors=True)
 
     def _abandon(self) -> None:
         """Where a batch was broken off: have no worker go on with its jobs."""
@@ -480,7 +473,6 @@ def _how_ended(process: subprocess.Popen[bytes]) -> str:
 def _close(
     owner: int,
     alive: list[Worker],
-    folder: Path,
     starter: ThreadPoolExecutor,
     selector: selectors.BaseSelector,
 ) -> None:
@@ -489,7 +481,6 @@ def _close(
     _end_all(alive)
     starter.shutdown(wait=False)
     selector.close()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_all(workers: Iterable[Worker]) -> None:

@@ -72,6 +72,8 @@ def main(argv: list[str]) -> int:
             return 1
         place = Path(folder)
         folders = (place, Path(tempfile.gettempdir())) if confined else (place / "job", place / "tmp")
+        for each in folders:
+            each.mkdir(exist_ok=True)
         setting = _Setting(domain, *folders, confined, "sandboxed" in flags)
         if confined:
             processes.hide_memory()
@@ -104,6 +106,8 @@ class _Nursery:
         finally:
             self._end_all()
             self.setting.empty()
+            if not self.setting.confined:
+                shutil.rmtree(self.setting.job_folder.parent, ignore_errors=True)
 
     def _say(self, message: dict[str, Any]) -> None:
         self.control.send(json.dumps(message).encode())

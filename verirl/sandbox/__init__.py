@@ -2,5 +2,18 @@
 
 from verirl.sandbox.policy import HOME, Command, Limits, Policy, interpreter, spare_user, wrap
 from verirl.sandbox.probe import require
+from verirl.sandbox.program import Outcome, read_output, run
 
-__all__ = ["HOME", "Command", "Limits", "Policy", "interpreter", "require", "spare_user", "wrap"]
+__all__ = [
+    "HOME",
+    "Command",
+    "Limits",
+    "Outcome",
+    "Policy",
+    "interpreter",
+    "read_output",
+    "require",
+    "run",
+    "spare_user",
+    "wrap",
+]

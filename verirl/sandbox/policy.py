@@ -82,7 +82,7 @@ def wrap(argv: Sequence[str], policy: Policy, *, user: int | None = None) -> Ite
     fds: list[int] = []
     try:
         options = list(_options(policy, fds))
-        entry = _enter(policy.limits, user or user_id())
+        entry = _enter(policy, user or user_id())
         yield Command(["bwrap", *options, "--", *entry, *argv], tuple(fds))
     finally:
         for fd in fds:
@@ -126,6 +126,13 @@ def spare_user() -> int:
     return _FIRST_SPARE_UID + secrets.randbelow(_SPARE_UIDS)
 
 
+def base_environment() -> dict[str, str]:
+    """The environment of every program, the same on every machine."""
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    private = {"HOME": "/tmp", "TMPDIR": "/tmp"}  # noqa: S108 - the sandbox's own
+    return {"PATH": path, **private, "LANG": "C.UTF-8", "TZ": "UTC", "OMP_NUM_THREADS": "1"}
+
+
 def _options(policy: Policy, fds: list[int]) -> Iterator[str]:
     yield from ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
     yield from ("--new-session", "--die-with-parent", "--hostname", "sandbox", "--clearenv")
@@ -133,8 +140,8 @@ def _options(policy: Policy, fds: list[int]) -> Iterator[str]:
         yield from ("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
     else:
         yield from ("--unshare-user", "--disable-userns")
-    if policy.pid_1:
-        yield "--as-pid-1"
+    # bwrap's own first process would be left behind, unwaited for and with its CPU time uncounted.
+    yield "--as-pid-1"
     yield from _environment(policy)
     yield from _system()
     yield from _scratch(policy)
@@ -149,9 +156,7 @@ def _options(policy: Policy, fds: list[int]) -> Iterator[str]:
 
 
 def _environment(policy: Policy) -> Iterator[str]:
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    basic = {"PATH": path, "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "TZ": "UTC"}  # noqa: S108
-    for name, value in (basic | {"OMP_NUM_THREADS": "1"} | dict(policy.environment)).items():
+    for name, value in (base_environment() | dict(policy.environment)).items():
         yield from ("--setenv", name, value)
 
 
@@ -216,9 +221,14 @@ def _holding(data: bytes) -> int:
     return fd
 
 
-def _enter(limits: Limits, user: int) -> list[str]:
-    """The last steps before the program, inside: limits, then the user id (which ends all privilege)."""
-    entry = ["sh", "-c", f'{limit_script(limits)}exec "$@"', "sh"]
+def _enter(policy: Policy, user: int) -> list[str]:
+    """The last steps before the program, inside: limits, then the user id (which ends all privilege).
+
+    Unless the program is to be the first process, the shell stays as that: the kernel would keep signals
+    such as SIGABRT from a first process. It reaps what is orphaned, and says nothing of its own.
+    """
+    last = 'exec "$@"' if policy.pid_1 else 'exec 3>&2 2>/dev/null; (exec "$@" 2>&3 3>&-)'
+    entry = ["sh", "-c", limit_script(policy.limits) + last, "sh"]
     if switches_user():
         entry += [
             "setpriv",
