@@ -1,0 +1,157 @@
+"""Find the one answer that a completion commits to, or say why there is none.
+
+An answer is the content of `\\boxed{…}`; GSM8K's closing line `#### 42` and a completion that is nothing but
+an answer are also taken. Thinking is never an answer. Several boxes must all say the same; a box inside a
+box, a box that is negated, doubted or taken back, and a box that never closes are no answer.
+"""
+
+from __future__ import annotations
+
+import re
+
+from verirl_math.lexer import closing_brace
+from verirl_math.nodes import ParseError
+from verirl_math.parser import is_words, parse
+
+COMPLETION_LIMIT = 1_000_000
+"""Characters of a completion that are read."""
+
+BOX_LIMIT = 32
+BARE_LIMIT = 200
+
+_TAG = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)"
+_THINKING = re.compile(rf"<\s*(/?)\s*{_TAG}\b[^<>]{{0,40}}>|<\|(begin|end)_of_thought\|>", re.IGNORECASE)
+_BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*(\{?)")
+_FINAL_LINE = re.compile(r"^[ \t]*####[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+
+_NEGATED = re.compile(
+    r"(?:\bnot|n't|n’t|\bnever|\bneither|\bnor|\bno longer|\bwrong(?:ly)?|\bincorrect(?:ly)?|\brather than"
+    r"|\binstead of|\bother than|\bruled? out|\bexcept|≠|\\neq?|\\not)"
+    r"(?:\s+(?:be|equal|equals|to|the|answer|is|simply|just|exactly|really|actually|as|a|an))*[\s:$\\(\[*_,]*(?:\\[(\[])?\s*$",
+    re.IGNORECASE,
+)
+_UNDONE = re.compile(
+    r"^[\s$)\]\\.*_,;:!-]*(?:(?:is|was|are|would be|seems|looks|can(?:no|')t be|must be|may be|might be)\s+"
+    r"(?:clearly |actually |probably |definitely |maybe |also )?(?:wrong|incorrect|false|not\b|mistaken|impossible|a mistake|an error)"
+    r"|isn['’]t\b|(?:is )?(?:wrong|incorrect)\b|or\b|or maybe\b|maybe\b|perhaps\b|possibly\b|\?|\(?not\b)",
+    re.IGNORECASE,
+)
+_RETRACTED = re.compile(
+    r"\b(?:wait\b|scratch that|strike that|disregard|ignore (?:that|this|the (?:above|previous|box))|take (?:that|it) back"
+    r"|on second thoughts?|i (?:was|am) (?:wrong|mistaken)|i made (?:a|an) (?:mistake|error)|i retract|i meant|my mistake"
+    r"|correction\b|that(?: is|'s|’s) (?:wrong|incorrect|not (?:right|correct))|this is (?:wrong|incorrect|not (?:right|correct))"
+    r"|(?:the )?(?:above|previous|boxed)(?: answer| box| result| value)? is (?:wrong|incorrect|not)"
+    r"|(?:the )?(?:correct|real|actual|right|true) (?:answer|value|result) (?:is|should|would|must)"
+    r"|(?:actual|real|final|correct) answer\s*(?:is|:|=)|should (?:be|have been) (?!noted)|no, (?:that|this|it|the|sorry)|oops\b|hmm\b"
+    r"|let me (?:re-?(?:do|check|compute|calculate|consider|think|try)|try again|correct)|actually,? (?:the|it|that|no|i))",
+    re.IGNORECASE,
+)
+
+
+class NoAnswerError(ValueError):
+    """The completion commits to no single answer; the message says why, for its author."""
+
+
+def without_thinking(completion: str) -> str:
+    """The completion outside `<think>…</think>`; NoAnswerError where thinking never ends.
+
+    A closing tag without an opening one ends thinking that began in the prompt.
+    """
+    kept: list[str] = []
+    depth, start = 0, 0
+    for tag in _THINKING.finditer(completion):
+        closing = tag[1] == "/" or (tag[2] or "").lower() == "end"
+        if not closing:
+            if depth == 0:
+                kept.append(completion[start : tag.start()])
+            depth += 1
+        elif depth == 0:
+            kept.clear()
+        else:
+            depth -= 1
+        if depth == 0:
+            start = tag.end()
+    if depth:
+        raise NoAnswerError("the thinking never ends, so no answer was given")
+    kept.append(completion[start:])
+    return "\n".join(kept)
+
+
+def extract(completion: str) -> tuple[str, ...]:
+    """The answer's text; several where boxes differ in writing, each of which must be the answer.
+
+    Raises NoAnswerError where the completion has no answer, or does not stand by it.
+    """
+    if len(completion) > COMPLETION_LIMIT:
+        raise NoAnswerError(f"the completion is longer than {COMPLETION_LIMIT} characters")
+    text = without_thinking(completion)
+    found = _boxes(text)
+    if found:
+        return found
+    lines = {line[1] for line in _FINAL_LINE.finditer(text)}
+    if len(lines) == 1 and re.search(r"####[^\n]*\s*\Z", text):
+        return (lines.pop(),)
+    if lines:
+        raise NoAnswerError("several '####' lines, or text after the last one")
+    return (_bare(text),)
+
+
+def last_box(text: str, *, alone: bool = False) -> str:
+    """The last box of a text that we trust, such as a benchmark's solution; `alone`: its only one."""
+    boxes = list(_BOX.finditer(text))
+    if not boxes or (alone and len(boxes) > 1):
+        raise NoAnswerError("the solution has no \\boxed{…}" if not boxes else "several boxes")
+    content, _ = _content(text, boxes[-1])
+    return content
+
+
+def _boxes(text: str) -> tuple[str, ...]:
+    boxes: list[str] = []
+    end = 0
+    for box in _BOX.finditer(text):
+        if box.start() < end:
+            raise NoAnswerError("a box inside a box")
+        content, close = _content(text, box)
+        if len(boxes) >= BOX_LIMIT:
+            raise NoAnswerError(f"more than {BOX_LIMIT} boxes")
+        if _NEGATED.search(text[max(0, box.start() - 80) : box.start()]):
+            raise NoAnswerError("the boxed answer is negated")
+        if _UNDONE.match(text[close : close + 80]):
+            raise NoAnswerError("the boxed answer is doubted or denied right after the box")
+        end = close
+        boxes.append(content)
+    if boxes and (undone := _RETRACTED.search(text, end)):
+        raise NoAnswerError(f"the answer is taken back after the box ('{undone[0]}')")
+    if any(not box.strip() for box in boxes):
+        raise NoAnswerError("an empty box")
+    return tuple({"".join(box.split()): box.strip() for box in boxes}.values())
+
+
+def _content(text: str, box: re.Match[str]) -> tuple[str, int]:
+    if box[1]:
+        close = closing_brace(text, box.end())
+        if close is None:
+            raise NoAnswerError("the last box never closes")
+        return text[box.end() : close], close + 1
+    token = re.compile(r"\d|[A-Za-z]").match(text, box.end())
+    if token is None:
+        raise NoAnswerError("a box without content")
+    return token[0], token.end()
+
+
+def _bare(text: str) -> str:
+    """A completion that is nothing but an answer."""
+    text = text.strip()
+    if (
+        text
+        and len(text) <= BARE_LIMIT
+        and "\n" not in text
+        and not re.search(r"[A-Za-z]{2,}[ ,]+[A-Za-z]{2,}[ ,]", text)
+    ):
+        try:
+            node = parse(text)
+        except ParseError:
+            node = None
+        if node is not None and not (is_words(node) and " " in text):
+            return text
+    raise NoAnswerError("no \\boxed{…} was found; end with the answer in one \\boxed{}")

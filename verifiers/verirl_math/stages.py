@@ -1,0 +1,100 @@
+"""The ladder: extract → parse → equivalent, and how well the answer is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from verirl.domains import Finding, failed, passed
+from verirl.types import Stage, Task
+from verirl_math.compare import Rules, difference
+from verirl_math.exact import UndefinedError
+from verirl_math.extract import NoAnswerError, extract
+from verirl_math.form import LEVELS, form
+from verirl_math.nodes import BudgetError, Node, ParseError, Sym, Text
+from verirl_math.parser import parse
+from verirl_math.spec import Spec, read_spec
+from verirl_math.text import words
+
+LADDER = (
+    Stage(name="extract", kind="correctness", weight=0.05),
+    Stage(name="parse", kind="correctness", weight=0.05),
+    Stage(name="equivalent", kind="correctness", weight=0.85),
+    Stage(name="form", kind="quality", weight=0.05, levels=LEVELS),
+)
+
+_SHOWN = 120
+_PERCENT = re.compile(r"\bpercent(?:age)?\b|what\s*\\?%|per cent\b", re.IGNORECASE)
+
+
+class Judgement(NamedTuple):
+    """What the checker says of one answer's text: at which stage it fell (None: nowhere), and why."""
+
+    fell: str | None
+    reason: str = ""
+    score: float = 1.0
+
+
+def climb(task: Task, completion: str) -> Iterator[Finding]:
+    """One finding a stage, in order, up to the first that was not climbed."""
+    spec = read_spec(task.spec)
+    try:
+        found = extract(completion)
+    except NoAnswerError as problem:
+        yield failed("extract", detail=str(problem))
+        return
+    yield passed("extract", detail=_shown(found[-1]))
+    rules = Rules(spec.answer_type, spec.tolerance, _asks_percent(task))
+    judgements = [judge(spec, answer, rules) for answer in found]
+    worst = min(judgements, key=lambda one: ("parse", "equivalent", None).index(one.fell))
+    if worst.fell == "parse":
+        yield failed("parse", detail=worst.reason, feedback=f"The answer cannot be read: {worst.reason}.")
+        return
+    yield passed("parse")
+    if worst.fell:
+        reason = worst.reason if len(found) == 1 else f"several different boxes; one is wrong: {worst.reason}"
+        yield failed("equivalent", detail=reason, feedback=f"The answer is wrong: {reason}.")
+        return
+    yield passed("equivalent")
+    yield passed("form", score=worst.score, detail=worst.reason)
+
+
+def judge(spec: Spec, answer: str, rules: Rules) -> Judgement:
+    """Whether the text of one answer is the gold of `spec`."""
+    if _is_worded(spec.gold):
+        flat = words(answer)
+        if flat and flat == words(spec.answer):
+            return Judgement(None)
+        if isinstance(spec.gold, Text):
+            return Judgement("equivalent", "not the words asked for")
+    try:
+        node = parse(answer)
+    except ParseError as problem:
+        return Judgement("parse", str(problem))
+    try:
+        reason = difference(spec.gold, node, rules)
+    except UndefinedError as problem:
+        return Judgement("equivalent", f"has no value: {problem}")
+    except BudgetError as problem:
+        return Judgement("equivalent", str(problem))
+    except RecursionError:
+        return Judgement("equivalent", "nested too deeply")
+    if reason is not None:
+        return Judgement("equivalent", reason)
+    score, note = form(spec.gold, node)
+    return Judgement(None, note, score)
+
+
+def _is_worded(gold: Node) -> bool:
+    """Words, or a single capital that may name a choice."""
+    return isinstance(gold, Text) or (isinstance(gold, Sym) and len(gold.name) == 1 and gold.name.isupper())
+
+
+def _asks_percent(task: Task) -> bool:
+    asked = next((message.content for message in reversed(task.prompt) if message.role == "user"), "")
+    return bool(_PERCENT.search(asked))
+
+
+def _shown(answer: str) -> str:
+    return answer if len(answer) <= _SHOWN else f"{answer[:_SHOWN]}…"
