@@ -116,8 +116,14 @@ def _module(name: str) -> list[Path]:
 @cache
 def _importable(folder: Path) -> list[Path]:
     """Packages, modules and their metadata directly inside `folder`."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return []
     return [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix in (".py", ".so", ".dist-info", ".egg-info") or (path / "__init__.py").is_file()
+        if path.suffix in (".py", ".so", ".dist-info", ".egg-info") or _is_package(path)
     ]
+
+
+def _is_package(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.X_OK) and (path / "__init__.py").is_file()

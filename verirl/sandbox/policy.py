@@ -188,7 +188,7 @@ def _readable(policy: Policy) -> Iterator[str]:
     for path in policy.readable:
         if not path.is_relative_to("/usr"):
             yield from _parents(path)
-            yield from ("--ro-bind", str(path), str(path))
+            yield from ("--ro-bind-try", str(path), str(path))
     for path in policy.masked:
         if path.is_dir():
             yield from ("--tmpfs", str(path), "--remount-ro", str(path))

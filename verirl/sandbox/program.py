@@ -91,6 +91,9 @@ def run(
     _find(argv[0], environment["PATH"])
     if not sandboxed:
         return _run_bare(argv, stdin, contents, folder, limits, environment)
+    for path in (*readable, *([folder] if folder else ())):
+        if not path.exists():
+            raise SandboxError(f"'{path}', which '{argv[0]}' is to see, does not exist")
     if folder is not None:
         _lay_out(folder, contents, user_id() if switches_user() else None)
         contents = {}

@@ -1,0 +1,251 @@
+"""`verirl verify`: judge answers, one verdict a line."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from verirl.cli.console import (
+    emit_json,
+    json_option,
+    progress,
+    quiet_option,
+    show,
+    unsafe_option,
+    warn,
+    warn_if_unsafe,
+    workers_option,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from verirl.engine import Request
+    from verirl.rewards import LadderScheme
+    from verirl.types import Task, Verdict
+
+_OUTCOMES = ("passed", "failed", "timeout", "error")
+
+
+@click.command(
+    epilog="Example: verirl verify tasks.jsonl answers.jsonl -o verdicts.jsonl --reward lexicographic"
+)
+@click.argument("tasks")
+@click.argument("answers")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write verdicts here as they come, in order (- for stdout)."
+)
+@click.option("--reward", "scheme_name", metavar="SCHEME", help="Fill each verdict's reward by this scheme.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0.01),
+    default=10.0,
+    show_default=True,
+    help="Seconds a verdict may take.",
+)
+@click.option("--no-cache", is_flag=True, help="Judge everything anew and keep nothing.")
+@click.option("--strict", is_flag=True, help="Exit with 3 unless every answer passed.")
+@workers_option
+@unsafe_option
+@json_option
+@quiet_option
+def command(
+    tasks: str,
+    answers: str,
+    output: str | None,
+    scheme_name: str | None,
+    deadline: float,
+    no_cache: bool,
+    strict: bool,
+    workers: int | None,
+    unsafe_no_sandbox: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Judge ANSWERS to TASKS and say how far each climbed.
+
+    TASKS is a file, a folder of files, '-', or a shipped set such as verirl:math-mini. ANSWERS is a JSONL of
+    {"task_id", "completion", "sample"?}, '-', or the word reference for each task's own answer.
+    """
+    from verirl.engine import VerdictCache, VerifierPool
+    from verirl.errors import GateError, InputError
+    from verirl.rewards import scheme
+
+    if tasks == "-" and answers == "-":
+        raise InputError("TASKS and ANSWERS cannot both be standard input")
+    if as_json and output == "-":
+        raise InputError("--json and -o - both want standard output: choose one")
+    rewarded = scheme(scheme_name) if scheme_name else None
+    jobs = read_jobs(tasks, answers)
+    warn_if_unsafe(unsafe_no_sandbox)
+    counted = _Count(rewarded)
+    with ExitStack() as stack:
+        cache = None if no_cache else VerdictCache()
+        if cache is not None:
+            stack.callback(cache.close)
+        pool = stack.enter_context(
+            VerifierPool(workers, deadline_s=deadline, cache=cache, sandboxed=not unsafe_no_sandbox)
+        )
+        advance = stack.enter_context(progress("verdicts", len(jobs), quiet=quiet))
+        writer = stack.enter_context(_writer(output))
+        ordered = _InOrder(lambda verdict: writer(counted.add(verdict)))
+
+        def on_done(index: int, verdict: Verdict) -> None:
+            ordered.add(index, verdict)
+            advance(1)
+
+        try:
+            pool.verify(jobs, on_done)
+        except KeyboardInterrupt:
+            warn(
+                f"interrupted after {ordered.next} of {len(jobs)} verdicts"
+                + (f", which are in {output}" if output else "")
+            )
+            raise
+        stats = pool.stats.as_dict()
+    summary = counted.summary(stats, output)
+    if as_json:
+        emit_json(summary)
+    show(counted.table(), quiet=quiet)
+    if summary["error"]:
+        warn(f"{summary['error']} of {summary['total']} answers could not be judged, by no fault of theirs")
+    if strict and summary["passed"] != summary["total"]:
+        raise GateError(f"--strict: {summary['passed']} of {summary['total']} answers passed")
+
+
+def read_jobs(tasks: str, answers: str) -> list[Request]:
+    """The requests that a TASKS and an ANSWERS argument name; InputError at the line that is wrong."""
+    from verirl.engine import Request
+    from verirl.errors import InputError
+    from verirl.jsonl import read_records, read_tasks
+    from verirl.types import Completion
+
+    by_id: dict[str, Task] = {task.id: task for task in read_tasks(tasks)}
+    if answers == "reference":
+        for task in by_id.values():
+            if task.reference is None:
+                raise InputError(f"task '{task.id}' has no reference answer; give ANSWERS as a file")
+        return [Request(task, str(task.reference)) for task in by_id.values()]
+    jobs = []
+    for line, answer in read_records(answers, Completion):
+        if answer.task_id not in by_id:
+            raise InputError.at(
+                line.file, f"no task '{answer.task_id}' in {tasks}", line=line.number, field="task_id"
+            )
+        jobs.append(Request(by_id[answer.task_id], answer.completion, answer.sample))
+    if not jobs:
+        raise InputError.at(answers, "holds no answer")
+    return jobs
+
+
+@contextmanager
+def _writer(output: str | None) -> Iterator[Callable[[Verdict], None]]:
+    """Something that writes a verdict at once, so that what is judged is kept whatever happens later."""
+    from verirl.jsonl import storage_errors
+
+    if output is None:
+        yield lambda _: None
+    elif output == "-":
+        yield lambda verdict: _write(sys.stdout, verdict)
+    else:
+        path = Path(output)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = path.open("w", encoding="utf-8")
+        with stream:
+
+            def write(verdict: Verdict) -> None:
+                with storage_errors(path):
+                    _write(stream, verdict)
+
+            yield write
+
+
+def _write(stream: TextIO, verdict: Verdict) -> None:
+    stream.write(verdict.to_json() + "\n")
+    stream.flush()
+
+
+class _InOrder:
+    """Hands on what comes in any order in the order of its index."""
+
+    def __init__(self, hand_on: Callable[[Verdict], None]) -> None:
+        self.next = 0
+        self._hand_on = hand_on
+        self._waiting: dict[int, Verdict] = {}
+
+    def add(self, index: int, verdict: Verdict) -> None:
+        """Take one, and hand on all that are now due."""
+        self._waiting[index] = verdict
+        while self.next in self._waiting:
+            self._hand_on(self._waiting.pop(self.next))
+            self.next += 1
+
+
+def outcome(verdict: Verdict) -> str:
+    """A verdict in one word: passed, failed, timeout or error."""
+    if verdict.is_error:
+        return "error"
+    if verdict.passed:
+        return "passed"
+    return "timeout" if any(stage.status == "timeout" for stage in verdict.stages) else "failed"
+
+
+class _Count:
+    """What all the verdicts of one call amount to."""
+
+    def __init__(self, scheme: LadderScheme | None) -> None:
+        self._scheme = scheme
+        self._outcomes: Counter[str] = Counter()
+        self._stages: dict[tuple[str, str], Counter[str]] = {}
+        self._rewards: list[float] = []
+
+    def add(self, verdict: Verdict) -> Verdict:
+        """Count a verdict; returns it with its reward."""
+        from verirl import domains
+        from verirl.rewards import reward
+
+        name = verdict.made_by["domain"].split()[0]
+        ladder = domains.load(name).ladder
+        if self._scheme is not None:
+            verdict = reward(self._scheme, ladder, verdict)
+            if verdict.reward is not None:
+                self._rewards.append(verdict.reward.value)
+        self._outcomes[outcome(verdict)] += 1
+        reached = {stage.name: str(stage.status) for stage in verdict.stages}
+        for rung in ladder:
+            self._stages.setdefault((name, rung.name), Counter())[reached.get(rung.name, "not reached")] += 1
+        return verdict
+
+    def summary(self, stats: Mapping[str, float], output: str | None) -> dict[str, Any]:
+        """All of it as plain JSON."""
+        total = self._outcomes.total()
+        return {
+            "total": total,
+            **{name: self._outcomes[name] for name in _OUTCOMES},
+            "pass_rate": self._outcomes["passed"] / total if total else None,
+            "mean_reward": sum(self._rewards) / len(self._rewards) if self._rewards else None,
+            "ladder": [
+                {"domain": domain, "stage": stage, **counts}
+                for (domain, stage), counts in self._stages.items()
+            ],
+            "pool": dict(stats),
+            "output": output,
+        }
+
+    def table(self) -> Table:
+        """The ladder for a person: how many stood on each rung."""
+        from rich.table import Table
+
+        columns: Sequence[str] = ("passed", "failed", "timeout", "error", "skipped", "not reached")
+        table = Table("", *columns, box=None, padding=(0, 2))
+        table.add_row("all answers", *(str(self._outcomes[name] or "–") for name in _OUTCOMES), "", "")
+        for (domain, stage), counts in self._stages.items():
+            table.add_row(f"{domain} {stage}", *(str(counts[name] or "–") for name in columns))
+        return table
