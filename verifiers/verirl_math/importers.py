@@ -145,7 +145,8 @@ def _text(line: Line, names: tuple[str, ...]) -> str:
 def _with_unit(gold: str, unit: object) -> str:
     if not isinstance(unit, str) or not unit.strip() or unit.strip() == "%":
         return gold
-    with_unit = f"{gold.strip().strip('$')}{unit if '^' in unit else rf' \\text{{ {unit} }}'}"
+    suffix = unit if "^" in unit else f"\\text{{ {unit.strip()}}}"
+    with_unit = gold.strip().strip("$") + suffix
     try:
         check_spec({"answer": with_unit})
     except SpecError:
@@ -180,11 +181,12 @@ def _task(
     except SpecError as problem:
         warnings.warn(f"{where}: left out: its answer {spec['answer']!r} {problem.problem}", stacklevel=2)
         return
+    stem = Path(line.file).name.split(".")[0]
     given = next((str(line.value[key]) for key in _NAME if line.value.get(key) not in (None, "")), None)
     level = re.search(r"\d+", str(line.value.get("level", "")))
     subject = line.value.get("subject") or line.value.get("type")
     yield Task(
-        id=f"{source}/{name or given or f'{Path(line.file).name.split('.')[0]}-{line.number:06d}'}",
+        id=f"{source}/{name or given or f'{stem}-{line.number:06d}'}",
         domain="math",
         prompt=(Message(role="user", content=f"{question.strip()}\n\n{INSTRUCTION}"),),
         spec=spec,
