@@ -9,7 +9,7 @@ from verirl.errors import ToolMissingError
 
 
 def need(module: str, extra: str) -> ModuleType:
-    """Import `module`, which comes with the extra `extra`; ToolMissingError (exit 4) where it is not there."""
+    """Import `module` of the extra `extra`; ToolMissingError (exit 4) where it is not installed."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as problem:

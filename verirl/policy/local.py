@@ -159,7 +159,10 @@ class LocalPolicy:
         for start in range(0, len(order), per_chunk):
             chunk = order[start : start + per_chunk]
             rows = self._write(
-                [prompts[i] for i in chunk], n, temperature, max_new_tokens, derive("sample", seed, start)
+                [prompts[i] for i in chunk for _ in range(n)],
+                temperature,
+                max_new_tokens,
+                derive("sample", seed, start),
             )
             self.tokens_written += sum(map(len, rows))
             texts = tokenizer.batch_decode(rows, skip_special_tokens=True)
@@ -171,7 +174,7 @@ class LocalPolicy:
         return completions
 
     def _write(
-        self, prompts: list[list[int]], n: int, temperature: float, max_new_tokens: int, seed: int
+        self, prompts: list[list[int]], temperature: float, max_new_tokens: int, seed: int
     ) -> list[list[int]]:
         from verirl.policy.sampler import generate_tokens, sample_tokens
 
@@ -179,7 +182,6 @@ class LocalPolicy:
         return write(
             self.loaded.model,
             prompts,
-            n=n,
             max_new_tokens=max_new_tokens,
             temperature=temperature,
             stop_ids=stop_ids(self.loaded),

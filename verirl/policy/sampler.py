@@ -19,14 +19,15 @@ def sample_tokens(
     model: Any,
     prompts: Sequence[Sequence[int]],
     *,
-    n: int,
     max_new_tokens: int,
     temperature: float,
     stop_ids: Sequence[int],
     pad_id: int,
     seed: int,
 ) -> list[list[int]]:
-    """`n` continuations of each prompt, as token ids, prompt-major, each up to and with its stop token.
+    """A continuation of each prompt, as token ids, up to and with its stop token.
+
+    Equal prompts (the samples of one group) are read once and share the cache of that reading.
 
     `model` is a causal language model of transformers whose cache holds keys and values (see `supports`).
     `temperature` 0 takes the likeliest token. Draws come from `seed` alone, so the same seed gives the same
@@ -34,23 +35,26 @@ def sample_tokens(
     """
     generator = torch.Generator().manual_seed(seed)
     device = model.device
-    ids_BP, mask_BP = _left_pad(prompts, pad_id, device)
-    positions_BP = (mask_BP.cumsum(1) - 1).clamp(min=0)
+    unique = list(dict.fromkeys(tuple(prompt) for prompt in prompts))
+    place = {prompt: row for row, prompt in enumerate(unique)}
+    expand = torch.tensor([place[tuple(prompt)] for prompt in prompts], device=device)
+    ids_UP, mask_UP = _left_pad(unique, pad_id, device)
+    positions_UP = (mask_UP.cumsum(1) - 1).clamp(min=0)
     out = model(
-        input_ids=ids_BP,
-        attention_mask=mask_BP,
-        position_ids=positions_BP,
+        input_ids=ids_UP,
+        attention_mask=mask_UP,
+        position_ids=positions_UP,
         use_cache=True,
         logits_to_keep=1,
     )
     cache = out.past_key_values
-    cache.batch_repeat_interleave(n)
-    logits_RV = out.logits[:, -1].repeat_interleave(n, dim=0)
-    mask_RT = mask_BP.repeat_interleave(n, dim=0)
-    position_R = positions_BP[:, -1].repeat_interleave(n, dim=0)
+    cache.batch_select_indices(expand)
+    logits_RV = out.logits[:, -1][expand]
+    mask_RT = mask_UP[expand]
+    position_R = positions_UP[:, -1][expand]
     stops = torch.tensor(list(stop_ids), device=device)
 
-    rows = len(prompts) * n
+    rows = len(prompts)
     written: list[list[int]] = [[] for _ in range(rows)]
     alive = torch.arange(rows)
     open_ = torch.ones(rows, dtype=torch.bool)
@@ -89,7 +93,6 @@ def generate_tokens(
     model: Any,
     prompts: Sequence[Sequence[int]],
     *,
-    n: int,
     max_new_tokens: int,
     temperature: float,
     stop_ids: Sequence[int],
@@ -102,8 +105,8 @@ def generate_tokens(
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         out = model.generate(
-            input_ids=ids_BP.repeat_interleave(n, dim=0),
-            attention_mask=mask_BP.repeat_interleave(n, dim=0),
+            input_ids=ids_BP,
+            attention_mask=mask_BP,
             max_new_tokens=max_new_tokens,
             do_sample=temperature > 0,
             temperature=temperature or None,

@@ -1,0 +1,346 @@
+"""A recipe: what to train, on which tasks, through which stages; YAML, checked to the last key."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from verirl.errors import InputError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lora(_Part):
+    """Low-rank adaptation (Hu et al. 2021): train `rank` directions of each linear layer only."""
+
+    rank: Positive = 16
+    alpha: Rate = 32.0
+    dropout: Share = 0.0
+
+
+class Model(_Part):
+    """What is trained. `vocabulary` is for `tiny` alone: above 261 its tokenizer merges frequent pairs."""
+
+    name: str = "tiny:s"
+    vocabulary: int = Field(default=0, ge=0)
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    device: str | None = None
+    gradient_checkpointing: bool = False
+    lora: Lora | None = None
+
+
+class TaskSet(_Part):
+    """Tasks by name: made by a domain (`domain`, `n`, …) or read from a `file`."""
+
+    domain: str | None = None
+    n: Positive | None = None
+    seed: int | None = None
+    split: Literal["train", "eval"] = "train"
+    difficulty: tuple[Share, Share] = (0.0, 1.0)
+    families: tuple[str, ...] = ()
+    options: dict[str, str] = {}
+    mutants: bool = True
+    file: str | None = None
+    limit: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> TaskSet:
+        if (self.file is None) == (self.domain is None):
+            raise ValueError("give either 'domain' (with 'n') or 'file'")
+        if self.domain is not None and self.n is None:
+            raise ValueError("'n' is missing: how many tasks to make")
+        return self
+
+
+class Optimiser(_Part):
+    """AdamW's knobs. `warmup` and `schedule` follow transformers; `weight_decay` is decoupled."""
+
+    learning_rate: Rate
+    warmup: Share = 0.0
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    weight_decay: float = Field(default=0.0, ge=0)
+    beta2: float = Field(default=0.999, gt=0, lt=1)
+    max_grad_norm: Rate = 1.0
+
+
+class Watch(_Part):
+    """A small evaluation every so many steps: the held-out curve of the report."""
+
+    tasks: str
+    every: Positive
+    first: Positive = 100
+    max_new_tokens: Positive = 64
+
+
+class Sft(_Part):
+    """Supervised fine-tuning on the references of a task set."""
+
+    tasks: str
+    steps: Positive
+    batch: Positive = 32
+    micro_batch: Positive | None = None
+    optimiser: Optimiser
+    max_length: Positive = 1024
+    checkpoint_every: Positive = 100
+    watch: Watch | None = None
+
+
+class Mix(_Part):
+    """One ingredient of a mixture: a task set and its share of the prompts."""
+
+    tasks: str
+    weight: Rate = 1.0
+
+
+class Grpo(_Part):
+    """Group-relative policy optimisation (Shao et al. 2024) on verified rewards.
+
+    A step updates on `prompts` × `group` completions. `updates` steps share one generation; `iterations`
+    is how often each completion is used (μ). `advantages` is what a verdict becomes; `loss` and the rest
+    are TRL's. `beta` is the weight of the KL term to the start.
+    """
+
+    tasks: str | tuple[Mix, ...]
+    steps: Positive
+    prompts: Positive = 8
+    group: Annotated[int, Field(ge=2)] = 8
+    micro_batch: Positive | None = None
+    updates: Positive = 1
+    iterations: Positive = 1
+    optimiser: Optimiser
+    temperature: Rate = 1.0
+    max_new_tokens: Positive = 256
+    scheme: str = "lexicographic"
+    advantages: Literal["grpo", "dr_grpo", "lexicographic"] = "lexicographic"
+    gamma: float = Field(default=1.0, gt=0, le=1)
+    loss: Literal["dapo", "grpo", "dr_grpo", "bnpo", "cispo"] = "dapo"
+    epsilon: Rate = 0.2
+    epsilon_high: Rate | None = None
+    beta: float = Field(default=0.0, ge=0)
+    sampler: Literal["verirl", "transformers", "vllm"] = "verirl"
+    skip_idle_groups: bool = True
+    deadline_s: Rate = 10.0
+    checkpoint_every: Positive = 50
+    watch: Watch | None = None
+
+
+class Eval(_Part):
+    """How the start, the result and the control are scored on held-out tasks."""
+
+    tasks: str
+    samples: Positive = 4
+    k: tuple[Positive, ...] = (1,)
+    temperature: float = Field(default=1.0, ge=0)
+    greedy: bool = True
+    max_new_tokens: Positive = 256
+    scheme: str = "lexicographic"
+    min: tuple[str, ...] = ()
+
+
+class Recipe(_Part):
+    """A whole run. Stages that are absent are not run."""
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    description: str = ""
+    seed: int = 0
+    threads: Positive | None = None
+    workers: Positive | None = None
+    model: Model = Model()
+    tasks: dict[str, TaskSet] = Field(min_length=1)
+    sft: Sft | None = None
+    grpo: Grpo | None = None
+    control: bool = False
+    eval: Eval | None = None
+    trackers: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
+
+    @model_validator(mode="after")
+    def _sets_exist(self) -> Recipe:
+        wanted: dict[str, str] = {}
+        if self.sft:
+            wanted["sft.tasks"] = self.sft.tasks
+            if self.sft.watch:
+                wanted["sft.watch.tasks"] = self.sft.watch.tasks
+        if self.grpo:
+            mixture = self.grpo_mixture()
+            wanted |= {f"grpo.tasks.{place}": mix.tasks for place, mix in enumerate(mixture)}
+            if self.grpo.watch:
+                wanted["grpo.watch.tasks"] = self.grpo.watch.tasks
+        if self.eval:
+            wanted["eval.tasks"] = self.eval.tasks
+        for place, name in wanted.items():
+            if name not in self.tasks:
+                raise ValueError(f"{place} names '{name}', and 'tasks' has {', '.join(self.tasks)}")
+        if self.control and not (self.sft and self.grpo):
+            raise ValueError("'control' continues SFT for as long as GRPO takes: it needs both stages")
+        return self
+
+    def grpo_mixture(self) -> tuple[Mix, ...]:
+        """The ingredients of the GRPO prompts."""
+        if self.grpo is None:
+            return ()
+        tasks = self.grpo.tasks
+        return (Mix(tasks=tasks),) if isinstance(tasks, str) else tasks
+
+    def stages(self) -> tuple[str, ...]:
+        """The stages that this recipe runs, in order."""
+        present = (
+            ("synth", True),
+            ("sft", self.sft is not None),
+            ("grpo", self.grpo is not None),
+            ("control", self.control),
+            ("eval", self.eval is not None),
+        )
+        return tuple(name for name, there in present if there)
+
+    def to_yaml(self) -> str:
+        """The resolved recipe, every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def built_in() -> dict[str, str]:
+    """The recipes that come with verirl: name → description."""
+    found = {}
+    for path in sorted(RECIPES.glob("*.yaml")):
+        found[path.stem] = str((_parse(path, path.read_text(encoding="utf-8"))).get("description", ""))
+    return found
+
+
+def find(argument: str) -> Path:
+    """The file that a RECIPE argument names: a path, or a built-in recipe."""
+    path = Path(argument)
+    if path.is_file():
+        return path
+    shipped = RECIPES / f"{argument}.yaml"
+    if shipped.is_file():
+        return shipped
+    near = difflib.get_close_matches(argument, built_in(), n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"built in: {', '.join(built_in())}"
+    raise InputError(f"no recipe '{argument}'; {hint}")
+
+
+def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read and check a recipe, with `key.path=value` overrides; InputError names the key that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError.at(path, str(problem)) from problem
+    value = _parse(path, text)
+    for override in overrides:
+        _override(value, override)
+    try:
+        return Recipe.model_validate(value)
+    except ValidationError as problem:
+        raise _explain(path, text, problem) from problem
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        value = yaml.load(text, Loader=_UniqueLoader)
+    except yaml.MarkedYAMLError as problem:
+        line = problem.problem_mark.line + 1 if problem.problem_mark else None
+        raise InputError.at(path, f"not valid YAML: {problem.problem}", line=line) from problem
+    except yaml.YAMLError as problem:
+        raise InputError.at(path, f"not valid YAML: {problem}") from problem
+    if not isinstance(value, dict):
+        raise InputError.at(path, "a recipe is a mapping of keys, as `verirl train --show quickstart` prints")
+    return value
+
+
+class _UniqueLoader(yaml.SafeLoader):
+    """A key written twice is a mistake, not an override."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' appears twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _override(value: dict[str, Any], text: str) -> None:
+    path, equals, raw = text.partition("=")
+    if not equals or not path.strip():
+        raise InputError(f"--set {text}: expected key.path=value, as in --set grpo.steps=20")
+    try:
+        parsed = yaml.safe_load(raw)
+    except yaml.YAMLError as problem:
+        raise InputError(f"--set {text}: the value is not valid YAML") from problem
+    *parents, last = path.strip().split(".")
+    here = value
+    for parent in parents:
+        inner = here.setdefault(parent, {})
+        if inner is None:
+            inner = here[parent] = {}
+        if not isinstance(inner, dict):
+            raise InputError(f"--set {text}: '{parent}' holds a value, not keys")
+        here = inner
+    here[last] = parsed
+
+
+def _explain(path: Path, text: str, problem: ValidationError) -> InputError:
+    first = problem.errors(include_url=False)[0]
+    location = [str(part) for part in first["loc"] if not _is_union_branch(str(part))]
+    field = ".".join(location) or None
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(first["loc"][:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
+        message = "unknown key; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")
+    elif first["type"] == "missing":
+        message = "missing"
+    return InputError.at(path, message, line=_line_of(text, location), field=field)
+
+
+def _is_union_branch(part: str) -> bool:
+    return part in ("str", "tuple[Mix, ...]", "tuple[Mix,...]")
+
+
+def _keys_at(location: tuple[int | str, ...]) -> list[str]:
+    kind: Any = Recipe
+    for part in location:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = kind.model_fields[str(part)].annotation
+        elif get_args(kind):
+            kind = get_args(kind)[-1]
+        found = [
+            arg for arg in (kind, *get_args(kind)) if isinstance(arg, type) and issubclass(arg, BaseModel)
+        ]
+        kind = found[0] if found else kind
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _line_of(text: str, location: list[str]) -> int | None:
+    """The line of the deepest key of `location` that the YAML text has."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return None
+    line: int | None = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == part), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
