@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from verirl.types import Message, Task
+
 SOURCE = """
 import ctypes, os, signal, socket, subprocess, sys, time
 from verirl.domains import Finding, failed, passed, skipped, timed_out, errored
@@ -63,3 +65,12 @@ def install(folder: Path, name: str = "toy", *, confined: bool = True, extra: st
     metadata.mkdir(exist_ok=True)
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-domain\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(f"[verirl.domains]\n{name} = {name}_domain:domain\n")
+
+
+def toy_task(
+    identity: str = "toy/1", *, answer: str = "a", domain: str = "toy", reference: str | None = "a"
+) -> Task:
+    """A task whose right completion is `answer`; a completion `do:CODE` runs CODE in the stage `check`."""
+    prompt = (Message(role="user", content="say it"),)
+    reference = answer if reference == "a" else reference
+    return Task(id=identity, domain=domain, prompt=prompt, spec={"answer": answer}, reference=reference)

@@ -94,7 +94,7 @@ def command(
         )
         advance = stack.enter_context(progress("verdicts", len(jobs), quiet=quiet))
         writer = stack.enter_context(_writer(output))
-        ordered = _InOrder(lambda verdict: writer(counted.add(verdict)))
+        ordered = _InOrder(lambda index, verdict: writer(counted.add(jobs[index].task.domain, verdict)))
 
         def on_done(index: int, verdict: Verdict) -> None:
             ordered.add(index, verdict)
@@ -175,7 +175,7 @@ def _write(stream: TextIO, verdict: Verdict) -> None:
 class _InOrder:
     """Hands on what comes in any order in the order of its index."""
 
-    def __init__(self, hand_on: Callable[[Verdict], None]) -> None:
+    def __init__(self, hand_on: Callable[[int, Verdict], None]) -> None:
         self.next = 0
         self._hand_on = hand_on
         self._waiting: dict[int, Verdict] = {}
@@ -184,7 +184,7 @@ class _InOrder:
         """Take one, and hand on all that are now due."""
         self._waiting[index] = verdict
         while self.next in self._waiting:
-            self._hand_on(self._waiting.pop(self.next))
+            self._hand_on(self.next, self._waiting.pop(self.next))
             self.next += 1
 
 
@@ -206,12 +206,11 @@ class _Count:
         self._stages: dict[tuple[str, str], Counter[str]] = {}
         self._rewards: list[float] = []
 
-    def add(self, verdict: Verdict) -> Verdict:
-        """Count a verdict; returns it with its reward."""
+    def add(self, name: str, verdict: Verdict) -> Verdict:
+        """Count a verdict of the domain `name`; returns it with its reward."""
         from verirl import domains
         from verirl.rewards import reward
 
-        name = verdict.made_by["domain"].split()[0]
         ladder = domains.load(name).ladder
         if self._scheme is not None:
             verdict = reward(self._scheme, ladder, verdict)

@@ -79,7 +79,7 @@ def climb(domain: Domain, task: Task, completion: str, job: Job, progress: Climb
             finding = next(stages, None)
             if finding is None:
                 break
-            finding = _timed(finding, time.perf_counter() - started)
+            finding = timed(_sound(finding), time.perf_counter() - started)
             progress.add(finding)
             yield finding
             started = time.perf_counter()
@@ -99,12 +99,18 @@ def climb(domain: Domain, task: Task, completion: str, job: Job, progress: Climb
                 close()
 
 
-def _timed(finding: Finding, seconds: float) -> Finding:
+def _sound(finding: Finding) -> Finding:
+    """The finding with its score in [0, 1]; ValueError where it has none."""
     stage = finding.stage
     if not math.isfinite(stage.score):
         raise ValueError(f"stage '{stage.name}' gave the score {stage.score}")
     score = min(1.0, max(0.0, stage.score))
-    return replace(finding, stage=stage.model_copy(update={"seconds": seconds, "score": score}))
+    return replace(finding, stage=stage.model_copy(update={"score": score}))
+
+
+def timed(finding: Finding, seconds: float) -> Finding:
+    """The finding with the time that its stage took."""
+    return replace(finding, stage=finding.stage.model_copy(update={"seconds": seconds}))
 
 
 def last_line(problem: BaseException) -> str:

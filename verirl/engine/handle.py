@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -154,7 +155,8 @@ class Worker:
             except ConnectionResetError:
                 data = b""
             if not data:
-                self._close_data()
+                # The judge has ended, or has closed its channel: then the nursery is to end it.
+                self._leave(b"hangup", time.monotonic())
                 return
             for message in self._unpacker.feed(data):
                 if "hello" not in message:
@@ -222,16 +224,15 @@ class Worker:
             self.process.stderr = None
 
     def stop(self, now: float) -> None:
-        """Have the judge, and everything below it, killed."""
+        """Have the judge, and everything below it, killed on our account."""
         if self.state is State.READY:
-            self.state, self.since, self.stopping = State.ENDING, now, True
-            with contextlib.suppress(OSError):
-                self.control.send(b"stop")
-            self._close_data()
+            self.stopping = True
+            self._leave(b"stop", now)
 
-    def recycle(self, now: float) -> None:
-        """Let the judge end by itself: it has served enough."""
-        self.state, self.since, self.stopping = State.ENDING, now, True
+    def _leave(self, order: bytes, now: float) -> None:
+        self.state, self.since = State.ENDING, now
+        with contextlib.suppress(OSError):
+            self.control.send(order)
         self._close_data()
 
     def _close_data(self) -> None:

@@ -22,7 +22,7 @@ from verirl import domains, sandbox
 from verirl.domains import Domain, errored, failed, timed_out
 from verirl.engine import launch
 from verirl.engine.cache import VerdictCache, cache_key
-from verirl.engine.climb import Climb, verdict
+from verirl.engine.climb import Climb, timed, verdict
 from verirl.engine.handle import Entry, State, Worker, died_of
 from verirl.engine.wire import ProtocolError, finding_from_wire
 from verirl.errors import PoolError, ToolMissingError
@@ -147,6 +147,7 @@ class VerifierPool:
             batch = _Batch(jobs, on_done, [None] * len(jobs), left=len(jobs))
             try:
                 self._plan(batch)
+                self._listen(batch, 0.0)
                 while batch.left:
                     self._step(batch)
             finally:
@@ -196,7 +197,18 @@ class VerifierPool:
     def _step(self, batch: _Batch) -> None:
         """Give out jobs, wait for the next event, and act on all that happened."""
         self._assign(batch)
-        for key, _ in self._selector.select(self._patience()):
+        self._listen(batch, self._patience())
+        # Only now, with everything read that came in time, is anybody late.
+        now = time.monotonic()
+        for worker in list(self._alive):
+            if worker.state is State.READY and worker.entries:
+                if now >= worker.entries[0].started + self.deadline_s:
+                    self._too_late(batch, worker, now)
+            elif worker.state is not State.READY and now >= worker.since + _GRACE_SECONDS[worker.state]:
+                self._lost(batch, worker)
+
+    def _listen(self, batch: _Batch, seconds: float) -> None:
+        for key, _ in self._selector.select(seconds):
             worker, channel = key.data
             if worker.dead:
                 continue
@@ -207,14 +219,6 @@ class VerifierPool:
                 self._heed(batch, worker)
             else:
                 worker.read_stderr()
-        # Only now, with everything read that came in time, is anybody late.
-        now = time.monotonic()
-        for worker in list(self._alive):
-            if worker.state is State.READY and worker.entries:
-                if now >= worker.entries[0].started + self.deadline_s:
-                    self._too_late(batch, worker, now)
-            elif worker.state is not State.READY and now >= worker.since + _GRACE_SECONDS[worker.state]:
-                self._lost(batch, worker)
 
     def _patience(self) -> float:
         """Seconds until the next deadline of any kind."""
@@ -309,23 +313,24 @@ class VerifierPool:
         entry.climb.close()
         self._conclude(batch, entry)
         if worker.served >= self._recycle_after and not worker.entries:
-            worker.recycle(now)
+            worker.stop(now)
 
     def _too_late(self, batch: _Batch, worker: Worker, now: float) -> None:
         entry = worker.entries.popleft()
         waited = worker.waited()
         self._requeue(batch, worker)
         worker.stop(now)
-        self.stats.timeouts += 1
         self.stats.busy_s += now - entry.started
         rung = entry.climb.due()
         if rung is not None:
             hungry = 0 if waited is None or entry.waited is None else (waited - entry.waited) / 1e9
             if hungry > self.deadline_s / 2:
                 detail = f"machine starved: waited {hungry:.1f} of {self.deadline_s:g} s for a core"
-                entry.climb.stop(errored(rung.name, detail))
+                finding = errored(rung.name, detail)
             else:
-                entry.climb.stop(timed_out(rung.name, f"no verdict within {self.deadline_s:g} s"))
+                finding = timed_out(rung.name, f"no verdict within {self.deadline_s:g} s")
+            before = sum(found.stage.seconds for found in entry.climb.findings)
+            entry.climb.stop(timed(finding, max(0.0, now - entry.started - before)))
         self._conclude(batch, entry)
 
     def _heed(self, batch: _Batch, worker: Worker) -> None:
@@ -335,17 +340,20 @@ class VerifierPool:
             if "missing" in message:
                 raise _missing(message["missing"])
             if "ready" in message or "ended" in message:
-                if "ended" in message and not worker.stopping:
-                    self._hear(batch, worker)
-                if "ended" in message and not worker.stopping:
-                    self._died(batch, worker, died_of(int(message["ended"])))
                 if "ended" in message:
-                    self.stats.respawns += 1
+                    self._ended(batch, worker, message)
                 if not worker.fork(time.monotonic()):
                     said = None
                     break
         if said is None:
             self._lost(batch, worker)
+
+    def _ended(self, batch: _Batch, worker: Worker, message: dict[str, Any]) -> None:
+        self.stats.respawns += 1
+        self._hear(batch, worker)
+        if not worker.stopping:
+            closed = "it closed its channel" if message.get("stopped") else ""
+            self._died(batch, worker, closed or died_of(int(message["ended"])))
 
     def _died(self, batch: _Batch, worker: Worker, how: str) -> None:
         """The judge ended in the middle of a job: try once more, then find out whose fault it is."""
@@ -356,6 +364,7 @@ class VerifierPool:
                 raise PoolError(f"the workers of '{worker.plan.domain}' keep ending without a job ({how})")
             return
         entry = worker.entries.popleft()
+        self.stats.busy_s += time.monotonic() - entry.started
         self._requeue(batch, worker)
         entry.deaths.append(how)
         if len(entry.deaths) == 1:
@@ -411,6 +420,7 @@ class VerifierPool:
             return
         self.stats.verified += 1
         self.stats.errors += found.is_error
+        self.stats.timeouts += any(stage.status is Status.TIMEOUT for stage in found.stages)
         if self._cache is not None and not entry.deaths and all(s.status in _STORED for s in found.stages):
             self._cache.put(entry.cache_key, found)
         self._deliver(batch, entry, found)

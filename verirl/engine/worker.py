@@ -35,6 +35,7 @@ EXIT_MEMORY, EXIT_RECURSION = 77, 78
 """Exit codes of a judge that ran out of memory, or of stack."""
 
 _MIB = 1024 * 1024
+_LAST_SECONDS = 0.5
 _RECEIVE = 1 << 16
 
 
@@ -44,6 +45,7 @@ class _Setting(NamedTuple):
     tmp_folder: Path
     confined: bool
     sandboxed: bool
+    mounts: frozenset[str]
 
     def end_leftovers(self) -> None:
         """In a sandbox: end every process but the nursery (the first one) and the caller."""
@@ -53,7 +55,7 @@ class _Setting(NamedTuple):
     def empty(self) -> None:
         """Remove what jobs have written."""
         _empty(self.job_folder)
-        _empty(self.tmp_folder)
+        _empty(self.tmp_folder, self.mounts)
 
 
 def main(argv: list[str]) -> int:
@@ -74,7 +76,8 @@ def main(argv: list[str]) -> int:
         folders = (place, Path(tempfile.gettempdir())) if confined else (place / "job", place / "tmp")
         for each in folders:
             each.mkdir(exist_ok=True)
-        setting = _Setting(domain, *folders, confined, "sandboxed" in flags)
+        mounts = frozenset(entry.name for entry in folders[1].iterdir()) if confined else frozenset()
+        setting = _Setting(domain, *folders, confined, "sandboxed" in flags, mounts)
         if confined:
             processes.hide_memory()
         gc.collect()
@@ -87,6 +90,7 @@ class _Nursery:
         self.control = control
         self.setting = setting
         self.judge = 0
+        self.stopped = False
 
     def run(self) -> int:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -123,16 +127,25 @@ class _Nursery:
         if order == b"fork":
             with socket.socket(fileno=fds[0]) as channel:
                 self._fork(channel)
-        elif order == b"stop" and self.judge:
+        elif self.judge and (order == b"stop" or not self._has_ended()):
+            self.stopped = True
             os.kill(self.judge, signal.SIGKILL)
         return True
+
+    def _has_ended(self) -> bool:
+        """Whether the judge, whose channel is closed, is ending by itself, as it should."""
+        pidfd = os.pidfd_open(self.judge)
+        try:
+            return bool(select.select([pidfd], [], [], _LAST_SECONDS)[0])
+        finally:
+            os.close(pidfd)
 
     def _fork(self, channel: socket.socket) -> None:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             self._become_judge(channel, parent)
-        self.judge = pid
+        self.judge, self.stopped = pid, False
 
     def _become_judge(self, channel: socket.socket, parent: int) -> NoReturn:
         code = 1
@@ -170,7 +183,7 @@ class _Nursery:
                 self.judge = 0
                 self._end_all()
                 self.setting.empty()
-                self._say({"ended": status})
+                self._say({"ended": status, "stopped": self.stopped})
 
     def _end_all(self) -> None:
         if self.setting.confined:
@@ -219,14 +232,19 @@ def _judge(channel: socket.socket, setting: _Setting, task: Task, request: dict[
         last = {"missing": [problem.tool, problem.install]}
     if setting.confined:
         setting.end_leftovers()
-        _empty(setting.tmp_folder)
-    _empty(setting.job_folder)
+        setting.empty()
+    else:
+        _empty(setting.job_folder)
     channel.sendall(pack({**ticket, **last, "end": True}))
 
 
-def _empty(folder: Path) -> None:
-    """Remove what can be removed inside `folder`, whatever its permissions (mount points stay)."""
-    for entry in folder.iterdir() if folder.is_dir() else ():
+def _empty(folder: Path, kept: frozenset[str] = frozenset()) -> None:
+    """Remove what is inside `folder`, whatever its permissions, but for the names in `kept`."""
+    if not folder.is_dir():
+        return
+    with contextlib.suppress(PermissionError):
+        folder.chmod(0o700)
+    for entry in [entry for entry in folder.iterdir() if entry.name not in kept]:
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, onerror=_open_up)
         else:

@@ -26,6 +26,7 @@ HOME = "/job"
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives")
 _FIRST_SPARE_UID, _SPARE_UIDS = 0x40000000, 0x30000000
+_EVERY_USER = ["0", "0", "4294967295"]
 _CAP_SYS_ADMIN, _CAP_SETUID, _CAP_SETGID = 21, 7, 6
 _MIB = 1024 * 1024
 
@@ -97,10 +98,14 @@ def interpreter() -> tuple[Path, ...]:
 
 @cache
 def switches_user() -> bool:
-    """Whether we are root enough to give the program a user id of its own."""
-    return os.geteuid() == 0 and all(
-        _capabilities() >> bit & 1 for bit in (_CAP_SYS_ADMIN, _CAP_SETUID, _CAP_SETGID)
-    )
+    """Whether we are root enough to give the program a user id of its own.
+
+    Not in a container that has but a few of the machine's user ids, nor in one that may not mount.
+    """
+    if os.geteuid() != 0:
+        return False
+    capable = all(_capabilities() >> bit & 1 for bit in (_CAP_SYS_ADMIN, _CAP_SETUID, _CAP_SETGID))
+    return capable and Path("/proc/self/uid_map").read_text(encoding="ascii").split() == _EVERY_USER
 
 
 def _capabilities() -> int:

@@ -1,0 +1,126 @@
+"""How the verifier pool bears 10 000 jobs of which some hang, crash, or eat memory.
+
+    python bench/pool_stress.py [--jobs 10000] [--workers 2] [--hostile 0.02] [--math]
+
+Prints throughput of trivial verdicts without and with hostile ones among them, and checks what must hold:
+no verdict lost, none wrong, no process left, and the parent's memory flat. Exits with 1 where one does not.
+`--math` also measures the math domain on tasks that it makes itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from throwaway import install, toy_task
+
+from verirl import domains, seeds
+from verirl.engine import Request, VerifierPool
+from verirl.types import Verdict
+
+HOSTILE = {
+    "do:while True: pass": "timeout",
+    "do:time.sleep(60)": "timeout",
+    "do:os._exit(3)": "failed",
+    "do:ctypes.string_at(0)": "failed",
+    "do:hoard = bytearray(8 << 30)": "failed",
+    "do:f = lambda: f(); f()": "failed",
+    "do:[subprocess.Popen(['sleep', '60'], start_new_session=True) for _ in range(5)]": "passed",
+    "do:raise ValueError('x')": "error",
+}
+
+
+def jobs(count: int, hostile: float) -> tuple[list[Request], list[str]]:
+    """Requests and what must come of each."""
+    requests, expected = [], []
+    kinds = list(HOSTILE)
+    for index in range(count):
+        draw = seeds.rng("stress", index)
+        task = toy_task(answer=f"a{index}")
+        if draw.random() < hostile:
+            kind = draw.choice(kinds)
+            requests.append(Request(task, f"{kind}  # {index}", index))
+            expected.append(HOSTILE[kind])
+        else:
+            right = draw.random() < 0.5
+            requests.append(Request(task, f"a{index}" if right else f"wrong {index}", index))
+            expected.append("passed" if right else "failed")
+    return requests, expected
+
+
+def outcome(verdict: Verdict) -> str:
+    if verdict.is_error:
+        return "error"
+    if any(stage.status == "timeout" for stage in verdict.stages):
+        return "timeout"
+    return "passed" if verdict.passed else "failed"
+
+
+def memory_mb() -> float:
+    """Resident memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def processes_left() -> int:
+    """Processes that a pool of ours started and that still live."""
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return sum("verirl.engine.worker" in line or line.startswith("sleep 60") for line in found.splitlines())
+
+
+def measure(name: str, requests: list[Request], expected: list[str], workers: int, deadline: float) -> bool:
+    before = processes_left()
+    with VerifierPool(workers, deadline_s=deadline, memory_mb=1024) as pool:
+        pool.verify(requests[: workers * 20])  # workers start, memory settles
+        start_memory, started = memory_mb(), time.perf_counter()
+        verdicts = pool.verify(requests)
+        seconds = time.perf_counter() - started
+        growth, stats = memory_mb() - start_memory, pool.stats
+    found = [outcome(verdict) for verdict in verdicts]
+    wrong = [index for index, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b]
+    left = processes_left() - before
+    print(
+        f"{name}: {len(requests)} jobs on {workers} workers in {seconds:.1f} s = {len(requests) / seconds:.0f}/s; "
+        f"{dict(Counter(found))}; wrong {len(wrong)}, left {left} processes, parent {growth:+.1f} MB; "
+        f"crashes {stats.crashes}, timeouts {stats.timeouts}, respawns {stats.respawns}"
+    )
+    for index in wrong[:5]:
+        print(
+            f"  {requests[index].completion[:60]!r}: {found[index]}, expected {expected[index]}: {verdicts[index].stages}"
+        )
+    return not wrong and left <= 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--hostile", type=float, default=0.02)
+    parser.add_argument("--deadline", type=float, default=1.0)
+    parser.add_argument("--math", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="stress-") as folder:
+        install(Path(folder))
+        sys.path.insert(0, folder)
+        domains.installed.cache_clear()
+        fine = measure("trivial", *jobs(options.jobs, 0.0), options.workers, options.deadline)
+        fine &= measure("hostile", *jobs(options.jobs, options.hostile), options.workers, options.deadline)
+    if options.math:
+        math = domains.load("math")
+        tasks = [math.synth(11, index, 0.5) for index in range(options.jobs // 10)]
+        requests = [Request(task, str(task.reference)) for task in tasks]
+        fine &= measure("math references", requests, ["passed"] * len(requests), options.workers, 10.0)
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
