@@ -144,7 +144,8 @@ def _of_stored(settings: Settings, drawn: Sequence[Sequence[str]]) -> Settings:
 def require_usable(verdicts: Sequence[Verdict]) -> None:
     """Raise VerirlError where no verdict at all is usable: that is our failure and no score of 0."""
     if verdicts and all(verdict.is_error for verdict in verdicts):
-        first = " ".join(fall(verdicts[0]).split())
+        # The detail may quote the answer: no control character of it reaches the terminal.
+        first = "".join(c if c.isprintable() else " " for c in fall(verdicts[0]))[:300]
         raise VerirlError(
             f"none of {len(verdicts)} completions could be judged, so there is no score; {first}"
         )
