@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from verirl.engine import VerifierPool
     from verirl.training.trl_bridge import Scored
 
-WATCH_CHUNK = 1
 START = {"sft": None, "grpo": "sft", "control": "sft"}
 """Training stage → the stage whose model it starts from, where the recipe has it."""
 
@@ -110,7 +108,7 @@ class Pipeline:
                 families=wanted.families or None,
                 pool=self.pool,
                 on_progress=advance,
-                check_mutants=wanted.mutants,
+                mutants=wanted.mutants,
                 **wanted.options,
             )
         return list(report.tasks)
@@ -443,10 +441,3 @@ def _reached(scored: Sequence[Scored]) -> dict[str, dict[str, float]]:
 
 def _parameters(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def start_of(recipe: Recipe, folder: RunFolder) -> tuple[str, Path | str]:
-    """The model that GRPO starts from, or that is evaluated where nothing is trained: (name, where)."""
-    if recipe.sft:
-        return "sft", folder.model("sft")
-    return "base", recipe.model.name

@@ -137,7 +137,10 @@ class Grpo(_Part):
 
 
 class Eval(_Part):
-    """How the start, the result and the control are scored on held-out tasks."""
+    """How the start, the result and the control are scored on held-out tasks.
+
+    `min` are gates on the last model (as of `verirl eval --min`), `min_gain` one on GRPO's gain in pass@1.
+    """
 
     tasks: str
     samples: Positive = 4
@@ -147,6 +150,7 @@ class Eval(_Part):
     max_new_tokens: Positive = 256
     scheme: str = "lexicographic"
     min: tuple[str, ...] = ()
+    min_gain: float | None = None
 
 
 class Recipe(_Part):
