@@ -82,6 +82,7 @@ def _forms(gold: str, wrong: str | None) -> list[tuple[str, str | None]]:
     return forms
 
 
+_UNBOXED = "what was found above, as asked"
 _NUMBER = re.compile(r"(-?)(?:(\d+)(?:\.(\d+))?|\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+)/(\d+))")
 
 
@@ -101,15 +102,15 @@ def read_number(text: str) -> Fraction | None:
 
 
 def rebox(reference: str, answer: str | None) -> str:
-    """The reference with another answer in its last box; with None, without what its last box holds."""
+    """The reference with another answer in its last box; with None, words in place of the box."""
     start = reference.rfind("\\boxed{")
     if start < 0:
-        return "" if answer is None else f"\\boxed{{{answer}}}"
+        return _UNBOXED if answer is None else f"\\boxed{{{answer}}}"
     depth, end = 0, len(reference)
     for place in range(start + len("\\boxed"), len(reference)):
         depth += {"{": 1, "}": -1}.get(reference[place], 0)
         if depth == 0:
             end = place + 1
             break
-    box = "" if answer is None else f"\\boxed{{{answer}}}"
+    box = _UNBOXED if answer is None else f"\\boxed{{{answer}}}"
     return reference[:start] + box + reference[end:]

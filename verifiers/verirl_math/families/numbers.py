@@ -69,7 +69,6 @@ def arithmetic(rng: Random, difficulty: float) -> Problem:
             Wrong("left_to_right", _left_to_right(tokens)),
             Wrong("last_sign_flipped", flipped),
             Wrong("dropped_step", partial),
-            Wrong("restated", text),
         ),
     )
 
@@ -137,7 +136,7 @@ def fractions(rng: Random, difficulty: float) -> Problem:
         terse=short + "=?",
         steps=tuple(steps),
         answer=total,
-        wrong=(slips[sign], Wrong("dropped_step", naive), Wrong("restated", text)),
+        wrong=(slips[sign], Wrong("dropped_step", naive)),
     )
 
 
@@ -304,9 +303,7 @@ def gcd_lcm(rng: Random, difficulty: float) -> Problem:
     common = rng.randint(1, size(difficulty, 6, 40))
     bound = size(difficulty, 8, 120)
     count = 3 if difficulty >= 0.6 and rng.random() < 0.5 else 2
-    numbers = [common * rng.randint(2, bound) for _ in range(count)]
-    while len(set(numbers)) < count:
-        numbers[-1] += common
+    numbers = [common * factor for factor in rng.sample(range(2, bound + 1), count)]
     multiple = difficulty >= 0.15 and rng.random() < 0.5
     listed = ", ".join(f"${n}$" for n in numbers[:-1]) + f" and ${numbers[-1]}$"
     steps: list[Step] = []
@@ -454,7 +451,6 @@ def powers(rng: Random, difficulty: float) -> Problem:
             wrong=(
                 Wrong("ratio", Fraction(value, base**root)),
                 Wrong("multiplied", exponent * root + 1),
-                Wrong("restated", text),
             ),
         )
     minus = difficulty >= 0.3 and rng.random() < 0.6
