@@ -7,6 +7,7 @@ than two samples are usable there is nothing to compare, and the group contribut
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import isfinite, sqrt
@@ -52,14 +53,19 @@ def _lexicographic(rewards: Sequence[RewardValue], gamma: float, epsilon: float)
             f"gamma {gamma} over {depth} tiers and {others + 1} samples weighs the last tier below 2^-52, "
             "where a float no longer keeps the order: choose a larger gamma"
         )
-    return [float(sum(_beats(key, other, weights) for other in keys) / others) for key in keys]
+    counts = Counter(keys)
+    worth = {key: float(_beaten(key, counts, weights) / others) for key in counts}
+    return [worth[key] for key in keys]
 
 
-def _beats(key: tuple[int, ...], other: tuple[int, ...], weights: Sequence[Fraction]) -> Fraction:
-    for mine, theirs, weight in zip(key, other, weights, strict=True):
-        if mine != theirs:
-            return weight if mine > theirs else -weight
-    return Fraction(0)
+def _beaten(key: tuple[int, ...], counts: Counter[tuple[int, ...]], weights: Sequence[Fraction]) -> Fraction:
+    """Σ ± weight of the first tier that differs, over the whole group; equal keys add nothing."""
+    balance = [0] * len(key)
+    for other, count in counts.items():
+        if other != key:
+            tier = next(t for t, (mine, theirs) in enumerate(zip(key, other, strict=True)) if mine != theirs)
+            balance[tier] += count if key > other else -count
+    return sum((b * weight for b, weight in zip(balance, weights, strict=True)), Fraction(0))
 
 
 _KINDS: Mapping[str, Advantages] = {
