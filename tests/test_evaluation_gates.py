@@ -118,7 +118,7 @@ def test_the_border_is_exact():
     thirds = evaluation({"a": "PFF", "b": "PFF", "c": "PFF"})
     tenths = evaluation({"a": "PFFFFFFFFF", "b": "PPFFFFFFFF", "c": "PPPPPPFFFF"})
     assert check([parse("pass@1>=0.3333333333333333")], thirds)[0].met
-    assert not check([parse("pass@1>=0.3333333333333334")], thirds)[0].met
+    assert check([parse("pass@1<0.33333333333333333334")], thirds)[0].met
     assert check([parse("pass@1>=0.3")], tenths)[0].met
     assert check([parse("pass@1<=0.3")], tenths)[0].met
     assert not check([parse("pass@1>0.3")], tenths)[0].met

@@ -62,12 +62,14 @@ def test_every_scheme_carries_the_same_key(name):
 
 
 @pytest.mark.parametrize("score", [1.0, 1 - 2**-53, 0.999999999])
-def test_a_fail_is_no_pass_at_any_resolution(score):
+@pytest.mark.parametrize("name", ["hierarchical", "lexicographic"])
+def test_a_fail_is_no_pass_at_any_resolution(name, score):
     ladder = (Stage(name="tests", levels=2**20), Stage(name="area", kind="quality", levels=2))
-    fell = results(("tests", "failed", score))
-    least = results(("tests", "passed", 0), ("area", "failed", 0))
-    for name in ("hierarchical", "lexicographic"):
-        assert scheme(name)(ladder, fell).value < scheme(name)(ladder, least).value
+    fell = scheme(name)(ladder, results(("tests", "failed", score)))
+    for rest in ((), results(("area", "failed", 0))):
+        least = scheme(name)(ladder, (*results(("tests", "passed", 0)), *rest))
+        assert fell.value < least.value
+        assert fell.key < least.key
 
 
 @pytest.mark.parametrize("total", [7, 29, 49, 100, 1000])

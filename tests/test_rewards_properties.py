@@ -93,6 +93,27 @@ def test_monotone(data, name):
 
 @given(st.data(), st.sampled_from(LADDERED))
 def test_dominance(data, name):
+    """The best of those that fall at or before a correctness stage against any that passes it."""
+    ladder = data.draw(ladders(mixed=name == "lexicographic"))
+    graded = [i for i, stage in enumerate(ladder) if stage.kind == "correctness"]
+    assume(graded)
+    at = data.draw(st.sampled_from(graded))
+    fall = data.draw(st.sampled_from([i for i in graded if i <= at]))
+    worse = [
+        StageResult(name=stage.name, status=Status.PASSED, score=data.draw(scores)) for stage in ladder[:fall]
+    ]
+    worse.append(StageResult(name=ladder[fall].name, status=Status.FAILED, score=data.draw(scores)))
+    better = [
+        StageResult(name=stage.name, status=Status.PASSED, score=data.draw(scores))
+        for i, stage in enumerate(ladder)
+        if (i <= at and stage.kind == "correctness") or data.draw(st.booleans())
+    ]
+    assert passes(ladder, better, ladder[at].name)
+    assert rated(name, ladder, tuple(worse)).value < rated(name, ladder, tuple(better)).value
+
+
+@given(st.data(), st.sampled_from(LADDERED))
+def test_dominance_of_any_two(data, name):
     ladder = data.draw(ladders(mixed=name == "lexicographic"))
     first, second = data.draw(climbs(ladder)), data.draw(climbs(ladder))
     for stage in ladder:

@@ -67,7 +67,8 @@ def _table(found: Comparison) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"pass@{found.k} on {found.tasks} common tasks", title_justify="left")
+    title = f"pass@{found.k} on {found.tasks} common tasks"
+    table = Table(title=title, title_justify="left", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
     table.add_row(f"A: {escape(found.a)}", f"{found.a_value:.4f}")
