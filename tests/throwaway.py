@@ -5,8 +5,14 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from verirl import domains
 from verirl.types import Message, Task
 
 SOURCE = """
@@ -74,3 +80,47 @@ def toy_task(
     prompt = (Message(role="user", content="say it"),)
     reference = answer if reference == "a" else reference
     return Task(id=identity, domain=domain, prompt=prompt, spec={"answer": answer}, reference=reference)
+
+
+@contextmanager
+def on_path(folder: Path) -> Iterator[None]:
+    """The packages in `folder` are installed while the `with` lasts."""
+    _forget()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        _forget()
+
+
+def _forget() -> None:
+    importlib.invalidate_caches()
+    domains.installed.cache_clear()
+    domains.load.cache_clear()
+    for name in [name for name in sys.modules if name.endswith("_domain")]:
+        del sys.modules[name]
+
+
+def processes_with(text: str) -> list[str]:
+    """The command lines of living processes that contain `text`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if text in line:
+                found.append(line)
+    return found
+
+
+def gone(text: str, seconds: float = 10.0) -> bool:
+    """Whether no process with `text` in its command line is left, at the latest after `seconds`."""
+    until = time.monotonic() + seconds
+    while processes_with(text):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -267,7 +268,7 @@ class VerifierPool:
                     self._bury(worker)
                     break
         confined = self._sandboxed and self._known[domain].domain.confined
-        folder = None if confined else Path(tempfile.mkdtemp(prefix="verirl-"))
+        folder = None if confined else Path(tempfile.gettempdir(), f"verirl-{secrets.token_hex(8)}")
         plan = launch.Plan(domain, self._memory_mb, folder, self._sandboxed)
         process, control = self._starter.submit(launch.start, plan).result()
         worker = Worker(plan, process, control, self._selector, time.monotonic())

@@ -20,6 +20,8 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -61,57 +63,77 @@ class _Setting(NamedTuple):
 def main(argv: list[str]) -> int:
     """Run the nursery until the control channel closes."""
     control_fd, name, memory_mb, folder, *flags = argv
-    with socket.socket(fileno=int(control_fd)) as control:
-        confined = "confined" in flags
-        processes.die_with_parent(signal.SIGKILL if confined else signal.SIGTERM)
-        processes.adopt_orphans()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (int(memory_mb) * _MIB,) * 2)
+    confined = "confined" in flags
+    # Asked to end, we clear up first; whatever is going on at the time is brought to its end.
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    processes.die_with_parent(signal.SIGKILL if confined else signal.SIGTERM)
+    processes.adopt_orphans()
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_AS, int(memory_mb) * _MIB)
+    with socket.socket(fileno=int(control_fd)) as control, _workplace(Path(folder), confined) as places:
+        mounts = frozenset(entry.name for entry in places[1].iterdir())
         try:
             domain = domains.load(name)
         except ToolMissingError as problem:
             control.send(json.dumps({"missing": [problem.tool, problem.install]}).encode())
             return 1
-        place = Path(folder)
-        folders = (place, Path(tempfile.gettempdir())) if confined else (place / "job", place / "tmp")
-        for each in folders:
-            each.mkdir(exist_ok=True)
-        mounts = frozenset(entry.name for entry in folders[1].iterdir()) if confined else frozenset()
-        setting = _Setting(domain, *folders, confined, "sandboxed" in flags, mounts)
         if confined:
             processes.hide_memory()
         gc.collect()
         gc.freeze()
-        return _Nursery(control, setting).run()
+        setting = _Setting(domain, *places, confined, "sandboxed" in flags, mounts)
+        _Nursery(control, setting, ending).run()
+    return 0
+
+
+def _limit(which: int, value: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(which, (allowed, allowed))
+
+
+@contextlib.contextmanager
+def _workplace(folder: Path, confined: bool) -> Iterator[tuple[Path, Path]]:
+    """The folder that jobs work in, and the one for temporary files; a sandbox brings its own."""
+    if confined:
+        yield folder, Path(tempfile.gettempdir())
+        return
+    folder.mkdir(mode=0o700)
+    try:
+        for name in ("job", "tmp"):
+            (folder / name).mkdir()
+        yield folder / "job", folder / "tmp"
+    finally:
+        _empty(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Nursery:
-    def __init__(self, control: socket.socket, setting: _Setting) -> None:
+    def __init__(self, control: socket.socket, setting: _Setting, ending: threading.Event) -> None:
         self.control = control
         self.setting = setting
+        self.ending = ending
         self.judge = 0
         self.stopped = False
 
-    def run(self) -> int:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    def run(self) -> None:
+        """Fork judges and clear up after them until told to end."""
         wake, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
             self._say({"ready": True})
-            while True:
+            while not self.ending.is_set():
                 readable, _, _ = select.select([self.control.fileno(), wake], [], [])
                 if wake in readable:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wake, 4096)
                     self._reap()
                 if self.control.fileno() in readable and not self._obey():
-                    return 0
+                    break
         finally:
             self._end_all()
-            self.setting.empty()
-            if not self.setting.confined:
-                shutil.rmtree(self.setting.job_folder.parent, ignore_errors=True)
 
     def _say(self, message: dict[str, Any]) -> None:
         self.control.send(json.dumps(message).encode())
@@ -255,10 +277,12 @@ def _empty(folder: Path, kept: frozenset[str] = frozenset()) -> None:
 def _open_up(_function: Any, name: str, _problem: Any) -> None:
     """Give ourselves the right to remove what a job had closed, and try once more."""
     path = Path(name)
+    for closed in (path.parent, path):
+        with contextlib.suppress(OSError):
+            if not closed.is_symlink():
+                closed.chmod(0o700)
     with contextlib.suppress(OSError):
-        path.parent.chmod(0o700)
         if path.is_dir() and not path.is_symlink():
-            path.chmod(0o700)
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()

@@ -142,7 +142,10 @@ def _options(policy: Policy, fds: list[int]) -> Iterator[str]:
     yield from ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
     yield from ("--new-session", "--die-with-parent", "--hostname", "sandbox", "--clearenv")
     if switches_user():
-        yield from ("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
+        # Kept until the user id is switched; the last one to enter a working folder that is its alone.
+        yield from ("--cap-drop", "ALL")
+        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH"):
+            yield from ("--cap-add", capability)
     else:
         yield from ("--unshare-user", "--disable-userns")
     # bwrap's own first process would be left behind, unwaited for and with its CPU time uncounted.
