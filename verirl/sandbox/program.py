@@ -274,7 +274,8 @@ class _Watch:
             code = 128 - code
         ended_by = -code if code < 0 else None
         limit = self.limits.cpu_s
-        over = limit is not None and ended_by in (signal.SIGXCPU, signal.SIGKILL) and cpu_s >= limit
+        # The hard limit, a second past the other one, kills; the kernel's count of CPU time is coarse.
+        over = limit is not None and ended_by == signal.SIGKILL and cpu_s >= limit
         return Outcome(
             returncode=code,
             signal=ended_by,
@@ -343,7 +344,8 @@ def read_output(folder: Path, name: str, limit: int = 16 * 1024 * 1024) -> bytes
             fd = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
         except OSError:
             return None
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            return None
         with os.fdopen(fd, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return None
             return stream.read(limit)
