@@ -1,0 +1,47 @@
+# Every target sets up what it needs; what is set up stays until its inputs change.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SEED ?= 0
+
+# Idle OpenMP threads sleep: the verifier's processes and the trainer share the cores.
+export OMP_WAIT_POLICY := passive
+CORES := $(shell nproc)
+# Tests and set-up run one process a core already.
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install check test test-slow demo bench clean
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## Set up: Debian packages, .venv, pinned Python packages
+
+$(READY): pyproject.toml constraints.txt third_party/apt.txt third_party/setup.sh
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' bash third_party/setup.sh
+	@touch $@
+
+check: $(READY) ## Lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(READY) ## The fast tests
+	$(BIN)/pytest -m 'not slow'
+
+test-slow: $(READY) ## The slow tests alone
+	$(BIN)/pytest -m slow
+
+demo: $(READY) ## Train a small model on checked tasks and report what it learned (SEED=0)
+	OMP_NUM_THREADS=$(CORES) $(BIN)/verirl train quickstart --set seed=$(SEED) \
+		--run runs/quickstart-$(SEED)-$(shell date +%Y%m%d-%H%M%S)
+
+bench: $(READY) ## Every measurement in bench/, one after the other
+	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean: ## Remove the environment and the caches; runs/ stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
