@@ -26,6 +26,7 @@ EVAL_SHARE = 4
 DRAWS = 1000
 """Draws after which a family has none left for a split: chance alone never takes as many."""
 
+_SOURCE = {"name": "verirl", "version": __version__, "license": "Apache-2.0"}
 _BOX = (
     "Put the final answer in \\boxed{}.",
     "Write your final answer in \\boxed{}.",
@@ -50,17 +51,24 @@ def synth(
     _check(difficulty, split, family, style)
     name = family or rng("math", split, seed, index, "family").choice(FAMILIES)
     problem = draw(seed, index, difficulty, split=split, family=name)
-    question, reference = _WRITERS[style](problem, rng("math", split, seed, index, name, "words"))
+    return _written(problem, Source(**_SOURCE, seed=seed, index=index), name, split, difficulty, style)
+
+
+def _written(
+    problem: Problem, source: Source, family: str, split: str, difficulty: float, style: str
+) -> Task:
+    words = rng("math", split, source.seed or 0, source.index or 0, family, "words")
+    question, reference = _WRITERS[style](problem, words)
     return Task(
-        id=f"math/{name}/{split}-{seed}-{index:06d}",
+        id=f"math/{family}/{split}-{source.seed}-{source.index:06d}",
         domain="math",
         prompt=(Message(role="user", content=question),),
         spec={"answer": latex(problem.answer), "answer_type": answer_type(problem.answer)},
         reference=reference,
         difficulty=difficulty,
-        tags=(name, _FAMILIES[name].subject, style),
+        tags=(family, _FAMILIES[family].subject, style),
         split="eval" if split == "eval" else "train",
-        source=Source(name="verirl", version=__version__, seed=seed, index=index, license="Apache-2.0"),
+        source=source,
     )
 
 
@@ -81,20 +89,20 @@ def split_of(family: str, problem: Problem) -> str:
 
 def problem_of(task: Task) -> Problem | None:
     """The problem that `synth` made `task` from, drawn again; None for a task from elsewhere."""
-    source, parts = task.source, task.id.split("/")
+    source = task.source
     if source is None or source.seed is None or source.index is None or task.difficulty is None:
         return None
-    if task.domain != "math" or len(parts) != 3 or parts[1] not in _FAMILIES or not task.tags:
+    if task.domain != "math" or len(task.tags) != len(("family", "subject", "style")):
+        return None
+    family, _, style = task.tags
+    if family not in _FAMILIES or style not in STYLES:
         return None
     try:
-        again = synth(
-            source.seed, source.index, task.difficulty, split=task.split, family=parts[1], style=task.tags[-1]
-        )
+        problem = draw(source.seed, source.index, task.difficulty, split=task.split, family=family)
     except InputError:
         return None
-    if (again.prompt, again.spec, again.reference) != (task.prompt, task.spec, task.reference):
-        return None
-    return draw(source.seed, source.index, task.difficulty, split=task.split, family=parts[1])
+    again = _written(problem, source, family, task.split, task.difficulty, style)
+    return problem if again == task else None
 
 
 def _check(difficulty: float, split: str, family: str | None, style: str) -> None:

@@ -96,7 +96,7 @@ def _tail(text: str) -> str:
 
 def quadratic_equation(rng: Random, difficulty: float) -> Problem:
     """Two distinct real roots: integers, then fractions, then surds."""
-    bound = size(difficulty, 6, 20)
+    bound = size(difficulty, 9, 20)
     if difficulty >= 0.6 and rng.random() < difficulty - 0.3:
         return _quadratic(rng, difficulty, *_surd_roots(rng, level(difficulty, 1, 5), bound), bound)
     bottoms = (1, 1)

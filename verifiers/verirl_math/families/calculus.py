@@ -183,7 +183,7 @@ def integral(rng: Random, difficulty: float) -> Problem:
         k = rng.randint(1, level(difficulty, 2, 5))
         p = (
             _polynomial(rng, level(difficulty, 0, 2), bound)
-            if difficulty >= 0.6
+            if difficulty >= 0.5
             else poly(nonzero(rng, bound))
         )
         f = p * combo({Basis(0, kind, k): 1})
@@ -285,7 +285,7 @@ def limit(rng: Random, difficulty: float) -> Problem:
         if difficulty < 0.7
         else ("infinity", "sine", "exponential", "root", "cosine", "euler")
     )
-    bound = size(difficulty, 6, 15)
+    bound = size(difficulty, 6, 60)
     kind = rng.choice(kinds)
     if kind == "removable":
         return _removable(

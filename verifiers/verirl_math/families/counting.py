@@ -355,7 +355,7 @@ def _dice(rng: Random, difficulty: float) -> Problem:
 
 
 def _draws(rng: Random, difficulty: float) -> Problem:
-    red, blue = rng.randint(3, level(difficulty, 6, 12)), rng.randint(3, level(difficulty, 6, 12))
+    red, blue = (rng.randint(3, level(difficulty, 6, 20)) for _ in range(2))
     k = rng.randint(2, level(difficulty, 2, 4))
     wanted = rng.randint(max(0, k - blue), min(k, red))
     total = red + blue

@@ -67,7 +67,7 @@ def _pi(factor: int | Fraction) -> Combo:
 
 
 def _circle(rng: Random, difficulty: float) -> Problem:
-    r = rng.randint(2, size(difficulty, 12, 50))
+    r = rng.randint(2, size(difficulty, 12, 150))
     area = rng.random() < 0.5
     diameter = rng.random() < 0.5
     given = f"diameter ${2 * r}$" if diameter else f"radius ${r}$"
@@ -97,7 +97,7 @@ def _right_triangle(rng: Random, difficulty: float) -> Problem:
             m, n = sorted(rng.sample(range(1, 6), 2), reverse=True)
             if (m - n) % 2 and gcd(m, n) == 1:
                 break
-        k = rng.randint(1, size(difficulty, 3, 12))
+        k = rng.randint(1, size(difficulty, 4, 40))
         a, b = k * (m * m - n * n), 2 * k * m * n
     else:
         a, b = (rng.randint(2, size(difficulty, 5, 30)) for _ in range(2))

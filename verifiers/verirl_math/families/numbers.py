@@ -425,11 +425,11 @@ def _read_base(number: int, base: int) -> Problem:
 
 def powers(rng: Random, difficulty: float) -> Problem:
     """Powers of one base multiplied and divided; logarithms of powers."""
-    base = rng.randint(2, level(difficulty, 5, 12))
+    base = rng.randint(2, level(difficulty, 9, 15))
     top = level(difficulty, 3, 12)
     p, q = rng.randint(1, top), rng.randint(1, top)
     if rng.random() < 0.4:
-        exponent = rng.randint(2, 3 + top // 3)
+        exponent = rng.randint(2, 4)
         value = base**exponent
         root = rng.randint(2, 4) if difficulty >= 0.5 else 1
         text = f"\\log_{{{base**root}}} {value}" if root > 1 else f"\\log_{{{base}}} {value}"
@@ -454,11 +454,11 @@ def powers(rng: Random, difficulty: float) -> Problem:
             ),
         )
     minus = difficulty >= 0.3 and rng.random() < 0.6
-    r = rng.randint(1, top) if minus else 0
-    # The result stays short: the exponent that is left is small, whatever was cancelled.
-    left = rng.randint(level(difficulty, 1, -3), 4)
-    r, p = (max(1, p + q - left), p) if minus else (0, min(p, 4))
-    q = q if minus else min(q, 4)
+    if minus:
+        # The result stays short: the exponent that is left is small, whatever was cancelled.
+        r = max(1, p + q - rng.randint(level(difficulty, 1, -3), 4))
+    else:
+        p, q, r = min(p, 3), min(q, 3), 0
     exponent = p + q - r
     text = f"{base}^{{{p}}} \\cdot {base}^{{{q}}}"
     short = f"{base}^{p}*{base}^{q}"
