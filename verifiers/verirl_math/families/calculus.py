@@ -209,7 +209,7 @@ def integral(rng: Random, difficulty: float) -> Problem:
             *(
                 Step(
                     "",
-                    f"\\int {latex(piece)} \\, dx = {latex(_antiderivative(piece))} + C",
+                    f"\\int {signed(latex(piece))} \\, dx = {latex(_antiderivative(piece))} + C",
                     f"S({short_of(piece)})={short_of(_antiderivative(piece))}",
                 )
                 for piece in _pieces(f)
@@ -376,8 +376,7 @@ def _standard(kind: str, a: int, b: int) -> Problem:
         steps = (
             Step(
                 "Because (e^u - 1)/u tends to 1:",
-                f"\\frac{{{a}}}{{{b}}} = {latex(ratio)}",
-                f"{a}/{b}={ratio}",
+                _equal(f"\\frac{{{a}}}{{{b}}}", latex(ratio)),
             ),
         )
         return _limit(f"\\frac{{e^{{{ax}}} - 1}}{{{bx}}}", "0", steps, ratio, flipped, NUMBER)

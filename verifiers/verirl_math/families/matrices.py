@@ -144,7 +144,7 @@ def _two(kind: str, a: Rows, b: Rows) -> Problem:
             Wrong("multiplied", matrix(_product(a, b))),
         ]
     else:
-        rows, symbol, words = _product(a, b), "", "product"
+        rows, symbol, words = _product(a, b), "\\cdot", "product"
         steps = []
         for i, row in enumerate(a):
             for j, column in enumerate(zip(*b, strict=True)):
