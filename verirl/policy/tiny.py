@@ -32,9 +32,9 @@ class Size(NamedTuple):
 
 SIZES = {
     "xs": Size(64, 2, 2),
-    "s": Size(128, 4, 4),
-    "m": Size(192, 6, 6),
-    "l": Size(320, 8, 8),
+    "s": Size(128, 2, 4),
+    "m": Size(192, 4, 6),
+    "l": Size(320, 8, 10),
 }
 DEFAULT_SIZE = "s"
 

@@ -108,7 +108,7 @@ class Pipeline:
                 families=wanted.families or None,
                 pool=self.pool,
                 on_progress=advance,
-                mutants=wanted.mutants,
+                check_mutants=wanted.mutants,
                 **wanted.options,
             )
         return list(report.tasks)

@@ -251,7 +251,8 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
-        value = yaml.load(text, Loader=_UniqueLoader)
+        _refuse_double_keys(yaml.compose(text, Loader=yaml.SafeLoader), set())
+        value = yaml.safe_load(text)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else None
         raise InputError.at(path, f"not valid YAML: {problem.problem}", line=line) from problem
@@ -262,19 +263,23 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     return value
 
 
-class _UniqueLoader(yaml.SafeLoader):
+def _refuse_double_keys(node: yaml.Node | None, seen: set[int]) -> None:
     """A key written twice is a mistake, not an override."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' appears twice", key_node.start_mark
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_double_keys(item, seen)
+    elif isinstance(node, yaml.MappingNode):
+        names: set[str] = set()
+        for key, value in node.value:
+            if key.value in names:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key '{key.value}' appears twice", problem_mark=key.start_mark
                 )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+            names.add(key.value)
+            _refuse_double_keys(value, seen)
 
 
 def _override(value: dict[str, Any], text: str) -> None:
