@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,6 @@ from verirl_math.families.values import (
     answer_type,
     combo,
     latex,
-    near,
     poly,
     same,
     surd,
@@ -204,12 +204,8 @@ def test_a_task_that_was_edited_is_not_ours() -> None:
 @settings(max_examples=200)
 @given(st.integers(-999, 999), st.integers(1, 99))
 def test_numbers_are_read_as_they_are_written(top: int, bottom: int) -> None:
-    from fractions import Fraction
-
     value = Fraction(top, bottom)
     assert read_number(latex(value)) == value == read_number(terse(value))
-    for slip in near(value):
-        assert value == 0 or isinstance(slip.answer, str) or not same(slip.answer, value)
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,14 @@ from verirl_math.families.values import Value, Wrong, latex, near, same
 from verirl_math.families.values import terse as short_of
 from verirl_math.synth import problem_of
 
-SLIPS = 5
+SLIPS = 4
 """At most this many wrong answers for one task."""
-FORMS = 3
+FORMS = 2
 """This many completions that never commit to one answer."""
 
 
 def mutants(task: Task) -> tuple[Mutant, ...]:
-    """Up to eight wrong completions, always the same for the same task; none where it has no reference."""
+    """Up to six wrong completions, always the same for the same task; none where it has no reference."""
     if task.reference is None:
         return ()
     problem = problem_of(task)
