@@ -209,7 +209,8 @@ def test_numbers_are_read_as_they_are_written(top: int, bottom: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("12", 12), ("$-0.5$", -0.5), ("\\dfrac{1}{4}", 0.25), ("3/0", None), ("x", None)]
+    ("text", "value"),
+    [("12", 12), ("$-0.5$", -0.5), ("\\dfrac{1}{4}", 0.25), ("3/0", None), ("9" * 9999, None), ("x", None)],
 )
 def test_read_number(text: str, value: float | None) -> None:
     assert read_number(text) == value

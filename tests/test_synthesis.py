@@ -239,6 +239,7 @@ def test_command_on_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
         ("synth math -n 3 -O style=rhyme", "unknown style 'rhyme'"),
         ("synth math -n 3 -O pool=1", "no option 'pool'"),
         ("synth math -n 3 --json", "needs -o FILE"),
+        ("synth math -n 3 -o tests", "is a folder"),
     ],
 )
 def test_wrong_usage_is_one_line(line: str, message: str, capfd: pytest.CaptureFixture[str]) -> None:

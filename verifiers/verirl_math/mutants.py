@@ -82,12 +82,16 @@ def _forms(gold: str, wrong: str | None) -> list[tuple[str, str | None]]:
     return forms
 
 
+NUMBER_LIMIT = 200
+"""Characters of a gold that is read as a plain number."""
 _UNBOXED = "what was found above, as asked"
 _NUMBER = re.compile(r"(-?)(?:(\d+)(?:\.(\d+))?|\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+)/(\d+))")
 
 
 def read_number(text: str) -> Fraction | None:
     """A plain integer, decimal or fraction; None for anything else."""
+    if len(text) > NUMBER_LIMIT:
+        return None
     match = _NUMBER.fullmatch(text.strip().strip("$").replace(",\\!", "").strip())
     if match is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -105,6 +106,8 @@ def command(
 
     if as_json and output == "-":
         raise click.UsageError("--json needs -o FILE: standard output cannot hold the tasks as well")
+    if output != "-" and Path(output).is_dir():
+        raise click.UsageError(f"-o {output} is a folder: name a file")
     console.warn_if_unsafe(unsafe_no_sandbox)
     found = domains.load(domain)
     check_options(found, dict(options))
