@@ -34,7 +34,7 @@ class MathDomain:
         return {name: _version(name) for name in ("mpmath", "sympy")}
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
-        """Raise SpecError where `spec` is not `{"answer", "answer_type"?, "tolerance"?}` with a gold we read."""
+        """Raise SpecError where `spec` is not a math spec whose gold can be checked."""
         from verirl_math.spec import check_spec
 
         check_spec(spec)

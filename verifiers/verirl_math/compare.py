@@ -1,4 +1,4 @@
-"""Is an answer the gold? Typed structure first: a set is no tuple, a base is no decimal, metres are no inches.
+"""Is an answer the gold? Structure first: a set is no tuple, a base is no decimal, metres are no inches.
 
 `difference` says in a few words what is wrong, or None where both are the same. It is exact: no rounding,
 no renaming of variables, no assumption about signs. What it forgives is dress: order inside a set, a missing
@@ -8,6 +8,7 @@ unit, `x =` in front of a value, an inequality for an interval, an equation's sc
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -135,10 +136,10 @@ def _alternatives(node: Node) -> tuple[Node, ...]:
     return tuple(_with_signs(node, iter(choice)) for choice in choices)
 
 
-def _with_signs(node: Node, signs: itertools.chain[bool] | object) -> Node:
+def _with_signs(node: Node, signs: Iterator[bool]) -> Node:
     match node:
         case Op("pm" | "mp" as name, args):
-            plus = next(signs) == (name == "pm")  # type: ignore[call-overload]
+            plus = next(signs) == (name == "pm")
             parts = tuple(_with_signs(arg, signs) for arg in args)
             if len(parts) == 1:
                 return parts[0] if plus else Op("neg", parts)
@@ -231,7 +232,7 @@ def _chain_difference(gold: Node, answer: Rel, rules: Rules) -> str | None:
         return "an approximation in the middle"
     exact, rough = terms[: len(terms) - approximate], terms[len(terms) - approximate :]
     start = 0
-    if name_of(exact[0], exact[-1] if len(exact) > 1 else terms[-1]) is not None and not (len(terms) == 1):
+    if name_of(exact[0], exact[-1] if len(exact) > 1 else terms[-1]) is not None:
         start = 1
     elif len(answer.ops) == 1 and answer.ops == ("=",) and named(answer)[0] is not None:
         exact = [named(answer)[1]]
@@ -426,6 +427,8 @@ def _based_difference(gold: Node, answer: Node) -> str | None:
 
 def _scalar_difference(gold: Node, answer: Node, rules: Rules) -> str | None:
     (left, unit), (right, other) = _measured(gold), _measured(answer)
+    if unit is not None and other is None:
+        right, other = _letter_unit(right, unit)
     if unit is not None and other is not None and unit != other:
         if {unit, other} == {_DEGREE, _RADIAN}:
             left, right = _in_radians(left, unit), _in_radians(right, other)
@@ -463,6 +466,18 @@ def _measured(node: Node) -> tuple[Node, Unit | None]:
     return node, None
 
 
+def _letter_unit(node: Node, unit: Unit) -> tuple[Node, Unit | None]:
+    """`5m` beside a gold in metres: the letter is its unit, not a variable."""
+    match node:
+        case Op("*", (value, Sym(name))) if not symbols(value) and KNOWN.get(name) == unit:
+            return value, unit
+        case Op("*", (value, Op("^", (Sym(name), Num(power))))) if not symbols(value) and name in KNOWN:
+            letter = KNOWN[name]
+            if Unit(letter.factor ** int(power), tuple((n, p * power) for n, p in letter.powers)) == unit:
+                return value, unit
+    return node, None
+
+
 def _in_radians(node: Node, unit: Unit | None) -> Node:
     return Op("degrees", (node,)) if unit == _DEGREE else node
 
@@ -482,5 +497,5 @@ def _without_percent(node: Node) -> Node:
     return node
 
 
-def _first(found: object) -> str | None:
-    return next((reason for reason in found if reason), None)  # type: ignore[attr-defined]
+def _first(found: Iterable[str | None]) -> str | None:
+    return next((reason for reason in found if reason), None)

@@ -34,7 +34,7 @@ def same_inequality(gold: Rel, answer: Rel) -> bool:
     if gold.ops[0].endswith("=") != answer.ops[0].endswith("=") or ("!=" in strict and len(strict) > 1):
         return False
     ratio = constant_ratio(_positive(gold), _positive(answer))
-    if ratio is None or getattr(ratio, "imag", 0):
+    if ratio is None or ratio.imag:
         return False
     return gold.ops[0] == "!=" or bool(ratio > 0)
 

@@ -13,8 +13,25 @@ BIT_LIMIT = 20_000
 
 FACTORIAL_LIMIT = 1000
 
-UNCARRIED = frozenset({"sum", "prod", "int", "lim", "gcd", "lcm", "min", "max", "det", "tr", "mod", "modf", "pmod",
-                       "bigcup", "bigcap"})  # fmt: skip
+UNCARRIED = frozenset(
+    [
+        "sum",
+        "prod",
+        "int",
+        "lim",
+        "gcd",
+        "lcm",
+        "min",
+        "max",
+        "det",
+        "tr",
+        "mod",
+        "modf",
+        "pmod",
+        "bigcup",
+        "bigcap",
+    ]
+)
 """Operations that an answer must have carried out, unless the gold states the same operation."""
 
 
@@ -31,12 +48,12 @@ def rational(node: Node) -> Fraction | None:
         case Num(value):
             return value
         case Op(name, args) if name in _RATIONAL:
-            values = []
+            values: list[Fraction] = []
             for arg in args:
-                value = rational(arg)
-                if value is None:
+                part = rational(arg)
+                if part is None:
                     return None
-                values.append(value)
+                values.append(part)
             result = _RATIONAL[name](values)
             return None if result is None else _bounded(result)
     return None
@@ -233,6 +250,9 @@ def as_decimal(node: Node) -> tuple[Fraction, Fraction, int] | None:
         case Op("neg", (inside,)):
             found = as_decimal(inside)
             return None if found is None else (-found[0], found[1], found[2])
+        case Op("percent", (inside,)):
+            found = as_decimal(inside)
+            return None if found is None else (found[0] / 100, found[1] / 100, found[2])
         case Op("*", (Num() as mantissa, Op("^", (Num(value=ten), _)) as power)) if ten == 10:
             found = as_decimal(mantissa)
             scale = rational(power)

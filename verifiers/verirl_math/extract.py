@@ -1,7 +1,7 @@
 """Find the one answer that a completion commits to, or say why there is none.
 
-An answer is the content of `\\boxed{…}`; GSM8K's closing line `#### 42` and a completion that is nothing but
-an answer are also taken. Thinking is never an answer. Several boxes must all say the same; a box inside a
+An answer is the content of `\\boxed{…}`; GSM8K's closing line `#### 42` and a completion that is nothing
+but an answer are also taken. Thinking is never an answer. Several boxes must all say the same; a box inside a
 box, a box that is negated, doubted or taken back, and a box that never closes are no answer.
 """
 
@@ -22,28 +22,43 @@ BARE_LIMIT = 200
 _TAG = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)"
 _THINKING = re.compile(rf"<\s*(/?)\s*{_TAG}\b[^<>]{{0,40}}>|<\|(begin|end)_of_thought\|>", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*(\{?)")
+_UNBRACED = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])")
 _FINAL_LINE = re.compile(r"^[ \t]*####[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
 _NEGATED = re.compile(
-    r"(?:\bnot|n't|n’t|\bnever|\bneither|\bnor|\bno longer|\bwrong(?:ly)?|\bincorrect(?:ly)?|\brather than"
-    r"|\binstead of|\bother than|\bruled? out|\bexcept|≠|\\neq?|\\not)"
-    r"(?:\s+(?:be|equal|equals|to|the|answer|is|simply|just|exactly|really|actually|as|a|an))*[\s:$\\(\[*_,]*(?:\\[(\[])?\s*$",
+    r"(?:(?:\bnot|n['’]t|\bnever|\bneither|\bnor|\bno longer|\bwrong(?:ly)?"
+    r"|\bincorrect(?:ly)?|\brather than"
+    r"|\binstead of|\bother than|\bruled? out|\bexcept|≠|\\neq?|\\not|\\neg|\\lnot)"
+    r"(?:\s+(?:be|equal|equals|to|the|answer|is|simply|just|exactly|really|actually|as|a|an))*"
+    r"[\s:$\\(\[{}*_,]*"
+    r"|(?:\\(?:[bx]?cancel|sout|st|[hv]?phantom)\s*\{|~~)[\s$*]*)$",
     re.IGNORECASE,
 )
 _UNDONE = re.compile(
-    r"^[\s$)\]\\.*_,;:!-]*(?:(?:is|was|are|would be|seems|looks|can(?:no|')t be|must be|may be|might be)\s+"
-    r"(?:clearly |actually |probably |definitely |maybe |also )?(?:wrong|incorrect|false|not\b|mistaken|impossible|a mistake|an error)"
-    r"|isn['’]t\b|(?:is )?(?:wrong|incorrect)\b|or\b|or maybe\b|maybe\b|perhaps\b|possibly\b|\?|\(?not\b)",
+    r"^[\s$)}\]\\.*_,;:!-]*(?:(?:text|mbox|textrm|mathrm)\s*\{\s*)?"
+    r"(?:(?:is|was|are|would be|seems|looks|can(?:no|['’])t be|must be|may be|might be)\s+"
+    r"(?:(?:clearly|actually|probably|definitely|maybe|also)\s+)?"
+    r"(?:wrong|incorrect|false|mistaken|impossible|a mistake|an error"
+    r"|not\s*(?:the|correct|right|it|valid|what|my|our|possible|$|[.!,]))"
+    r"|isn['’]t\b|(?:wrong|incorrect)\b|or\b(?!,? (?:equivalently|in other words))"
+    r"|maybe\b|perhaps\b|possibly\b|\?"
+    r"|\(?not\b)",
     re.IGNORECASE,
 )
 _RETRACTED = re.compile(
-    r"\b(?:wait\b|scratch that|strike that|disregard|ignore (?:that|this|the (?:above|previous|box))|take (?:that|it) back"
-    r"|on second thoughts?|i (?:was|am) (?:wrong|mistaken)|i made (?:a|an) (?:mistake|error)|i retract|i meant|my mistake"
-    r"|correction\b|that(?: is|'s|’s) (?:wrong|incorrect|not (?:right|correct))|this is (?:wrong|incorrect|not (?:right|correct))"
-    r"|(?:the )?(?:above|previous|boxed)(?: answer| box| result| value)? is (?:wrong|incorrect|not)"
-    r"|(?:the )?(?:correct|real|actual|right|true) (?:answer|value|result) (?:is|should|would|must)"
-    r"|(?:actual|real|final|correct) answer\s*(?:is|:|=)|should (?:be|have been) (?!noted)|no, (?:that|this|it|the|sorry)|oops\b|hmm\b"
-    r"|let me (?:re-?(?:do|check|compute|calculate|consider|think|try)|try again|correct)|actually,? (?:the|it|that|no|i))",
+    r"\b(?:wait\b|scratch that|strike that|disregard|ignore (?:that|this|the (?:above|previous|box))"
+    r"|take (?:that|it) back|on second thoughts?|i (?:was|am) (?:wrong|mistaken)"
+    r"|i made (?:a|an) (?:mistake|error)"
+    r"|i retract|i meant|my mistake|correction\b|no, (?:that|this|it|the|sorry)|oops\b|hmm\b"
+    r"|(?:that(?: is|['’]s)|this is) (?:wrong|incorrect|not (?:right|correct))"
+    r"|(?:above|previous|boxed)(?: answer| box| result| value)? is (?:wrong|incorrect|not)"
+    r"|should have been (?!noted)|actually,? (?:the|it|that|no|i)\b"
+    r"|let me (?:re-?(?:do|check|compute|calculate|consider|think|try)|try again|correct))",
+    re.IGNORECASE,
+)
+_RESTATED = re.compile(
+    r"\b(?:answer|result)\s*(?:is|should be|must be|would be|=|:)+\s*:?\s*"
+    r"([^\n]{1,120}?)(?:\.(?!\d)|!|\n|\Z)",
     re.IGNORECASE,
 )
 
@@ -85,15 +100,33 @@ def extract(completion: str) -> tuple[str, ...]:
     if len(completion) > COMPLETION_LIMIT:
         raise NoAnswerError(f"the completion is longer than {COMPLETION_LIMIT} characters")
     text = without_thinking(completion)
-    found = _boxes(text)
-    if found:
-        return found
-    lines = {line[1] for line in _FINAL_LINE.finditer(text)}
+    lines = tuple(dict.fromkeys(line[1] for line in _FINAL_LINE.finditer(text)))
+    boxes, rest = _boxes(text)
+    if boxes:
+        return _distinct((*boxes, *lines, *_restated(rest)))
     if len(lines) == 1 and re.search(r"####[^\n]*\s*\Z", text):
-        return (lines.pop(),)
+        return lines
     if lines:
         raise NoAnswerError("several '####' lines, or text after the last one")
     return (_bare(text),)
+
+
+def _distinct(answers: tuple[str, ...]) -> tuple[str, ...]:
+    """One of each answer, white space aside."""
+    return tuple({"".join(answer.split()): answer.strip() for answer in reversed(answers)}.values())[::-1]
+
+
+def _restated(rest: str) -> tuple[str, ...]:
+    """What follows the last box as `the answer is …`: it must say the same."""
+    found = []
+    for match in _RESTATED.finditer(rest):
+        value = match[1].strip(" *_`")
+        try:
+            parse(value)
+        except ParseError:
+            raise NoAnswerError(f"a second answer after the box ('{value[:40]}')") from None
+        found.append(value)
+    return tuple(found)
 
 
 def last_box(text: str, *, alone: bool = False) -> str:
@@ -105,7 +138,8 @@ def last_box(text: str, *, alone: bool = False) -> str:
     return content
 
 
-def _boxes(text: str) -> tuple[str, ...]:
+def _boxes(text: str) -> tuple[tuple[str, ...], str]:
+    """The content of each box, and the text after the last."""
     boxes: list[str] = []
     end = 0
     for box in _BOX.finditer(text):
@@ -124,7 +158,7 @@ def _boxes(text: str) -> tuple[str, ...]:
         raise NoAnswerError(f"the answer is taken back after the box ('{undone[0]}')")
     if any(not box.strip() for box in boxes):
         raise NoAnswerError("an empty box")
-    return tuple({"".join(box.split()): box.strip() for box in boxes}.values())
+    return tuple(boxes), text[end:]
 
 
 def _content(text: str, box: re.Match[str]) -> tuple[str, int]:
@@ -133,7 +167,7 @@ def _content(text: str, box: re.Match[str]) -> tuple[str, int]:
         if close is None:
             raise NoAnswerError("the last box never closes")
         return text[box.end() : close], close + 1
-    token = re.compile(r"\d|[A-Za-z]").match(text, box.end())
+    token = _UNBRACED.match(text, box.end())
     if token is None:
         raise NoAnswerError("a box without content")
     return token[0], token.end()

@@ -53,10 +53,9 @@ def _flaws_of(node: Op) -> list[str]:
         and not symbols(node)
         and all(_is_literal(arg) for arg in node.args)
         and not _is_scientific(node)
+        and _quietly(node) is not None
     ):
-        value = _quietly(node)
-        if value is not None:
-            found.append("arithmetic that was not carried out")
+        found.append("arithmetic that was not carried out")
     return found
 
 

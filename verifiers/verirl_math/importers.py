@@ -207,4 +207,7 @@ def _reference(line: Line, gold: str) -> str:
                 return str(solution)
         except NoAnswerError:
             pass
-    return f"\\boxed{{{gold.strip().removeprefix('$').removesuffix('$') if gold.count('$') == 2 else gold.strip()}}}"
+    bare = gold.strip()
+    if bare.count("$") == 2 and bare[0] == bare[-1] == "$":
+        bare = bare[1:-1]
+    return f"\\boxed{{{bare}}}"

@@ -28,19 +28,94 @@ class Token:
 END = Token("end", "")
 
 _IGNORED = frozenset(
-    "quad qquad displaystyle textstyle scriptstyle limits nolimits big Big bigg Bigg bigl bigr Bigl Bigr "
-    "biggl biggr Biggl Biggr thinspace medspace thickspace enspace left right middle tiny small large "
-    "normalsize nonumber notag".split()
+    [
+        "quad",
+        "qquad",
+        "displaystyle",
+        "textstyle",
+        "scriptstyle",
+        "limits",
+        "nolimits",
+        "big",
+        "Big",
+        "bigg",
+        "Bigg",
+        "bigl",
+        "bigr",
+        "Bigl",
+        "Bigr",
+        "biggl",
+        "biggr",
+        "Biggl",
+        "Biggr",
+        "thinspace",
+        "medspace",
+        "thickspace",
+        "enspace",
+        "left",
+        "right",
+        "middle",
+        "tiny",
+        "small",
+        "large",
+        "normalsize",
+        "nonumber",
+        "notag",
+    ]
 )
-_WORDS = frozenset("text textbf textit textrm textsf texttt textnormal textup mbox hbox emph".split())
+_WORDS = frozenset(
+    ["text", "textbf", "textit", "textrm", "textsf", "texttt", "textnormal", "textup", "mbox", "hbox", "emph"]
+)
 _UPRIGHT = frozenset(
-    "mathrm operatorname mathop mathsf mathit mathbf boldsymbol bm mathcal pmb mathnormal rm".split()
+    [
+        "mathrm",
+        "operatorname",
+        "mathop",
+        "mathsf",
+        "mathit",
+        "mathbf",
+        "boldsymbol",
+        "bm",
+        "mathcal",
+        "pmb",
+        "mathnormal",
+        "rm",
+    ]
 )
 _OPENERS = frozenset("([{")
 _SETS = frozenset("RQZNC")
 _UPRIGHT_FUNCTIONS = frozenset(
-    "arcsin arccos arctan arccot arcsec arccsc sin cos tan cot sec csc sinh cosh tanh coth log ln lg exp "
-    "gcd lcm min max det tr sgn mod lim".split()
+    [
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arccot",
+        "arcsec",
+        "arccsc",
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "sinh",
+        "cosh",
+        "tanh",
+        "coth",
+        "log",
+        "ln",
+        "lg",
+        "exp",
+        "gcd",
+        "lcm",
+        "min",
+        "max",
+        "det",
+        "tr",
+        "sgn",
+        "mod",
+        "lim",
+    ]
 )
 
 _NUMERAL = re.compile(

@@ -142,6 +142,15 @@ def children(node: Node) -> tuple[Node, ...]:
     return ()
 
 
+def depth(node: Node) -> int:
+    """How many levels a tree has."""
+    levels, row = 0, [node]
+    while row:
+        levels += 1
+        row = [part for one in row for part in children(one)]
+    return levels
+
+
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it."""
     pending = [node]

@@ -20,7 +20,7 @@ DIGITS = 50
 MAGNITUDE_LIMIT = 2500
 """Largest number of decimal digits before or after the point that an intermediate value may have."""
 
-WORK_LIMIT = 60_000
+WORK_LIMIT = 20_000
 TERM_LIMIT = 500
 
 Number = Any
@@ -28,7 +28,7 @@ Number = Any
 
 
 class Evaluation:
-    """One evaluation at `digits` digits. `magnitude` is the largest |log10|, `largest` the largest log10 seen."""
+    """Evaluates at `digits` digits. `magnitude`: the largest |log10| seen; `largest`: the largest log10."""
 
     def __init__(self, point: Mapping[str, Fraction], digits: int, work: int = WORK_LIMIT) -> None:
         self.point = point
@@ -39,12 +39,13 @@ class Evaluation:
         self.work = work
 
     def __call__(self, node: Node) -> Number:
+        """The value of `node`; UndefinedError where it has none, BudgetError where it is too large."""
         self.work -= 1
         if self.work < 0:
             raise BudgetError("too much to compute")
         try:
             value = self._value(node)
-        except (ZeroDivisionError, OverflowError, mpmath.NoConvergence) as problem:
+        except (ZeroDivisionError, OverflowError, mpmath.mp.NoConvergence) as problem:
             raise UndefinedError(str(problem) or "no value") from None
         except (ValueError, TypeError, ArithmeticError) as problem:
             if isinstance(problem, (BudgetError, UndefinedError)):
@@ -221,12 +222,15 @@ class Evaluation:
 _METHODS = {
     "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "neg": "negate", "mixed": "mixed",
     "percent": "percent", "degrees": "degrees", "abs": "abs", "sgn": "sign", "log": "log", "ln": "log",
-    "!": "factorial", "binom": "binomial", "floor": "floor", "ceil": "ceil", "mod": "modulo", "min": "minimum",
+    "!": "factorial", "binom": "binomial", "floor": "floor", "ceil": "ceil", "mod": "modulo",
+    "min": "minimum",
     "max": "maximum", "ratio": "divide",
 }  # fmt: skip
 _PLAIN = {
-    "sqrt": "sqrt", "exp": "exp", "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec", "csc": "csc",
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "arcsec": "asec", "arccsc": "acsc",
+    "sqrt": "sqrt", "exp": "exp", "sin": "sin", "cos": "cos", "tan": "tan", "cot": "cot", "sec": "sec",
+    "csc": "csc",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "arcsec": "asec",
+    "arccsc": "acsc",
     "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "coth": "coth", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh",
 }  # fmt: skip

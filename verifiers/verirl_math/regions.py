@@ -6,8 +6,9 @@ exactly when they agree on each of these finitely many cells.
 
 from __future__ import annotations
 
-import functools
+import itertools
 from dataclasses import dataclass
+from typing import Any
 
 from verirl_math.exact import UndefinedError
 from verirl_math.nodes import SET_NAMES, Builder, Const, Interval, Node, Op, Rel, Seq, Sym, constants, symbols
@@ -57,7 +58,7 @@ def same_region(gold: Node, answer: Node) -> bool:
     if symbols_of(left) or symbols_of(right):
         return _same_bounds(left, right)
     ranks, top = _ranked([*left.bounds, *right.bounds])
-    return all(left.contains(cell, ranks) == right.contains(cell, ranks) for cell in range(-1, top))
+    return left.cells(ranks, top) == right.cells(ranks, top)
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,13 @@ class _Set:
     variable: str | None
     bounds: tuple[Node, ...]
 
-    def contains(self, cell: int, ranks: dict[Node, int]) -> bool:
-        return _member(self.node, cell, ranks, self.variable)
+    def cells(self, ranks: dict[Node, int], top: int) -> list[bool]:
+        """Which cells belong to it; conditions beside a comma that exclude each other are alternatives."""
+        found = [_member(self.node, cell, ranks, self.variable) for cell in range(-1, top)]
+        if not any(found) and isinstance(self.node, Seq) and self.node.joint == ",":
+            either = Seq("list", self.node.items, "or")
+            return [_member(either, cell, ranks, self.variable) for cell in range(-1, top)]
+        return found
 
 
 def symbols_of(region: _Set) -> frozenset[str]:
@@ -87,7 +93,7 @@ def _read(node: Node) -> _Set:
 def _variable(node: Node) -> str | None:
     """The one variable that inequalities or memberships are about."""
     match node:
-        case Rel(ops, terms):
+        case Rel(_, terms):
             names = [term.name for term in terms if isinstance(term, Sym)]
             return names[0] if names else None
         case Builder(element, condition):
@@ -127,7 +133,7 @@ def _collect(node: Node, variable: str | None, bounds: list[Node]) -> None:
         case Rel(("in",), (Sym(), inside)):
             _collect(inside, variable, bounds)
         case Rel(ops, terms) if variable is not None and all(op in _INEQUALITIES or op == "=" for op in ops):
-            for left, right in zip(terms, terms[1:], strict=False):
+            for left, right in itertools.pairwise(terms):
                 if (left == Sym(variable)) == (right == Sym(variable)):
                     raise NotARegionError("not solved for its variable")
             bounds.extend(term for term in terms if term != Sym(variable))
@@ -139,7 +145,7 @@ def _collect(node: Node, variable: str | None, bounds: list[Node]) -> None:
 
 def _ranked(bounds: list[Node]) -> tuple[dict[Node, int], int]:
     """Each boundary's cell, and the cell of +∞ behind them all; equal values share one, −∞ is −2."""
-    values = []
+    values: list[tuple[Any, Node]] = []
     for bound in dict.fromkeys(bounds):
         if "oo" in constants(bound):
             continue
@@ -147,9 +153,7 @@ def _ranked(bounds: list[Node]) -> tuple[dict[Node, int], int]:
         if number.imag:
             raise NotARegionError("a boundary that is not real")
         values.append((number.real, bound))
-    values.sort(
-        key=functools.cmp_to_key(lambda one, other: -1 if one[0] < other[0] else int(one[0] > other[0]))
-    )
+    values.sort(key=lambda pair: pair[0])
     ranks: dict[Node, int] = {}
     rank = -2
     previous: Node | None = None

@@ -83,9 +83,7 @@ def _same_number(gold: Node, answer: Node, tolerance: Fraction | None) -> bool:
             return True
         if tolerance is not None and abs(exact_gold - exact_answer) <= tolerance * abs(exact_gold):
             return True
-    elif _agree(gold, answer, {}):
-        return True
-    elif tolerance is not None and _close(gold, answer, tolerance):
+    elif _agree(gold, answer, {}) or (tolerance is not None and _close(gold, answer, tolerance)):
         return True
     return _stands_for(answer, gold) or (as_decimal(answer) is None and _stands_for(gold, answer))
 
@@ -217,12 +215,8 @@ def _whole_symbols(node: Node) -> frozenset[str]:
 
 
 def _is_negative(node: Node) -> bool:
-    return (
-        isinstance(node, Op)
-        and node.name == "neg"
-        and not symbols(node)
-        or isinstance(node, Const)
-        and node.name == "i"
+    return (isinstance(node, Op) and node.name == "neg" and not symbols(node)) or (
+        isinstance(node, Const) and node.name == "i"
     )
 
 

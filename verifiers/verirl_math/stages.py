@@ -12,7 +12,7 @@ from verirl_math.compare import Rules, difference
 from verirl_math.exact import UndefinedError
 from verirl_math.extract import NoAnswerError, extract
 from verirl_math.form import LEVELS, form
-from verirl_math.nodes import BudgetError, Node, ParseError, Sym, Text
+from verirl_math.nodes import BudgetError, ParseError, Text
 from verirl_math.parser import parse
 from verirl_math.spec import Spec, read_spec
 from verirl_math.text import words
@@ -25,6 +25,7 @@ LADDER = (
 )
 
 _SHOWN = 120
+_CHOICE = re.compile(r"\(?[A-Z]\)?|[A-Z][a-z]{1,2}")
 _PERCENT = re.compile(r"\bpercent(?:age)?\b|what\s*\\?%|per cent\b", re.IGNORECASE)
 
 
@@ -62,12 +63,10 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
 
 def judge(spec: Spec, answer: str, rules: Rules) -> Judgement:
     """Whether the text of one answer is the gold of `spec`."""
-    if _is_worded(spec.gold):
-        flat = words(answer)
-        if flat and flat == words(spec.answer):
-            return Judgement(None)
-        if isinstance(spec.gold, Text):
-            return Judgement("equivalent", "not the words asked for")
+    if _same_words(spec, answer):
+        return Judgement(None)
+    if isinstance(spec.gold, Text):
+        return Judgement("equivalent", "not the words asked for")
     try:
         node = parse(answer)
     except ParseError as problem:
@@ -86,9 +85,13 @@ def judge(spec: Spec, answer: str, rules: Rules) -> Judgement:
     return Judgement(None, note, score)
 
 
-def _is_worded(gold: Node) -> bool:
-    """Words, or a single capital that may name a choice."""
-    return isinstance(gold, Text) or (isinstance(gold, Sym) and len(gold.name) == 1 and gold.name.isupper())
+def _same_words(spec: Spec, answer: str) -> bool:
+    """Whether gold and answer are the same words; a short gold such as `B` may also be a variable."""
+    flat = words(answer)
+    if isinstance(spec.gold, Text):
+        return bool(flat) and flat == spec.gold.words
+    letters = spec.answer.strip(" $.")
+    return letters in answer and _CHOICE.fullmatch(letters) is not None and flat == words(spec.answer)
 
 
 def _asks_percent(task: Task) -> bool:

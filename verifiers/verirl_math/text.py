@@ -19,10 +19,32 @@ GROUP_MARK = "\x1f"
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱˣʸᵃᵇᵏᵐᵗ", "0123456789+-=()nixyabkmt", strict=True))
 _SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₓₙₖₘᵢⱼ", "0123456789+-=()aexnkmij", strict=True))
 
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
-    "upsilon phi chi psi omega"
-).split()
+_GREEK = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "xi",
+    "omicron",
+    "pi",
+    "rho",
+    "sigma",
+    "tau",
+    "upsilon",
+    "phi",
+    "chi",
+    "psi",
+    "omega",
+]
 GREEK = frozenset(_GREEK) | {name.capitalize() for name in _GREEK} | {
     "varepsilon", "vartheta", "varpi", "varrho", "varsigma", "varphi", "hbar", "ell",
 }  # fmt: skip
@@ -89,6 +111,9 @@ def _plain_character(character: str) -> str:
 _DELIMITER = re.compile(r"(?<!\\)\\[()\[\]]")
 _THOUSANDS = re.compile(r"(?<=\d)(?:,\s*\\[!,]|\{,\}|\\,|\\ )\s*(?=\d{3}(?!\d))")
 _PRIME = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime(?![A-Za-z])))")
+_UNIT_FRACTION = re.compile(
+    r"\\[dt]?frac\s*\{\s*(\\(?:text|mathrm|mbox)\s*\{[^{}]*\})\s*\}\s*\{\s*(\\(?:text|mathrm|mbox)\s*\{[^{}]*\})\s*\}"
+)
 _EDGE = re.compile(r"(?:\\[,;:! ]|\\quad|\\qquad|\\displaystyle|\\textstyle|\\\\|[\s~])+")
 
 
@@ -102,6 +127,7 @@ def prepared(text: str) -> str:
     text = _money_and_delimiters(text)
     text = _PRIME.sub(lambda m: "'" * (m[1] or m[2]).count("\\prime"), text)
     text = _THOUSANDS.sub(GROUP_MARK, text)
+    text = _UNIT_FRACTION.sub(r"\1/\2", text)
     if text.lstrip().startswith("~"):
         raise ParseError("an approximate answer")
     return _trimmed(text)

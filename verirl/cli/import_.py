@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -84,7 +84,7 @@ def _importer(source: str) -> tuple[str, Importer]:
     raise InputError(f"unknown source '{source}'; {hint}")
 
 
-def _unique(tasks: Iterator[Task], path: Path) -> Iterator[Task]:
+def _unique(tasks: Iterable[Task], path: Path) -> Iterator[Task]:
     """The tasks, refused where two have one id."""
     seen: set[str] = set()
     for task in tasks:
