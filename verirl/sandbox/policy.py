@@ -178,7 +178,8 @@ def _system() -> Iterator[str]:
     yield from _parents(Path(_ETC[0]))
     for path in _ETC:
         yield from ("--ro-bind-try", path, path)
-    yield from ("--proc", "/proc", "--dev", "/dev")
+    # Read-only, for a root that could not switch users may write the machine's settings in /proc/sys.
+    yield from ("--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev")
 
 
 def _scratch(policy: Policy) -> Iterator[str]:
