@@ -111,12 +111,11 @@ def run(
                 )
         finally:
             os.close(status_writer)
-        outcome = _Watch(process, stdin, limits).outcome()
-        if not outcome.timed_out and not _was_entered(status):
-            words = outcome.stderr.decode(errors="replace").strip()
-            raise SandboxError(
-                f"the sandbox for '{argv[0]}' could not be made: {words[-500:] or 'no message'}"
-            )
+        watch = _Watch(process, stdin, limits)
+        outcome = watch.outcome()
+        if not watch.ended_by_us and not _was_entered(status):
+            words = outcome.stderr.decode(errors="replace").strip() or "it was ended from outside"
+            raise SandboxError(f"the sandbox for '{argv[0]}' could not be made: {words[-500:]}")
     return outcome
 
 
@@ -176,6 +175,7 @@ class _Watch:
         self._unsent = memoryview(stdin)
         self._kept: dict[int, bytearray] = {}
         self._truncated = False
+        self.ended_by_us = False
         # The kernel limits the number of processes of every user but the machine's root.
         self._watched = os.geteuid() == 0 and not switches_user()
         self._selector = selectors.DefaultSelector()
@@ -188,8 +188,9 @@ class _Watch:
         try:
             out, err = self._listen(pidfd)
             timed_out = not self._until_ended(pidfd)
+            self.ended_by_us |= timed_out
         finally:
-            usage = self._end(kill=timed_out or not _has_ended(pidfd))
+            usage = self._end(kill=not _has_ended(pidfd))
             os.close(pidfd)
             self._hear_last_words()
         return self._tell(bytes(out), bytes(err), timed_out, usage)
@@ -215,7 +216,8 @@ class _Watch:
         until = self.started + self.limits.wall_s
         while (left := until - time.monotonic()) > 0:
             if self._watched and self._crowded():
-                os.kill(self.process.pid, signal.SIGKILL)
+                self.ended_by_us = True
+                return True
             for key, _ in self._selector.select(min(left, _COUNT_SECONDS) if self._watched else left):
                 if key.fd == pidfd:
                     return True
