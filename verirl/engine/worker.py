@@ -21,6 +21,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -50,9 +51,11 @@ class _Setting(NamedTuple):
     mounts: frozenset[str]
 
     def end_leftovers(self) -> None:
-        """In a sandbox: end every process but the nursery (the first one) and the caller."""
+        """In a sandbox: end every process but the nursery (the first one) and the caller, and wait for it."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
+            while True:
+                os.kill(-1, signal.SIGKILL)
+                time.sleep(0.001)
 
     def empty(self) -> None:
         """Remove what jobs have written."""
@@ -209,7 +212,8 @@ class _Nursery:
 
     def _end_all(self) -> None:
         if self.setting.confined:
-            self.setting.end_leftovers()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
         else:
             processes.end_descendants(os.getpid())
         with contextlib.suppress(ChildProcessError):
