@@ -62,6 +62,12 @@ def difference(gold: Node, answer: Node, rules: Rules) -> str | None:
     uncarried = (operations(answer) & UNCARRIED) - operations(gold)
     if uncarried:
         return f"an operation that was not carried out ({', '.join(sorted(uncarried))})"
+    if isinstance(gold, Op) and gold.name == "approx":
+        gold = gold.args[0]
+    if isinstance(answer, Op) and answer.name == "approx":
+        if rules.tolerance is None:
+            return "only an approximation"
+        answer = answer.args[0]
     return _compare(_typed(_spread(gold), rules), _typed(_spread(answer), rules), rules)
 
 

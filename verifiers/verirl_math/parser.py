@@ -140,6 +140,9 @@ class _Parser(Atoms):
             self.advance()
 
     def relation(self) -> Node:
+        if self.relation_name() == "~":
+            self.advance()
+            return Op("approx", (self.operand(),))
         terms, ops = [self.operand()], list[str]()
         while (name := self.relation_name()) is not None:
             self.advance()
