@@ -206,8 +206,16 @@ def _write_all(stream: TextIO, records: Iterable[BaseModel]) -> int:
 
 
 def write_atomically(path: Path, fill: Callable[[TextIO], None]) -> None:
-    """Write a text file whole or not at all: readers and a full disk never leave half of one."""
+    """Write a text file whole or not at all: readers and a full disk never leave half of one.
+
+    A link is followed. What is no file (a pipe, `/dev/null`) is written to as it stands, never replaced.
+    """
     with storage_errors(path):
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8") as stream:
+                fill(stream)
+            return
+        path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         temporary = Path(name)

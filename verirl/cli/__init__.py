@@ -25,6 +25,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command → its module in this package and its line in `verirl --help`."""
 
+OF_THE_SYSTEM = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.EIO,
+)
+"""What the system refuses, where the name of the file says all that a traceback could."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, not when they are listed."""
@@ -98,8 +109,10 @@ def run(args: list[str] | None = None) -> int:
         if hasattr(problem, "exit_code"):
             return _say(str(problem), int(problem.exit_code))
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            place = problem.filename or "a file"
+            place = problem.filename or "standard output or a temporary file"
             return _say(f"{place}: {problem.strerror}; free some space and run the command again", 1)
+        if problem.filename and problem.errno in OF_THE_SYSTEM:
+            return _say(f"{problem.filename}: {problem.strerror}", 1)
         raise
     except Exception as problem:
         if hasattr(problem, "exit_code"):
