@@ -1,0 +1,170 @@
+"""What a report tabulates, as headings and rows of text: the same ones for the terminal and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from verirl.reporting.heldout import HeldOut
+from verirl.reporting.rollouts import Sample
+from verirl.reporting.summary import Grpo, StageTime, Summary, TaskSet
+from verirl.reporting.words import NAMES, count, interval, one_line, percent, plural, points, seconds
+from verirl.types import StageResult, Status
+
+MARKS = {"passed": "✓", "failed": "✗", "timeout": "✗", "error": "!", "skipped": "–"}
+"""Status of a stage → its mark."""
+
+
+class Tabulated(NamedTuple):
+    """A table of text, not yet cleaned. The first `left` columns are words, the others figures."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+
+
+def scores(held_out: HeldOut) -> Tabulated:
+    """Each model on the held-out tasks."""
+    ks = sorted({k for score in held_out.scores for k in score.sampled})
+    greedy = any(score.greedy for score in held_out.scores)
+    domains = held_out.several_domains
+    rows = []
+    for score in held_out.scores:
+        cells = [interval(score.sampled.get(k)) for k in ks]
+        cells += [interval(score.greedy)] * greedy
+        cells += [interval(score.domains.get(domain)) for domain in domains]
+        reward = "–" if score.mean_reward is None else f"{score.mean_reward:.3f}"
+        rows.append((_name(score.model), *cells, reward))
+    heads = [f"pass@{k}" for k in ks] + ["greedy"] * greedy + domains
+    return Tabulated(("held-out", *heads, "mean reward"), rows)
+
+
+def gains(held_out: HeldOut) -> Tabulated:
+    """Each model against another, task by task."""
+    rows = [
+        (
+            f"{_name(gain.after)} − {_name(gain.before)}",
+            f"{gain.draw}, pass@{gain.k}",
+            points(gain, ""),
+            f"{gain.improved} / {gain.worsened} / {gain.unchanged}",
+            p_value(gain.p_value),
+        )
+        for gain in held_out.gains
+    ]
+    heads = ("difference, task by task", "answers", "gain in points", "better / worse / same", "sign test")
+    return Tabulated(heads, rows, 2)
+
+
+def ladder(held_out: HeldOut) -> Tabulated:
+    """How many held-out answers passed each stage."""
+    models = [score.model for score in held_out.scores]
+    rows = [
+        (
+            f"{rung.domain}: {rung.name}" if held_out.several_domains else rung.name,
+            rung.kind,
+            *(percent(rung.passed.get(model)) for model in models),
+        )
+        for rung in held_out.rungs
+    ]
+    return Tabulated(("held-out answers that passed", "", *map(_name, models)), rows, 2)
+
+
+def task_sets(summary: Summary) -> Tabulated:
+    """The task sets and what they were used for."""
+    rows = [
+        (
+            found.name,
+            ", ".join(found.uses) or "–",
+            ", ".join(found.domains),
+            str(found.count),
+            f"{found.difficulty[0]:.2f} to {found.difficulty[1]:.2f}" if found.difficulty else "–",
+            kill_rate(found),
+        )
+        for found in summary.tasks
+    ]
+    heads = ("tasks", "used for", "domain", "how many", "difficulty", "mutants killed")
+    return Tabulated(heads, rows, 3)
+
+
+def stages(summary: Summary) -> Tabulated:
+    """How far each stage of the recipe came, and its time on the clock."""
+    rows = [(stage.name, progress(stage), seconds(stage.wall_seconds)) for stage in summary.stages]
+    return Tabulated(("stage", "", "wall time"), rows, 2)
+
+
+def model(summary: Summary) -> str:
+    """What was trained."""
+    size = f", {count(summary.parameters)} parameters" if summary.parameters else ""
+    return f"model {summary.model}{size}"
+
+
+def versions(summary: Summary) -> str:
+    """What the verdicts were made with."""
+    return "judged with " + ", ".join(f"{name} {version}" for name, version in summary.versions.items())
+
+
+def _name(model: str) -> str:
+    return NAMES.get(model, model)
+
+
+def p_value(value: float) -> str:
+    """A sign test's p."""
+    return "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
+
+
+def kill_rate(tasks: TaskSet) -> str:
+    """The share of wrong answers that a set's checks reject, and how many tasks it was measured on."""
+    if tasks.kill_rate is None:
+        return "not measured"
+    part = "" if tasks.measured == tasks.count else f" ({tasks.measured} measured)"
+    return percent(tasks.kill_rate) + part
+
+
+def progress(stage: StageTime) -> str:
+    """How far a stage came."""
+    if stage.state == "not begun":
+        return "not begun"
+    if not stage.steps:
+        return stage.state
+    if stage.state == "done":
+        return plural(stage.steps, "step")
+    return f"at step {stage.steps} of {stage.planned}" if stage.planned else f"at step {stage.steps}"
+
+
+def sample_title(sample: Sample) -> str:
+    """One line that says why a sample is shown."""
+    head = {"best": "Among the best", "worst": "Among the worst", "error": "Could not be judged"}[sample.pick]
+    parts = [head, one_line(sample.task_id, 60)]
+    if sample.reward is not None:
+        parts.append(f"reward {sample.reward:.3f}")
+    if sample.advantage is not None:
+        sign = "+" if sample.advantage >= 0 else "−"
+        parts.append(f"advantage {sign}{abs(sample.advantage):.2f}")
+    if sample.step is not None:
+        parts.append(f"GRPO step {sample.step}")
+    if sample.tokens is not None:
+        parts.append(plural(sample.tokens, "token"))
+    return " · ".join(parts)
+
+
+def mark(stage: StageResult) -> str:
+    """A stage of a ladder with what it found."""
+    text = f"{MARKS[stage.status]} {one_line(stage.name, 40)}"
+    if stage.status in (Status.TIMEOUT, Status.ERROR, Status.SKIPPED):
+        text += f" ({stage.status})"
+    if 0 < stage.score < 1:
+        text += f" {stage.score:.2f}"
+    if stage.detail and stage.status is not Status.PASSED:
+        text += f": {one_line(stage.detail)}"
+    return text
+
+
+def split(grpo: Grpo) -> list[tuple[str, float, float]]:
+    """What GRPO's steps were spent on: name, seconds, share."""
+    parts = {
+        "writing answers": grpo.generation,
+        "judging them": grpo.verification,
+        "updating the model": grpo.update,
+    }
+    total = sum(parts.values()) or 1.0
+    return [(name, spent, spent / total) for name, spent in parts.items()]
