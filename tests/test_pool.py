@@ -262,7 +262,8 @@ finding = passed("check", found=float(sum("sleep" in line for line in lines)))
 """
     with VerifierPool(1) as pool:
         task = toy_task()
-        _, after = pool.verify([Request(task, f"do:{DAEMON}"), Request(task, look)])
+        first, after = pool.verify([Request(task, f"do:{DAEMON}; {DAEMON}"), Request(task, look)])
+    assert first.passed
     assert after.metrics["found"] == 0.0
 
 

@@ -55,6 +55,9 @@ class _Setting(NamedTuple):
         with contextlib.suppress(ProcessLookupError):
             while True:
                 os.kill(-1, signal.SIGKILL)
+                with contextlib.suppress(ChildProcessError):
+                    while os.waitpid(-1, os.WNOHANG)[0]:
+                        pass
                 time.sleep(0.001)
 
     def empty(self) -> None:
