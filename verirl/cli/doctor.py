@@ -54,9 +54,10 @@ def examine() -> dict[str, Any]:
         entry["name"] == "bwrap" for entry in found_tools if entry["install"]
     ):
         problems.append(f"the sandbox does not work: {sandbox['problem']}; what to do: {sandbox['install']}")
-    problems += [
-        f"domain '{entry['name']}' does not load: {entry['problem']}" for entry in domains if entry["problem"]
-    ]
+    for entry in domains:
+        if entry["problem"]:
+            advice = f"; install what it needs with: {entry['install']}" if entry["install"] else ""
+            problems.append(f"domain '{entry['name']}' does not load: {entry['problem']}{advice}")
     return {
         "ok": not problems,
         "problems": problems,
@@ -88,11 +89,13 @@ def _sandbox() -> dict[str, Any]:
 
 
 def _domains() -> list[dict[str, Any]]:
-    from verirl import domains
+    from verirl import domains, tools
+    from verirl.errors import ToolMissingError
 
     found = []
     for name in sorted(domains.installed()):
-        entry: dict[str, Any] = {"name": name, "version": "", "tools": {}, "confined": None, "problem": ""}
+        entry: dict[str, Any] = {"name": name, "version": "", "tools": {}, "confined": None}
+        entry |= {"problem": "", "install": ""}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -104,6 +107,9 @@ def _domains() -> list[dict[str, Any]]:
                 }
         except Exception as problem:  # noqa: BLE001 - a third party's domain may raise anything
             entry["problem"] = str(problem) or type(problem).__name__
+            lacking = isinstance(problem.__cause__, ImportError | ToolMissingError)
+            if lacking and name in tools.extras():
+                entry["install"] = f"pip install 'verirl[{name}]'"
         found.append(entry)
     return found
 
@@ -153,6 +159,7 @@ def _gpus() -> list[str]:
 
 
 def _tables(report: dict[str, Any]) -> list[RenderableType]:
+    from rich.markup import escape
     from rich.table import Table
 
     machine = Table.grid(padding=(0, 2))
@@ -161,7 +168,7 @@ def _tables(report: dict[str, Any]) -> list[RenderableType]:
     machine.add_row("cores", str(place["cores"]), f"{place['memory_gb']} GB of memory")
     machine.add_row("GPU", ", ".join(place["gpus"]) or "none", "")
     works = report["sandbox"]["works"]
-    machine.add_row("sandbox", "works" if works else "does not work", report["sandbox"]["problem"])
+    machine.add_row("sandbox", "works" if works else "does not work", escape(report["sandbox"]["problem"]))
     table = Table("", "what", "version", "needed", "for", "install it with", box=None, padding=(0, 1))
     for entry in (*report["tools"], *report["packages"]):
         table.add_row(
@@ -170,12 +177,12 @@ def _tables(report: dict[str, Any]) -> list[RenderableType]:
             entry["version"] or "–",
             entry["least"],
             entry["purpose"] + ("" if entry["required"] else " (optional)"),
-            entry["install"],
+            escape(entry["install"]),
         )
     for entry in report["domains"]:
-        used = ", ".join(f"{name} {version}" for name, version in entry["tools"].items())
         state = "broken" if entry["problem"] else "ok"
-        table.add_row(
-            state, f"domain {entry['name']}", entry["version"] or "–", "", entry["problem"] or used, ""
-        )
+        used = ", ".join(f"{name} {version}" for name, version in entry["tools"].items())
+        about = escape(entry["problem"] or used)
+        row = (f"domain {entry['name']}", entry["version"] or "–", "", about, escape(entry["install"]))
+        table.add_row(state, *row)
     return [machine, "", table]
