@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -32,7 +33,7 @@ def state(summary: Summary) -> str:
     seen = f", last sign of life {summary.last_sign_of_life}" if summary.last_sign_of_life else ""
     return (
         f"not finished: {where}{seen}. If nothing runs it now, go on with: "
-        f"verirl train --run {summary.folder} --resume"
+        f"verirl train --run {shlex.quote(summary.folder)} --resume"
     )
 
 
@@ -58,7 +59,9 @@ def findings(summary: Summary) -> Iterator[Finding]:
         drawn = sum(score.samples for score in held_out.scores)
         yield Finding("bad", f"{lost} of {drawn} held-out answers could not be judged and are left out.")
     for line in held_out.unmet:
-        yield Finding("bad", f"Gate not met: {line}")
+        yield Finding("bad", f"Gate not met: {line}.")
+    if held_out.gates and not held_out.unmet:
+        yield Finding("good", f"The recipe's {plural(held_out.gates, 'gate')}: met.")
 
 
 def _not_scored(summary: Summary) -> str:

@@ -74,7 +74,10 @@ class Rung:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The evaluation stage of a run: how it was drawn, scores, gains, ladders, and gates not met."""
+    """The evaluation stage of a run: how it was drawn, scores, gains and ladders.
+
+    `gates`: how many gates of the recipe were checked; `unmet`: those that were not met.
+    """
 
     tasks: str
     count: int
@@ -83,6 +86,7 @@ class HeldOut:
     scores: tuple[Score, ...]
     gains: tuple[Gain, ...]
     rungs: tuple[Rung, ...]
+    gates: int
     unmet: tuple[str, ...]
     versions: dict[str, str]
 
@@ -120,6 +124,7 @@ def read_held_out(folder: RunFolder, recipe: Recipe, events: Sequence[Mapping[st
         scores=tuple(_score(name, found, greedy.get(name)) for name, found in sampled.items()),
         gains=tuple(_gains(folder)),
         rungs=_rungs(sampled),
+        gates=len(recipe.eval.min) + (recipe.eval.min_gain is not None) if scored and recipe.eval else 0,
         unmet=tuple(map(str, unmet)) if isinstance(unmet, list) else (),
         versions=any_one.made_by,
     )

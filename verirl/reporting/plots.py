@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from verirl.reporting.summary import Chart, Curve
+from verirl.reporting.summary import Chart, Curve, Unit
 from verirl.reporting.words import clean, figure
 
 if TYPE_CHECKING:
@@ -67,15 +66,9 @@ def _table(chart: Chart, *, drawn: bool) -> Table:
 
 def sparkline(curve: Curve, chart: Chart, width: int = SPARK_WIDTH) -> str:
     """A curve in one row of blocks, each the mean of a stretch of it, on the scale of its chart."""
-    values = [point.value for point in curve.points]
     low, high = limits(chart)
-    cells = min(width, len(values))
-    found = []
-    for cell in range(cells):
-        stretch = values[cell * len(values) // cells : (cell + 1) * len(values) // cells]
-        height = (sum(stretch) / len(stretch) - low) / (high - low)
-        found.append(BARS[min(len(BARS) - 1, max(0, int(height * len(BARS))))])
-    return "".join(found)
+    heights = ((point.value - low) / (high - low) for point in curve.thinned(width))
+    return "".join(BARS[min(len(BARS) - 1, max(0, int(height * len(BARS))))] for height in heights)
 
 
 def limits(chart: Chart) -> tuple[float, float]:
@@ -112,24 +105,26 @@ def _draw(chart: Chart, width: int) -> str | None:
     master: Any = getattr(plotext, "figure", None)
     if not hasattr(master, "signal"):
         return None
-    scale = 100 if chart.unit == "share" else 1
-    low, high = (bound * scale for bound in limits(chart))
+    (low, high), (first, last) = limits(chart), span(chart)
     master.clear()
+    master.theme("colorless")
     master.plot_size(width, PLOT_HEIGHT)
     for place, curve in enumerate(chart.curves):
         marker = plotext.marker("braille", COLOURS[place % len(COLOURS)])
-        steps: Sequence[int] = [point.step for point in curve.points]
-        values = [point.value * scale for point in curve.points]
+        points = curve.thinned(2 * width)
+        steps, values = [point.step for point in points], [point.value for point in points]
         master.draw(master.signal(steps, values, marker=marker).lines())
-    first, last = span(chart)
-    _rule(master.ruler("y", "left"), low, high, ticks(low, high))
-    _rule(master.ruler("x", "lower"), first, last, whole_ticks(first, last))
+    levels, places = ticks(low, high), whole_ticks(first, last)
+    master.ruler("y", "left").lim(low, high)
+    master.ruler("y", "left").ticks(levels, [tick_label(chart.unit, level) for level in levels])
+    master.ruler("x", "lower").lim(first, last)
+    master.ruler("x", "lower").ticks(places, [str(place) for place in places])
     return str(master.build().string()).rstrip("\n")
 
 
-def _rule(ruler: Any, low: float, high: float, places: Sequence[float]) -> None:
-    ruler.lim(low, high)
-    ruler.ticks(places, [f"{place:g}" for place in places])
+def tick_label(unit: Unit, value: float) -> str:
+    """A round figure beside an axis."""
+    return f"{100 * value:.4g} %" if unit == "share" else f"{value:.4g}"
 
 
 def span(chart: Chart) -> tuple[int, int]:

@@ -6,6 +6,7 @@ counts) and a figure may not be finite (it is left out of the curves).
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -46,6 +47,14 @@ class Curve:
         values = [point.value for point in self.points]
         size = max(1, len(values) // 10)
         return sum(values[:size]) / size, sum(values[-size:]) / size
+
+    def thinned(self, limit: int) -> tuple[Point, ...]:
+        """At most `limit` points, each the mean of a stretch of the curve at the stretch's last step."""
+        if len(self.points) <= limit:
+            return self.points
+        edges = [place * len(self.points) // limit for place in range(limit + 1)]
+        stretches = [self.points[a:b] for a, b in itertools.pairwise(edges)]
+        return tuple(Point(part[-1].step, sum(p.value for p in part) / len(part)) for part in stretches)
 
 
 @dataclass(frozen=True)

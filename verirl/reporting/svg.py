@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from html import escape
 
-from verirl.reporting.plots import limits, span, ticks, whole_ticks
+from verirl.reporting.plots import limits, span, tick_label, ticks, whole_ticks
 from verirl.reporting.summary import Chart, Curve
 from verirl.reporting.words import clean, figure
 
@@ -35,7 +35,7 @@ def line_chart(chart: Chart) -> str:
     ]
     for value in ticks(low, high):
         parts.append(f'<path class="grid" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>')
-        label = f"{100 * value:g} %" if chart.unit == "share" else f"{value:g}"
+        label = tick_label(chart.unit, value)
         parts.append(
             f'<text class="tick" x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{label}</text>'
         )
@@ -45,7 +45,7 @@ def line_chart(chart: Chart) -> str:
     ]
     for place, curve in enumerate(chart.curves):
         parts.append(f'<g class="c{place % SERIES}">')
-        path = " ".join(f"{x(point.step):.1f},{y(point.value):.1f}" for point in curve.points)
+        path = " ".join(f"{x(point.step):.1f},{y(point.value):.1f}" for point in curve.thinned(WIDTH))
         parts.append(f'<polyline points="{path}"/>')
         parts += _dots(chart, curve, x, y)
         parts.append("</g>")

@@ -7,7 +7,7 @@ import unicodedata
 from verirl.reporting.heldout import Gain, Share
 from verirl.reporting.summary import Unit
 
-NAMES = {"base": "untrained start", "sft": "after SFT", "grpo": "after GRPO", "control": "control"}
+NAMES = {"base": "the start", "sft": "after SFT", "grpo": "after GRPO", "control": "control"}
 """Model of a run → what a report calls it."""
 
 
