@@ -1,4 +1,4 @@
-"""What `verirl.training.trl_bridge` takes for granted of TRL, pinned: an upgrade that breaks it fails here first.
+"""What `verirl.training.trl_bridge` takes for granted of TRL, pinned, so that an upgrade fails here first.
 
 Facts about source are read from its syntax tree, so comments and layout do not matter.
 """
@@ -207,7 +207,9 @@ def test_every_setting_that_is_passed_is_one() -> None:
         calls = [
             node
             for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == config.__name__
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == config.__name__
         ]
         assert len(calls) == 1
         passed = shared | {keyword.arg for keyword in calls[0].keywords if keyword.arg}

@@ -52,6 +52,7 @@ class LazyGroup(click.Group):
         command = module.command
         if not isinstance(command, click.Command):
             raise TypeError(f"verirl.cli.{COMMANDS[cmd_name][0]}.command is not a click command")
+        _name_variables(command, f"VERIRL_{cmd_name.upper()}")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -73,6 +74,17 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _name_variables(command: click.Command, prefix: str) -> None:
+    """Each option's environment variable is named as the option is: `VERIRL_EVAL_MAX_NEW_TOKENS`."""
+    for option in command.params:
+        if isinstance(option, click.Option):
+            name = max(option.opts, key=len).lstrip("-")
+            option.envvar = f"{prefix}_{name.replace('-', '_').upper()}"
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            _name_variables(inner, f"{prefix}_{name.upper()}")
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -91,9 +103,7 @@ def main(args: list[str] | None = None) -> None:
 def run(args: list[str] | None = None) -> int:
     """Run one call; returns the exit code of the contract (0, 1, 2, 3, 4 or 130)."""
     try:
-        value: Any = cli.main(
-            args=args, prog_name="verirl", standalone_mode=False, auto_envvar_prefix="VERIRL"
-        )
+        value: Any = cli.main(args=args, prog_name="verirl", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         return 2

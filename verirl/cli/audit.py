@@ -26,7 +26,7 @@ MARKS = {
 }
 
 
-@click.group(name="audit")
+@click.group(name="audit", epilog="Example: verirl audit rewards --scheme weighted")
 def command() -> None:
     """Attack rewards; show properties and counterexamples."""
 
