@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from recipes import SMALL
+
 from verirl.engine import VerifierPool
 from verirl.runs import RunFolder
 from verirl.training.recipe import load

@@ -109,7 +109,8 @@ class Grpo(_Part):
 
     A step updates on `prompts` × `group` completions. `updates` steps share one generation; `iterations`
     is how often each completion is used (μ). `advantages` is what a verdict becomes; `loss` and the rest
-    are TRL's. `beta` is the weight of the KL term to the start.
+    are TRL's. `beta` is the weight of the KL term to the start. `fold` leaves rows without advantage out of
+    the update and lets one row stand for equal ones, which changes its cost and not its gradient.
     """
 
     tasks: str | tuple[Mix, ...]
@@ -130,7 +131,7 @@ class Grpo(_Part):
     epsilon_high: Rate | None = None
     beta: float = Field(default=0.0, ge=0)
     sampler: Literal["verirl", "transformers", "vllm"] = "verirl"
-    skip_idle_groups: bool = True
+    fold: bool = True
     deadline_s: Rate = 10.0
     checkpoint_every: Positive = 50
     watch: Watch | None = None

@@ -91,8 +91,8 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
 
     What differs: each completion is verified once and fills one column a stage; advantages come from
     `verirl.rewards` (lexicographic keys if wanted); samples whose verdict is an error are masked out of the
-    update; sampling reads each prompt once; groups without any advantage cost no forward pass (their
-    gradient is zero); and a checkpoint holds the generation under way, so that resuming is exact anywhere.
+    update; sampling reads each prompt once; rows without advantage and rows that repeat another cost no
+    forward pass (`fold`); and a checkpoint holds the generation under way, so resuming is exact anywhere.
     """
 
     def __init__(
@@ -195,12 +195,13 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
         return out
 
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
-        kept = 1.0
-        if self._recipe.skip_idle_groups and self.beta == 0 and not self._entropy_bonus_enabled:
-            inputs, kept = _without_idle(inputs)
-        loss = super()._compute_loss(model, inputs)
-        # These two average over rows; the rows left out had a loss of exactly zero.
-        return loss * kept if self.loss_type in ("grpo", "dr_grpo") else loss
+        if not self._recipe.fold or self.beta != 0 or self._entropy_bonus_enabled or self.loss_type == "bnpo":
+            return super()._compute_loss(model, inputs)
+        folded, share = fold(inputs)
+        loss = super()._compute_loss(model, folded)
+        # These two average over rows, of which only a share is left; the others divide by a figure of the
+        # whole generation, which folding leaves alone.
+        return loss * share if self.loss_type in ("grpo", "dr_grpo") else loss
 
     def _save_more(self, folder: Path) -> None:
         state = {"step": self._step, "generation": self._generation, "buffer": self._buffered_inputs}
@@ -243,20 +244,24 @@ def _all_errors(verdicts: Sequence[Verdict]) -> str:
 TRIMMED = ("completion_ids", "completion_mask", "old_per_token_logps", "ref_per_token_logps")
 
 
-def _without_idle(inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
-    """The rows that have an advantage (at least one row), without the padding that the others needed.
+def fold(inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """The fewest rows with the same policy gradient, without the padding that the others needed.
 
-    Returns the share of rows kept beside them. With β = 0 a row of zero advantage has a zero gradient.
+    Rows without advantage have no gradient. Rows of equal tokens have equal gradients up to their advantage,
+    so one row stands for all of them with the sum; that holds while the importance ratio is 1, hence only
+    where no older probabilities are given. Returns the share of rows kept beside them (at least one is).
     """
     advantages = inputs["advantages"]
     total = len(advantages)
-    active = advantages.reshape(total, -1).abs().sum(dim=1) > 0
+    if "old_per_token_logps" not in inputs and advantages.dim() == 1:
+        advantages = _sum_of_equals(inputs, advantages)
+    active = advantages.reshape(total, -1).abs().amax(dim=1) > 0
     rows = active.nonzero().squeeze(1)
     if len(rows) == 0:
         rows = torch.zeros(1, dtype=torch.long, device=advantages.device)
     kept = {
         key: value[rows] if isinstance(value, torch.Tensor) and value.dim() and len(value) == total else value
-        for key, value in inputs.items()
+        for key, value in {**inputs, "advantages": advantages}.items()
     }
     length = max(1, int(kept["completion_mask"].sum(dim=1).max()))
     for key in TRIMMED:
@@ -266,6 +271,18 @@ def _without_idle(inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
     for key in ("prompt_ids", "prompt_mask"):
         kept[key] = kept[key][:, -width:]
     return kept, len(rows) / total
+
+
+def _sum_of_equals(inputs: dict[str, Any], advantages: torch.Tensor) -> torch.Tensor:
+    """Advantages in which the first of equal rows holds the sum and the others nothing."""
+    columns = [inputs[key] for key in ("prompt_mask", "prompt_ids", "completion_mask", "completion_ids")]
+    first: dict[tuple[int, ...], int] = {}
+    place = [first.setdefault(tuple(row), n) for n, row in enumerate(torch.cat(columns, dim=1).tolist())]
+    index = torch.tensor(place, device=advantages.device)
+    # In float64, so that advantages that cancel leave exactly nothing.
+    summed = torch.zeros(len(advantages), dtype=torch.float64, device=advantages.device)
+    summed.index_add_(0, index, advantages.double())
+    return summed.to(advantages.dtype)
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]
