@@ -31,7 +31,8 @@ def _domains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("third-party")
     install(folder)
     install(folder, "plain", confined=False)
-    install(folder, "broken", extra="import sys\nif 'worker' in sys.argv[0]: import no_such_part")
+    install(folder, "broken", extra="import sys\nif 'worker' in sys.argv[0]: raise ImportError('half')")
+    install(folder, "lacking", extra="import sys\nif 'worker' in sys.argv[0]: import no_such_part")
     with on_path(folder):
         yield
 
@@ -342,8 +343,13 @@ def test_a_worker_is_recycled() -> None:
 
 
 def test_a_domain_that_does_not_start_in_the_worker_says_why() -> None:
-    with VerifierPool(2) as pool, pytest.raises(PoolError, match="no_such_part"):
+    with VerifierPool(2) as pool, pytest.raises(PoolError, match=r"'broken' do not start.*half"):
         pool.verify([Request(toy_task(domain="broken"), "a")])
+
+
+def test_a_package_that_the_domain_lacks_in_the_worker_is_named() -> None:
+    with VerifierPool(2) as pool, pytest.raises(ToolMissingError, match="no_such_part"):
+        pool.verify([Request(toy_task(domain="lacking"), "a")])
 
 
 def test_an_unknown_domain() -> None:

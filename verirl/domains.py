@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from verirl.errors import InputError
+from verirl.errors import InputError, ToolMissingError, VerirlError
 from verirl.types import DETAIL_LIMIT, Ladder, StageResult, Status, Task, Verdict
 
 if TYPE_CHECKING:
@@ -140,7 +140,11 @@ def installed() -> Mapping[str, EntryPoint]:
 
 @cache
 def load(name: str) -> Domain:
-    """The domain called `name`; InputError where none is installed or it does not import."""
+    """The domain called `name`.
+
+    Raises InputError where none is installed or it does not import, ToolMissingError where a Python package
+    that it needs is not there.
+    """
     points = installed()
     if name not in points:
         near = difflib.get_close_matches(name, points, n=1)
@@ -148,12 +152,23 @@ def load(name: str) -> Domain:
         raise InputError(f"unknown domain '{name}'; {hint}")
     try:
         found = points[name].load()
+        made = found() if callable(found) else found
+        domain = made if isinstance(made, Domain) else None
+    except ToolMissingError:
+        raise
+    except ModuleNotFoundError as problem:
+        package = f"the Python package '{problem.name}' (for domain '{name}')"
+        raise ToolMissingError(package, _install_line(name, str(problem.name))) from problem
     except Exception as problem:
         raise InputError(f"domain '{name}' ({points[name].value}) does not load: {problem}") from problem
-    domain = found() if callable(found) else found
-    if not isinstance(domain, Domain):
+    if domain is None:
         raise InputError(f"domain '{name}' ({points[name].value}) does not answer the Domain protocol")
     return domain
+
+
+def _install_line(domain: str, module: str) -> str:
+    ours = domain in (metadata("verirl").get_all("Provides-Extra") or ())
+    return f"pip install 'verirl[{domain}]'" if ours else f"pip install {module.partition('.')[0]}"
 
 
 def load_all() -> Mapping[str, Domain]:
@@ -162,6 +177,6 @@ def load_all() -> Mapping[str, Domain]:
     for name in sorted(installed()):
         try:
             loaded[name] = load(name)
-        except InputError as problem:
+        except VerirlError as problem:
             warnings.warn(str(problem), stacklevel=2)
     return loaded

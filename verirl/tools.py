@@ -123,11 +123,6 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def extras() -> frozenset[str]:
-    """The names of verirl's extras."""
-    return frozenset(metadata.metadata("verirl").get_all("Provides-Extra") or ())
-
-
 def look_for_packages() -> Iterator[Finding]:
     """The state of each Python package that an extra of verirl asks for, once each."""
     seen: set[str] = set()

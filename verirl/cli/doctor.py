@@ -56,7 +56,7 @@ def examine() -> dict[str, Any]:
         problems.append(f"the sandbox does not work: {sandbox['problem']}; what to do: {sandbox['install']}")
     for entry in domains:
         if entry["problem"]:
-            advice = f"; install what it needs with: {entry['install']}" if entry["install"] else ""
+            advice = f"; install it with: {entry['install']}" if entry["install"] else ""
             problems.append(f"domain '{entry['name']}' does not load: {entry['problem']}{advice}")
     return {
         "ok": not problems,
@@ -89,7 +89,7 @@ def _sandbox() -> dict[str, Any]:
 
 
 def _domains() -> list[dict[str, Any]]:
-    from verirl import domains, tools
+    from verirl import domains
     from verirl.errors import ToolMissingError
 
     found = []
@@ -105,11 +105,10 @@ def _domains() -> list[dict[str, Any]]:
                     "confined": domain.confined,
                     "tools": dict(domain.tools()),
                 }
+        except ToolMissingError as problem:
+            entry |= {"problem": f"{problem.tool} is missing", "install": problem.install}
         except Exception as problem:  # noqa: BLE001 - a third party's domain may raise anything
             entry["problem"] = str(problem) or type(problem).__name__
-            lacking = isinstance(problem.__cause__, ImportError | ToolMissingError)
-            if lacking and name in tools.extras():
-                entry["install"] = f"pip install 'verirl[{name}]'"
         found.append(entry)
     return found
 

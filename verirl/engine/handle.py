@@ -21,8 +21,7 @@ from typing import Any
 
 from verirl.engine import launch
 from verirl.engine.climb import Climb
-from verirl.engine.wire import REPLY_LIMIT, ProtocolError, Unpacker, pack
-from verirl.engine.worker import EXIT_MEMORY, EXIT_RECURSION
+from verirl.engine.wire import EXIT_MEMORY, EXIT_RECURSION, REPLY_LIMIT, Unpacker, pack
 from verirl.sandbox import processes
 from verirl.types import Task
 
@@ -286,6 +285,3 @@ def died_of(status: int) -> str:
             return signal.Signals(-code).name
         return f"signal {-code}"
     return f"exit code {code}"
-
-
-__all__ = ["Entry", "ProtocolError", "State", "Worker", "died_of", "end_process"]

@@ -450,8 +450,7 @@ class VerifierPool:
         if starting:
             self._failed_starts[domain] = self._failed_starts.get(domain, 0) + 1
             if self._failed_starts[domain] >= _STARTS:
-                tail = worker.tail.decode(errors="replace").strip() or "it said nothing"
-                raise PoolError(f"the workers of domain '{domain}' do not start: {tail[-2000:]}")
+                raise _no_start(domain, worker.tail.decode(errors="replace").strip())
         elif not worker.stopping:
             self._died(batch, worker, _how_ended(worker.process))
 
@@ -465,6 +464,13 @@ class VerifierPool:
             if worker.entries:
                 worker.entries.clear()
                 worker.stop(time.monotonic())
+
+
+def _no_start(domain: str, said: str) -> PoolError:
+    last = said.splitlines()[-1] if said else "they said nothing"
+    problem = PoolError(f"the workers of domain '{domain}' do not start: {last[-1000:]}")
+    problem.add_note(f"The end of what a worker said:\n{said}")
+    return problem
 
 
 def _missing(value: Any) -> Exception:

@@ -20,6 +20,9 @@ REPLY_LIMIT = 256 * 1024
 REQUEST_LIMIT = 256 * 1024 * 1024
 FEEDBACK_LIMIT = 4000
 METRIC_LIMIT = 64
+EXIT_MEMORY, EXIT_RECURSION = 77, 78
+"""Exit codes of a judge that ran out of memory, or of stack."""
+
 _HEAD = struct.Struct(">I")
 
 

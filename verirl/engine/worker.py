@@ -29,13 +29,10 @@ from typing import Any, NamedTuple, NoReturn
 from verirl import domains
 from verirl.domains import Domain, Job
 from verirl.engine.climb import Climb, climb, last_line
-from verirl.engine.wire import REQUEST_LIMIT, Unpacker, finding_to_wire, pack
+from verirl.engine.wire import EXIT_MEMORY, EXIT_RECURSION, REQUEST_LIMIT, Unpacker, finding_to_wire, pack
 from verirl.errors import ToolMissingError
 from verirl.sandbox import processes
 from verirl.types import Task
-
-EXIT_MEMORY, EXIT_RECURSION = 77, 78
-"""Exit codes of a judge that ran out of memory, or of stack."""
 
 _MIB = 1024 * 1024
 _LAST_SECONDS = 0.5
