@@ -25,6 +25,9 @@ from verirl_math.lexer import END, Token
 from verirl_math.nodes import Const, Interval, Node, Num, Op, ParseError, Seq, Sym
 from verirl_math.text import GREEK
 
+WORD_LENGTH = 5
+"""A run of this many small letters is a word, not a product."""
+
 
 class Atoms(Brackets):
     """Reads factors and their powers; products and sums are read by a subclass."""
@@ -124,7 +127,7 @@ class Atoms(Brackets):
 
     def in_base(self, node: Num, name: str) -> Node:
         """The numeral `node` in the base that `name` spells."""
-        name = name.lower().removeprefix("base").strip()
+        name = name.lower().removeprefix("base").strip(" ()")
         base = BASE_WORDS.get(name) or (int(name) if re.fullmatch(r"\d{1,2}", name) else 0)
         if node.places is not None or not base:
             raise ParseError("a subscript on a number that is not a base")
@@ -229,6 +232,8 @@ class Atoms(Brackets):
     def letter(self) -> Node:
         """The first letter of a run; the rest stays in the stream."""
         token = self.token
+        if len(token.text) >= WORD_LENGTH and token.text.islower():
+            raise ParseError(f"the word '{token.text}'")
         rest = token.text[1:]
         if rest:
             self.tokens[self.at] = Token("name", rest)

@@ -173,11 +173,24 @@ def name_of(node: Node, value: Node) -> str | None:
             return name
         case Text(words):
             return words
+        case Op("*") if (letters := _capitals(node)) is not None:
+            return letters
         case Op("*", (Sym(head), Sym(argument))):
             applied = head in _FUNCTION_LETTERS or argument in symbols(value)
             return f"{head}({argument})" if applied and head not in symbols(value) else None
         case Seq("tuple", items) if all(isinstance(item, Sym) for item in items):
             return f"({', '.join(item.name for item in items if isinstance(item, Sym))})"
+    return None
+
+
+def _capitals(node: Node) -> str | None:
+    """`AB`, a segment's name; None for any other product."""
+    match node:
+        case Sym(name) if len(name) == 1 and name.isupper():
+            return name
+        case Op("*", (left, right)):
+            one, other = _capitals(left), _capitals(right)
+            return one + other if one and other else None
     return None
 
 

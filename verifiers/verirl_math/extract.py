@@ -56,6 +56,7 @@ _RETRACTED = re.compile(
     r"|let me (?:re-?(?:do|check|compute|calculate|consider|think|try)|try again|correct))",
     re.IGNORECASE,
 )
+_NUMERAL = re.compile(r"\d+(?:\.\d+)?")
 _RESTATED = re.compile(
     r"\b(?:answer|result)\s*(?:is|should be|must be|would be|=|:)+\s*:?\s*"
     r"([^\n]{1,120}?)(?:\.(?!\d)|!|\n|\Z)",
@@ -103,7 +104,7 @@ def extract(completion: str) -> tuple[str, ...]:
     lines = tuple(dict.fromkeys(line[1] for line in _FINAL_LINE.finditer(text)))
     boxes, rest = _boxes(text)
     if boxes:
-        return _distinct((*boxes, *lines, *_restated(rest)))
+        return _distinct((*boxes, *lines, *_restated(rest, boxes[-1])))
     if len(lines) == 1 and re.search(r"####[^\n]*\s*\Z", text):
         return lines
     if lines:
@@ -116,16 +117,19 @@ def _distinct(answers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple({"".join(answer.split()): answer.strip() for answer in reversed(answers)}.values())[::-1]
 
 
-def _restated(rest: str) -> tuple[str, ...]:
-    """What follows the last box as `the answer is …`: it must say the same."""
+def _restated(rest: str, box: str) -> tuple[str, ...]:
+    """What follows the last box as `the answer is …` and is a value: it must say the same."""
     found = []
     for match in _RESTATED.finditer(rest):
         value = match[1].strip(" *_`")
         try:
-            parse(value)
+            says_words = is_words(parse(value))
         except ParseError:
-            raise NoAnswerError(f"a second answer after the box ('{value[:40]}')") from None
-        found.append(value)
+            if set(_NUMERAL.findall(value)) - set(_NUMERAL.findall(box)):
+                raise NoAnswerError(f"a second answer after the box ('{value[:40]}')") from None
+            continue
+        if not says_words:
+            found.append(value)
     return tuple(found)
 
 

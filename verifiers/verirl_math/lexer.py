@@ -142,7 +142,7 @@ def tokens(text: str) -> list[Token]:
             position, spaced = space.end(), True
             continue
         token, position = _next(text, position, spaced, depth, found)
-        if token is None:
+        if token is None or (token.kind == "text" and not token.text.strip(" .,")):
             spaced = True
             continue
         if token.kind in ("op", "macro"):

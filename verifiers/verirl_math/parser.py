@@ -52,6 +52,7 @@ TREE_LIMIT = 150
 _HEDGES = re.compile(
     r"\\(?:cancel|xcancel|bcancel|sout|not|neg|lnot|boxed|fbox|color|href|input|def|phantom)\b"
 )
+_KNOWN_WORDS = frozenset({*FUNCTIONS, *PLAIN_WORDS, *GREEK, *CONSTANT_NAMES, "union"})
 _WORDY = re.compile(r"[A-Za-z][A-Za-z .,'()\-]*")
 _BASED = re.compile(
     r"(-?)\s*(?:\\(?:text|mathrm)\s*\{\s*)?([0-9A-Fa-f ]*[A-Fa-f][0-9A-Fa-f ]*)\}?\s*_\s*\{?\s*(\d\d)\s*\}?"
@@ -88,8 +89,7 @@ def _is_words(text: str) -> bool:
     if not _WORDY.fullmatch(text):
         return False
     runs = re.findall(r"[A-Za-z']+", text)
-    known = {*FUNCTIONS, *PLAIN_WORDS, *GREEK, *CONSTANT_NAMES, "union"}
-    return any((len(run) >= 4 and run not in known) or run.lower() in SHORT_WORDS for run in runs)
+    return any((len(run) >= 4 and run not in _KNOWN_WORDS) or run.lower() in SHORT_WORDS for run in runs)
 
 
 def _worded(text: str) -> Node:
@@ -166,11 +166,34 @@ class _Parser(Atoms):
             return self.leading_words()
         if self.is_op(*units.CURRENCIES) or (self.is_op("-") and self.peek().text in units.CURRENCIES):
             return self.money()
-        node = self.set_expression()
-        node = self.with_suffix(node)
+        if (
+            self.token.kind == "name"
+            and self.peek() == Token("op", "=", self.peek().spaced)
+            and self.is_word()
+        ):
+            return Text(self.advance().text.lower())
+        node = self.with_suffix(self.set_expression())
+        while isinstance(node, Quantity) and self.token.kind == "num":
+            node = self.compound(node)
         if self.is_op(":"):
             node = self.ratio(node)
         return node
+
+    def is_word(self) -> bool:
+        """Whether the run of letters here is a word, as in `area = 5`."""
+        text = self.token.text
+        return len(text) >= 4 and text not in _KNOWN_WORDS
+
+    def compound(self, first: Quantity) -> Quantity:
+        """`3 hours 20 minutes`, `5 ft 3 in`: parts of one quantity, each in a smaller unit."""
+        second = self.with_suffix(self.set_expression())
+        if not isinstance(second, Quantity) or second.unit.powers != first.unit.powers:
+            raise ParseError("two quantities side by side")
+        ratio = second.unit.factor / first.unit.factor
+        if ratio >= 1:
+            raise ParseError("two quantities side by side")
+        part = Op("*", (second.value, Num(ratio)))
+        return Quantity(Op("+", (first.value, part)), first.unit)
 
     def leading_words(self) -> Node:
         words = [self.advance().text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,21 @@ from typing import Any
 
 from verirl.errors import SpecError
 from verirl_math.compare import Rules, difference
-from verirl_math.nodes import Builder, Const, Interval, Matrix, Node, Op, ParseError, Rel, Seq, Text, symbols
+from verirl_math.exact import rational
+from verirl_math.nodes import (
+    BudgetError,
+    Builder,
+    Const,
+    Interval,
+    Matrix,
+    Node,
+    Op,
+    ParseError,
+    Rel,
+    Seq,
+    Text,
+    symbols,
+)
 from verirl_math.parser import parse
 from verirl_math.regions import could_be_region
 from verirl_math.text import words
@@ -52,6 +67,8 @@ def check_spec(spec: Mapping[str, Any]) -> None:
         return
     try:
         reason = difference(read.gold, parse(read.answer), Rules(read.answer_type, read.tolerance))
+        with contextlib.suppress(BudgetError):
+            rational(read.gold)
     except ValueError as problem:
         reason = str(problem)
     if reason is not None:
