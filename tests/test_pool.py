@@ -357,12 +357,30 @@ def test_an_unknown_domain() -> None:
         pool.verify([Request(toy_task(domain="tpy"), "a")])
 
 
+MISSING = "do:from verirl.errors import ToolMissingError as T; raise T('toyc', 'apt-get install toyc')"
+
+
 def test_a_missing_tool_passes_through_and_the_pool_goes_on() -> None:
-    code = "do:from verirl.errors import ToolMissingError as T; raise T('toyc', 'apt-get install toyc')"
+    lacking = toy_task(answer="x", reference=MISSING)
     with VerifierPool(2) as pool:
         with pytest.raises(ToolMissingError, match="apt-get install toyc"):
-            pool.verify([Request(toy_task(), code), *(Request(toy_task(), f"b{i}") for i in range(9))])
+            pool.verify([Request(lacking, MISSING), *(Request(toy_task(), f"b{i}") for i in range(9))])
         assert pool.verify([Request(toy_task(), "a")])[0].passed
+
+
+def test_an_answer_that_claims_a_missing_tool_ends_no_batch() -> None:
+    jobs = [Request(toy_task(), MISSING), Request(toy_task(), "a")]
+    with VerifierPool(1) as pool:
+        claims, right = pool.verify(jobs)
+    assert rungs(claims) == FAILED
+    assert "not on the reference" in claims.stages[1].detail
+    assert right.passed
+
+
+@pytest.mark.parametrize("setting", [{"workers": 0}, {"deadline_s": 0}, {"deadline_s": float("inf")}])
+def test_a_pool_that_cannot_be(setting: dict[str, float]) -> None:
+    with pytest.raises(InputError):
+        VerifierPool(**setting)  # type: ignore[arg-type]
 
 
 def test_a_callback_that_raises_breaks_the_batch_off_and_the_pool_goes_on() -> None:

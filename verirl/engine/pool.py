@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import selectors
@@ -26,7 +27,7 @@ from verirl.engine.cache import VerdictCache, cache_key
 from verirl.engine.climb import Climb, timed, verdict
 from verirl.engine.handle import Entry, State, Worker, died_of
 from verirl.engine.wire import ProtocolError, finding_from_wire
-from verirl.errors import PoolError, ToolMissingError
+from verirl.errors import InputError, PoolError, ToolMissingError
 from verirl.types import Ladder, Status, Task, Verdict
 
 _GRACE_SECONDS = {State.STARTING: 120.0, State.ENDING: 5.0}
@@ -79,6 +80,7 @@ class _Batch:
     on_done: Callable[[int, Verdict], None] | None
     results: list[Verdict | None]
     queues: dict[str, deque[Entry]] = field(default_factory=dict)
+    wires: dict[str, dict[str, Any]] = field(default_factory=dict)
     left: int = 0
 
 
@@ -90,7 +92,7 @@ class VerifierPool:
     each worker. `recycle_after`: jobs after which a worker's memory is thrown away. `cache`: where
     verdicts are kept between runs; none where None. `sandboxed=False`: answers run with our rights.
 
-    Raises PoolError where workers do not start, ToolMissingError where bubblewrap or a domain's tool is
+    `verify` raises PoolError where workers do not start, ToolMissingError where bubblewrap or a domain's tool is
     missing, InputError where a domain is not installed.
     """
 
@@ -104,7 +106,9 @@ class VerifierPool:
         cache: VerdictCache | None = None,
         sandboxed: bool = True,
     ) -> None:
-        self.workers = workers or len(os.sched_getaffinity(0))
+        self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
+        if self.workers < 1 or recycle_after < 1 or memory_mb < 1 or not 0 < deadline_s < math.inf:
+            raise InputError("a pool needs at least one worker, a finite deadline, and positive limits")
         self.deadline_s = deadline_s
         self.stats = PoolStats()
         self._memory_mb = memory_mb
@@ -168,7 +172,7 @@ class VerifierPool:
                 entry.indexes.append(index)
                 self.stats.deduplicated += 1
             else:
-                entries[key, job.completion] = self._entry(key, job.task, job.completion, [index])
+                entries[key, job.completion] = self._entry(batch, key, job.task, job.completion, [index])
         for entry in entries.values():
             if self._cache is not None:
                 known = self._known[entry.task.domain]
@@ -182,11 +186,13 @@ class VerifierPool:
         if batch.queues and self._sandboxed:
             sandbox.require()
 
-    def _entry(self, key: str, task: Task, completion: str, indexes: list[int]) -> Entry:
+    def _entry(self, batch: _Batch, key: str, task: Task, completion: str, indexes: list[int]) -> Entry:
         known = self._know(task.domain)
-        # A worker sees what the key covers and no more: a verdict cannot hang on anything else.
-        bare = Task(id=key[:16], domain=task.domain, prompt=task.prompt, spec=task.spec)
-        return Entry(key, task, completion, indexes, Climb(known.ladder), bare.model_dump(mode="json"))
+        if key not in batch.wires:
+            # A worker sees what the key covers and no more: a verdict cannot hang on anything else.
+            bare = Task(id=key[:16], domain=task.domain, prompt=task.prompt, spec=task.spec)
+            batch.wires[key] = bare.model_dump(mode="json")
+        return Entry(key, task, completion, indexes, Climb(known.ladder), batch.wires[key])
 
     def _know(self, name: str) -> _Known:
         if name not in self._known:
@@ -290,7 +296,8 @@ class VerifierPool:
 
     def _take(self, batch: _Batch, worker: Worker, entry: Entry, message: dict[str, Any]) -> None:
         if "missing" in message:
-            raise _missing(message["missing"])
+            self._claims_missing(batch, worker, entry, _missing(message["missing"]))
+            return
         if "finding" in message:
             try:
                 entry.climb.add(finding_from_wire(message["finding"]))
@@ -300,6 +307,15 @@ class VerifierPool:
                 raise ProtocolError(str(problem)) from problem
         if "end" in message:
             self._finish(batch, worker, entry)
+
+    def _claims_missing(self, batch: _Batch, worker: Worker, entry: Entry, problem: Exception) -> None:
+        """A tool is missing, says the judge; an answer that took it over must not end the whole call."""
+        if entry.suspects or entry.task.reference in (None, entry.completion):
+            raise problem
+        worker.entries.popleft()
+        worker.start_clock(time.monotonic())
+        entry.deaths = [str(problem)] * 2
+        self._blame(batch, entry)
 
     def _finish(self, batch: _Batch, worker: Worker, entry: Entry) -> None:
         now = time.monotonic()
@@ -391,7 +407,7 @@ class VerifierPool:
                 if control.suspects and control.key == entry.key:
                     control.suspects.append(entry)
                     return
-            control = self._entry(entry.key, entry.task, str(reference), [])
+            control = self._entry(batch, entry.key, entry.task, str(reference), [])
             control.suspects.append(entry)
             queue.appendleft(control)
 

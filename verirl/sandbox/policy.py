@@ -237,7 +237,8 @@ def _enter(policy: Policy, user: int) -> list[str]:
     such as SIGABRT from a first process. It reaps what is orphaned, and says nothing of its own.
     """
     last = 'exec "$@"' if policy.pid_1 else 'exec 3>&2 2>/dev/null; (exec "$@" 2>&3 3>&-)'
-    entry = ["sh", "-c", limit_script(policy.limits) + last, "sh"]
+    shell_counts = not policy.pid_1 and not switches_user()
+    entry = ["sh", "-c", limit_script(policy.limits, own_processes=int(shell_counts)) + last, "sh"]
     if switches_user():
         entry += [
             "setpriv",
@@ -252,8 +253,12 @@ def _enter(policy: Policy, user: int) -> list[str]:
     return entry
 
 
-def limit_script(limits: Limits, *, count_processes: bool = True) -> str:
-    """The shell's words for the limits that hold for each process (POSIX sh: dash, bash, busybox)."""
+def limit_script(limits: Limits, *, own_processes: int | None = 0) -> str:
+    """The shell's words for the limits that hold for each process (POSIX sh: dash, bash, busybox).
+
+    `own_processes`: how many of ours count as the program's; None where its processes cannot be told from
+    the user's others, and are not limited.
+    """
     words = ["ulimit -c 0"]
     if limits.cpu_s is not None:
         seconds = max(1, math.ceil(limits.cpu_s))
@@ -264,7 +269,8 @@ def limit_script(limits: Limits, *, count_processes: bool = True) -> str:
         words.append(f"ulimit -f {limits.file_mb * 2048}")
     if limits.open_files is not None:
         words.append(f"ulimit -n {limits.open_files}")
-    if limits.processes is not None and count_processes:
+    if limits.processes is not None and own_processes is not None:
         # dash and busybox say -p, bash says -u
-        words.append(f"{{ ulimit -p {limits.processes} || ulimit -u {limits.processes}; }} 2>/dev/null")
+        count = limits.processes + own_processes
+        words.append(f"{{ ulimit -p {count} || ulimit -u {count}; }} 2>/dev/null")
     return "; ".join(words) + "; "

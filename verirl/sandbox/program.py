@@ -131,7 +131,7 @@ def _run_bare(
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verirl-")))
         _lay_out(folder, contents, None)
-        script = limit_script(limits, count_processes=False)
+        script = limit_script(limits, own_processes=None)
         process = _popen(["sh", "-c", f'{script}exec "$@"', "sh", *argv], (), environment, folder)
         return _Watch(process, stdin, limits).outcome()
 
