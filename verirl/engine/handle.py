@@ -188,8 +188,8 @@ class Worker:
         except (OSError, IndexError, ValueError):
             return None
 
-    def orders(self) -> list[dict[str, Any]] | None:
-        """What the nursery has said; None where it is gone."""
+    def reports(self) -> list[dict[str, Any]] | None:
+        """What the nursery has said; None where it has said all that it ever will."""
         said: list[dict[str, Any]] = []
         while True:
             try:
@@ -197,9 +197,9 @@ class Worker:
             except BlockingIOError:
                 return said
             except OSError:
-                return None
+                data = b""
             if not data:
-                return None
+                return said or None
             with contextlib.suppress(ValueError):
                 message = json.loads(data)
                 if isinstance(message, dict):

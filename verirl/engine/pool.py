@@ -92,8 +92,8 @@ class VerifierPool:
     each worker. `recycle_after`: jobs after which a worker's memory is thrown away. `cache`: where
     verdicts are kept between runs; none where None. `sandboxed=False`: answers run with our rights.
 
-    `verify` raises PoolError where workers do not start, ToolMissingError where bubblewrap or a domain's tool is
-    missing, InputError where a domain is not installed.
+    `verify` raises PoolError where workers do not start, ToolMissingError where bubblewrap or a domain's
+    tool is missing, InputError where a domain is not installed.
     """
 
     def __init__(
@@ -352,7 +352,7 @@ class VerifierPool:
 
     def _heed(self, batch: _Batch, worker: Worker) -> None:
         """Act on what the nursery says: ready, or its judge has ended."""
-        said = worker.orders()
+        said = worker.reports()
         for message in said or ():
             if "missing" in message:
                 raise _missing(message["missing"])
