@@ -38,6 +38,7 @@ def load_model(name: str, *, device: str | None = None, dtype: str | None = None
     """
     torch = need("torch", "train")
     transformers = need("transformers", "train")
+    transformers.utils.logging.disable_progress_bar()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     kind = getattr(torch, dtype) if dtype else (torch.bfloat16 if device == "cuda" else torch.float32)
     if name == "tiny" or name.startswith("tiny:"):
@@ -55,6 +56,8 @@ def load_model(name: str, *, device: str | None = None, dtype: str | None = None
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
         model = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=kind)
+        if "gguf_file" in where:
+            _forget_quantisation(model)
     except (OSError, ValueError) as problem:
         reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
         raise InputError(f"model '{name}' does not load: {reason}") from problem
@@ -64,6 +67,15 @@ def load_model(name: str, *, device: str | None = None, dtype: str | None = None
         tokenizer.chat_template = PLAIN_TEMPLATE
     tokenizer.padding_side = "left"
     return Loaded(model.to(device), tokenizer)
+
+
+def _forget_quantisation(model: Any) -> None:
+    """GGUF weights are read into full precision, yet transformers goes on calling the model quantised."""
+    for name in ("is_quantized", "quantization_method", "hf_quantizer"):
+        if hasattr(model, name):
+            delattr(model, name)
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
 
 
 def gguf_file(argument: str) -> Path:
