@@ -10,8 +10,8 @@ from typing import Any
 from verirl.errors import InputError
 from verirl.evaluation.result import Evaluation, Metrics
 from verirl.evaluation.result import read as read_evaluation
+from verirl.reporting.plan import Plan
 from verirl.runs import RunFolder
-from verirl.training.recipe import Recipe
 
 MODELS = ("base", "sft", "grpo", "control")
 """Everything that a run may have scored, in the order of showing."""
@@ -107,7 +107,7 @@ class HeldOut:
         return self.scores[0].model
 
 
-def read_held_out(folder: RunFolder, recipe: Recipe, events: Sequence[Mapping[str, Any]]) -> HeldOut | None:
+def read_held_out(folder: RunFolder, plan: Plan, events: Sequence[Mapping[str, Any]]) -> HeldOut | None:
     """What was scored so far; None where nothing was."""
     sampled = {name: found for name in MODELS if (found := _evaluation(folder, name))}
     if not sampled:
@@ -117,14 +117,14 @@ def read_held_out(folder: RunFolder, recipe: Recipe, events: Sequence[Mapping[st
     scored = [event for event in events if event["event"] == "stage_done" and event.get("stage") == "eval"]
     unmet = scored[-1].get("unmet") if scored else None
     return HeldOut(
-        tasks=recipe.eval.tasks if recipe.eval else any_one.tasks.source,
+        tasks=plan.evaluated or any_one.tasks.source,
         count=any_one.tasks.count,
         samples=any_one.settings.samples,
         temperature=any_one.settings.temperature,
         scores=tuple(_score(name, found, greedy.get(name)) for name, found in sampled.items()),
         gains=tuple(_gains(folder)),
         rungs=_rungs(sampled),
-        gates=len(recipe.eval.min) + (recipe.eval.min_gain is not None) if scored and recipe.eval else 0,
+        gates=plan.gates if scored else 0,
         unmet=tuple(map(str, unmet)) if isinstance(unmet, list) else (),
         versions=any_one.made_by,
     )

@@ -78,8 +78,8 @@ def limits(chart: Chart) -> tuple[float, float]:
     if chart.unit != "reward":
         low = min(low, 0.0)
     if chart.unit == "share" and high > 0.5:
-        high = 1.0
-    return low, max(high, low + MIN_RANGE)
+        high = max(1.0, high)
+    return low, max(high, low + max(MIN_RANGE, abs(low) * MIN_RANGE))
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:

@@ -18,9 +18,9 @@ from verirl.errors import InputError
 from verirl.reporting import rollouts
 from verirl.reporting.heldout import HeldOut, read_held_out
 from verirl.reporting.lenient import lines, number, record, whole
+from verirl.reporting.plan import Plan, read_plan
 from verirl.reporting.rollouts import Sample
 from verirl.runs import RECIPE, RunFolder
-from verirl.training.recipe import Recipe, load
 from verirl.types import Task
 
 Event = Mapping[str, Any]
@@ -159,27 +159,27 @@ def read(folder: RunFolder) -> Summary:
     if not folder.begun:
         what = "holds no run (no recipe.yaml)" if folder.path.is_dir() else "no such folder"
         raise InputError.at(folder.path, f"{what}; name a folder that `verirl train --run` wrote")
-    recipe = load(folder.path / RECIPE)
+    plan = read_plan(folder.path / RECIPE)
     events = folder.events()
-    tasks = {name: _read_tasks(folder.tasks(name)) for name in recipe.tasks}
-    known = {task.id: task for name in _by_importance(recipe) for task in tasks[name]}
-    held_out = read_held_out(folder, recipe, events)
-    stages = tuple(_stage(recipe, name, events) for name in recipe.stages())
+    tasks = {name: _read_tasks(folder.tasks(name)) for name in plan.tasks}
+    known = {task.id: task for name in _by_importance(plan) for task in tasks[name]}
+    held_out = read_held_out(folder, plan, events)
+    stages = tuple(_stage(plan, name, events) for name in plan.stages())
     survey = rollouts.survey(folder, known)
     return Summary(
         folder=str(folder.path),
-        recipe=recipe.name,
-        description=recipe.description,
-        seed=recipe.seed,
-        model=recipe.model.name,
+        recipe=plan.name,
+        description=plan.description,
+        seed=plan.seed,
+        model=plan.model,
         parameters=next(filter(None, (whole(event.get("parameters")) for event in events)), None),
         finished=all(stage.state == "done" for stage in stages),
         last_sign_of_life=str(events[-1]["at"]) if events and "at" in events[-1] else None,
         versions=survey.versions | (held_out.versions if held_out else {}),
-        tasks=tuple(_task_set(recipe, name, found) for name, found in tasks.items() if found),
+        tasks=tuple(_task_set(plan, name, found) for name, found in tasks.items() if found),
         stages=stages,
         held_out=held_out,
-        charts=tuple(_charts(recipe, events, survey)),
+        charts=tuple(_charts(plan, events, survey)),
         grpo=_grpo(events),
         samples=survey.samples or _evaluated(folder, held_out, known),
     )
@@ -213,27 +213,23 @@ def _read_tasks(path: Path) -> list[Task]:
     return [task for value in lines(path) if (task := record(Task, value))]
 
 
-def _by_importance(recipe: Recipe) -> list[str]:
+def _by_importance(plan: Plan) -> list[str]:
     """Task sets, those that samples are drawn from last: where two sets share an id, theirs counts."""
-    last = [recipe.eval.tasks] if recipe.eval else []
-    last += [mix.tasks for mix in recipe.grpo_mixture()]
-    return [name for name in recipe.tasks if name not in last] + list(dict.fromkeys(last))
+    last = [plan.evaluated] if plan.evaluated else []
+    last += plan.grpo.tasks if plan.grpo else ()
+    return [name for name in plan.tasks if name not in last] + [name for name in last if name in plan.tasks]
 
 
-def _task_set(recipe: Recipe, name: str, tasks: Sequence[Task]) -> TaskSet:
-    uses = {
-        "SFT": {recipe.sft.tasks} if recipe.sft else set(),
-        "GRPO": {mix.tasks for mix in recipe.grpo_mixture()},
-        "evaluation": {recipe.eval.tasks} if recipe.eval else set(),
-        "held-out curve": {
-            part.watch.tasks for part in (recipe.sft, recipe.grpo) if part is not None and part.watch
-        },
-    }
+def _task_set(plan: Plan, name: str, tasks: Sequence[Task]) -> TaskSet:
+    trained = {"SFT": plan.sft, "GRPO": plan.grpo}
+    looks = [part.watch.tasks for part in trained.values() if part and part.watch]
+    uses = [use for use, part in trained.items() if part and name in part.tasks]
+    uses += ["held-out curve"] * (name in looks) + ["evaluation"] * (name == plan.evaluated)
     rates = [task.source.kill_rate for task in tasks if task.source and task.source.kill_rate is not None]
     levels = [task.difficulty for task in tasks if task.difficulty is not None]
     return TaskSet(
         name=name,
-        uses=tuple(use for use, names in uses.items() if name in names),
+        uses=tuple(uses),
         domains=tuple(dict.fromkeys(task.domain for task in tasks)),
         count=len(tasks),
         difficulty=(min(levels), max(levels)) if levels else None,
@@ -245,14 +241,11 @@ def _task_set(recipe: Recipe, name: str, tasks: Sequence[Task]) -> TaskSet:
 # --- stages and costs ----------------------------------------------------------------------------------
 
 
-def _stage(recipe: Recipe, name: str, events: Sequence[Event]) -> StageTime:
+def _stage(plan: Plan, name: str, events: Sequence[Event]) -> StageTime:
     done = any(event["event"] == "stage_done" and event.get("stage") == name for event in events)
     begun = done or any(event["event"] == "stage_begun" and event.get("stage") == name for event in events)
     steps = latest(events, "step", name)
-    planned = {
-        "sft": recipe.sft.steps if recipe.sft else None,
-        "grpo": recipe.grpo.steps if recipe.grpo else None,
-    }.get(name)
+    training = {"sft": plan.sft, "grpo": plan.grpo}.get(name)
     trains = name in ("sft", "grpo", "control")
     return StageTime(
         name=name,
@@ -260,7 +253,7 @@ def _stage(recipe: Recipe, name: str, events: Sequence[Event]) -> StageTime:
         wall_seconds=_wall_seconds(name, events) if begun else None,
         step_seconds=_total(steps, "seconds") if trains else None,
         steps=len(steps) if trains else None,
-        planned=planned,
+        planned=training.steps if training else None,
     )
 
 
@@ -324,7 +317,7 @@ def _grpo(events: Sequence[Event]) -> Grpo | None:
 # --- curves --------------------------------------------------------------------------------------------
 
 
-def _charts(recipe: Recipe, events: Sequence[Event], survey: rollouts.Survey) -> Iterable[Chart]:
+def _charts(plan: Plan, events: Sequence[Event], survey: rollouts.Survey) -> Iterable[Chart]:
     found = [
         Chart(
             "SFT: loss",
@@ -349,7 +342,7 @@ def _charts(recipe: Recipe, events: Sequence[Event], survey: rollouts.Survey) ->
             _curves(
                 {
                     "training prompts": _passed(latest(events, "generation", "grpo", key="generation")),
-                    "held-out": _start(recipe, events) + _points(latest(events, "watch", "grpo"), "passed"),
+                    "held-out": _start(plan, events) + _points(latest(events, "watch", "grpo"), "passed"),
                 }
             ),
             "sampled answers that passed",
@@ -358,7 +351,7 @@ def _charts(recipe: Recipe, events: Sequence[Event], survey: rollouts.Survey) ->
             "GRPO: mean reward",
             "reward",
             _curves({"reward": _points(latest(events, "generation", "grpo", key="generation"), "reward")}),
-            f"scheme {recipe.grpo.scheme}: it ranks answers, 1 is the best" if recipe.grpo else "",
+            f"scheme {plan.grpo.scheme}: it ranks answers, 1 is the best" if plan.grpo else "",
         ),
     ]
     for domain, shares in survey.shares.items():
@@ -387,11 +380,9 @@ def _passed(generations: Iterable[Event]) -> list[Point]:
     return found
 
 
-def _start(recipe: Recipe, events: Sequence[Event]) -> list[Point]:
+def _start(plan: Plan, events: Sequence[Event]) -> list[Point]:
     """Where GRPO's held-out curve starts: SFT's last look, if it was the same look at the final model."""
-    if not (recipe.sft and recipe.grpo and recipe.sft.watch and recipe.grpo.watch):
-        return []
-    if recipe.sft.watch.model_copy(update={"every": recipe.grpo.watch.every}) != recipe.grpo.watch:
+    if not (plan.sft and plan.grpo and plan.sft.watch and plan.sft.watch == plan.grpo.watch):
         return []
     looks = _points(latest(events, "watch", "sft"), "passed")
-    return [Point(0, looks[-1].value)] if looks and looks[-1].step == recipe.sft.steps else []
+    return [Point(0, looks[-1].value)] if looks and looks[-1].step == plan.sft.steps else []
