@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -336,10 +337,11 @@ def test_a_worker_is_recycled() -> None:
     def pid(index: int) -> str:
         return f"do:finding = passed('check', pid=float(os.getpid())) # {index}"
 
-    with VerifierPool(1, recycle_after=1) as pool:
-        verdicts = pool.verify([Request(toy_task(), pid(index)) for index in range(4)])
+    with VerifierPool(1, recycle_after=5) as pool:
+        verdicts = pool.verify([Request(toy_task(), pid(index)) for index in range(60)])
         assert pool.stats.crashes == 0
-    assert len({verdict.metrics["pid"] for verdict in verdicts}) > 1
+    served = Counter(verdict.metrics["pid"] for verdict in verdicts)
+    assert set(served.values()) == {5}
 
 
 def test_a_domain_that_does_not_start_in_the_worker_says_why() -> None:

@@ -200,9 +200,9 @@ class Worker:
                 data = b""
             if not data:
                 return said or None
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 message = json.loads(data)
-                if isinstance(message, dict):
+                if isinstance(message, dict) and isinstance(message.get("ended", 0), int):
                     said.append(message)
 
     def read_stderr(self) -> None:

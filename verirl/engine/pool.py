@@ -253,7 +253,8 @@ class VerifierPool:
                 coming += 1
             ahead = self._ahead(domain)
             for worker in own if ahead else ():
-                while worker.state is State.READY and 0 < len(worker.entries) <= ahead:
+                most = min(ahead + 1, self._recycle_after - worker.served)
+                while worker.state is State.READY and 0 < len(worker.entries) < most:
                     if len(queue) <= self.workers:
                         break
                     worker.give(queue.popleft(), self.deadline_s, now)
@@ -370,7 +371,7 @@ class VerifierPool:
         self._hear(batch, worker)
         if not worker.stopping:
             closed = "it closed its channel" if message.get("stopped") else ""
-            self._died(batch, worker, closed or died_of(int(message["ended"])))
+            self._died(batch, worker, closed or died_of(message["ended"]))
 
     def _died(self, batch: _Batch, worker: Worker, how: str) -> None:
         """The judge ended in the middle of a job: try once more, then find out whose fault it is."""
