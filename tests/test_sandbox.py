@@ -182,6 +182,7 @@ for _ in range(100):
             __import__("time").sleep(30)
     except OSError as problem:
         break
+__import__("time").sleep(0.4)
 print(sum(name.isdigit() for name in os.listdir("/proc")))
 """
     done = python(counting)
