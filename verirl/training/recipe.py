@@ -247,7 +247,9 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     try:
         return Recipe.model_validate(value)
     except ValidationError as problem:
-        raise _explain(path, text, problem) from problem
+        raise _explain(
+            path, text, problem, {override.partition("=")[0] for override in overrides}
+        ) from problem
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -303,7 +305,7 @@ def _override(value: dict[str, Any], text: str) -> None:
     here[last] = parsed
 
 
-def _explain(path: Path, text: str, problem: ValidationError) -> InputError:
+def _explain(path: Path, text: str, problem: ValidationError, overridden: set[str]) -> InputError:
     first = problem.errors(include_url=False)[0]
     location = [str(part) for part in first["loc"] if not _is_union_branch(str(part))]
     field = ".".join(location) or None
@@ -314,6 +316,8 @@ def _explain(path: Path, text: str, problem: ValidationError) -> InputError:
         message = "unknown key; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")
     elif first["type"] == "missing":
         message = "missing"
+    if any(field == key or str(field).startswith(f"{key}.") for key in overridden):
+        return InputError(f"--set {field}: {message}")
     return InputError.at(path, message, line=_line_of(text, location), field=field)
 
 

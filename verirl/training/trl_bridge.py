@@ -36,6 +36,7 @@ STATE = "verirl_state_{rank}.pt"
 
 # These warn about defaults of the libraries that we set on purpose.
 warnings.filterwarnings("ignore", message=".*use_reentrant.*")
+warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 logging.getLogger("transformers.trainer").setLevel(logging.ERROR)
 
 
