@@ -361,6 +361,15 @@ def test_an_odd_event_is_passed_over(folder, event):
     Page(page.render(found))
 
 
+@pytest.mark.parametrize(
+    "text", ["{", "{}x", '[{"from": "sft"}]', "[3]", '[{"from": 1, "to": 2, "gain": "x"}]']
+)
+def test_broken_comparisons_are_named(folder, text):
+    folder.write_text("eval/comparisons.json", text)
+    with pytest.raises(InputError, match=r"comparisons\.json: is no list"):
+        summary.read(folder)
+
+
 def test_a_broken_evaluation_is_named(folder):
     folder.evaluation("grpo").write_text('{"format": 1')
     with pytest.raises(InputError, match=r"grpo\.json"):

@@ -13,6 +13,11 @@ from verirl.reporting.words import NAMES, count, interval, percent, plural, poin
 
 ENDS = "First and last figures are means over a tenth of the curve."
 
+PICKED = (
+    "The best and the worst of the last ones written. An advantage says how hard training pushes an answer "
+    "up (+) or down (−) against others to the same prompt."
+)
+
 Tone = Literal["good", "bad", "plain"]
 
 
@@ -141,7 +146,7 @@ def health(grpo: Grpo) -> Iterator[Finding]:
         f"{percent(idle)} of the groups were idle: all answers worth the same, nothing to learn from.",
     )
     lost = grpo.errors / grpo.completions if grpo.completions else 0.0
-    text = f"{percent(lost)} of the answers could not be judged (errors of ours, never a reward)."
+    text = f"{percent(lost)} of the answers could not be judged: our failure, not theirs, and never rewarded."
     yield Finding("bad" if lost else "plain", text)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from verirl.errors import InputError
 from verirl.evaluation.result import Evaluation, Metrics
@@ -159,19 +161,14 @@ def _gains(folder: RunFolder) -> list[Gain]:
     path = folder.evaluation("comparisons")
     if not path.is_file():
         return []
-    names = {field.name for field in fields(Gain)}
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return [
-            Gain(
-                before=row["from"],
-                after=row["to"],
-                **{name: row[name] for name in names - {"before", "after"}},
-            )
-            for row in rows
-        ]
+        return TypeAdapter(list[Gain]).validate_python(
+            [{**row, "before": row["from"], "after": row["to"]} for row in rows]
+        )
     except (ValueError, TypeError, KeyError) as problem:
-        raise InputError.at(path, f"is no list of comparisons ({problem})") from problem
+        reason = " ".join(str(problem).split())
+        raise InputError.at(path, f"is no list of comparisons ({reason})") from problem
 
 
 def _rungs(evaluations: Mapping[str, Evaluation]) -> tuple[Rung, ...]:

@@ -64,7 +64,7 @@ def render(summary: Summary) -> str:
         *_section("What was trained", _trained(summary)),
         *_section("How it went", _charts(summary.charts)),
         *_section("Where the time went", _costs(summary)),
-        *_section("What the model writes", map(_sample, summary.samples)),
+        *_section("What the model writes", _samples(summary.samples)),
     ]
     return "\n".join(
         [
@@ -162,6 +162,12 @@ def _split(grpo: Grpo) -> str:
         for place, (name, spent, share) in enumerate(parts)
     )
     return f"<h3>GRPO's steps</h3><div class='bar'>{bars}</div><p class='soft'>{keys}</p>"
+
+
+def _samples(samples: Sequence[Sample]) -> Iterator[str]:
+    if samples:
+        yield f"<p class='soft'>{findings.PICKED}</p>"
+    yield from map(_sample, samples)
 
 
 def _sample(sample: Sample) -> str:

@@ -334,7 +334,7 @@ def _charts(plan: Plan, events: Sequence[Event], survey: rollouts.Survey) -> Ite
                     "control": _points(latest(events, "watch", "control"), "passed"),
                 }
             ),
-            "looks during training; the control goes on where SFT ended",
+            "quick checks on the way; the control goes on where SFT ended",
         ),
         Chart(
             "GRPO: pass share",

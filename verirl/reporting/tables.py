@@ -34,7 +34,8 @@ def scores(held_out: HeldOut) -> Tabulated:
         cells += [interval(score.greedy)] * greedy
         cells += [interval(score.domains.get(domain)) for domain in domains]
         reward = "–" if score.mean_reward is None else f"{score.mean_reward:.3f}"
-        rows.append((_name(score.model), *cells, reward))
+        more = " (more SFT)" if score.model == "control" else ""
+        rows.append((_name(score.model) + more, *cells, reward))
     heads = [f"pass@{k}" for k in ks] + ["greedy"] * greedy + domains
     return Tabulated(("held-out", *heads, "mean reward"), rows)
 

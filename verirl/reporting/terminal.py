@@ -148,9 +148,10 @@ def _split(grpo: Grpo) -> Table:
 
 
 def _samples(samples: Sequence[Sample]) -> Iterator[RenderableType]:
-    for place, sample in enumerate(samples):
-        if place:
-            yield Text()
+    if samples:
+        yield Text(findings.PICKED, style="dim")
+    for sample in samples:
+        yield Text()
         yield Text(tables.sample_title(sample), style="bold")
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(style="dim", no_wrap=True)
