@@ -177,13 +177,8 @@ def test_a_whole_run_leaves_what_it_should(tmp_path):
     }
     said = run(SMALL, tmp_path / "run", control=True, eval=scored)
     folder = RunFolder(tmp_path / "run")
-    assert [event["stage"] for event in folder.events("stage_done")] == [
-        "synth",
-        "sft",
-        "grpo",
-        "control",
-        "eval",
-    ]
+    stages = ["synth", "sft", "grpo", "control", "eval"]
+    assert [event["stage"] for event in folder.events("stage_done")] == stages
     assert any(line.startswith("eval: grpo-greedy, pass@1") for line in said)
     pairs = json.loads((tmp_path / "run" / "eval" / "comparisons.json").read_text())
     sampled = [(row["from"], row["to"]) for row in pairs if row["draw"] == "sampled"]
