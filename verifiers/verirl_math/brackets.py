@@ -27,12 +27,20 @@ class Brackets(Stream):
         self.expect("{")
         self.descend()
         self.fences.append("brace")
-        node = self.sequence()
+        node = self.over()
         self.fences.pop()
         self.depth -= 1
         self.expect("}")
         if isinstance(node, Seq) and node.kind == "list":
             raise ParseError("a list inside braces")
+        return node
+
+    def over(self) -> Node:
+        """A sequence, or TeX's `a \\over b` and `n \\choose k`."""
+        node = self.sequence()
+        if self.is_macro("over", "choose"):
+            name = "/" if self.advance().text == "over" else "binom"
+            node = Op(name, (node, self.sequence()))
         return node
 
     def absolute(self) -> Node:

@@ -331,6 +331,8 @@ def _sequence_difference(gold: Node, answer: Node, rules: Rules) -> str | None:
             if isinstance(answer, Seq)
             else "one value where several are asked"
         )
+    if answer.kind == "set" and len(answer.items) == 1 and gold.kind != "set":
+        return _compare(gold, answer.items[0], rules)
     if len(gold.items) > ITEM_LIMIT or len(answer.items) > 2 * ITEM_LIMIT:
         return "too many values"
     ordered = {"tuple", "bracket"}
@@ -444,7 +446,22 @@ def _based_difference(gold: Node, answer: Node) -> str | None:
     return None if same_value(gold, value) else "not the value"
 
 
+def _ratio_difference(gold: Op, answer: Op) -> str | None:
+    """`2 : 4 : 6` is `1 : 2 : 3`."""
+    if len(gold.args) != len(answer.args):
+        return "another number of parts"
+    pairs = list(zip(gold.args, answer.args, strict=True))
+    if any((rational(g) == 0) != (rational(a) == 0) for g, a in pairs):
+        return "another ratio"
+    for (g, a), (h, b) in itertools.combinations(pairs, 2):
+        if not same_value(Op("*", (g, b)), Op("*", (h, a))):
+            return "another ratio"
+    return None
+
+
 def _scalar_difference(gold: Node, answer: Node, rules: Rules) -> str | None:
+    if isinstance(gold, Op) and isinstance(answer, Op) and gold.name == answer.name == "ratio":
+        return _ratio_difference(gold, answer)
     (left, unit), (right, other) = _measured(gold), _measured(answer)
     if unit is not None and other is None:
         right, other = _letter_unit(right, unit)

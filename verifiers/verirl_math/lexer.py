@@ -222,7 +222,8 @@ def _escaped(character: str, spaced: bool) -> Token | None:
 
 
 def _dressed(name: str, content: str, spaced: bool) -> Token:
-    inner = _SPACE.sub(" ", re.sub(r"\\[,;:! ]|\$|~", " ", content)).strip()
+    inner = re.sub(r"\\(?:cdot|times)\b", "*", re.sub(r"\\[,;:! ]|\$|~", " ", content))
+    inner = _SPACE.sub(" ", inner).strip()
     if name in ("mathbb", "Bbb"):
         if inner not in _SETS:
             raise ParseError(f"unknown set '{inner}'")

@@ -30,6 +30,7 @@ from verirl_math.grammar import (
 )
 from verirl_math.lexer import END, Token
 from verirl_math.nodes import (
+    Const,
     Interval,
     Matrix,
     Node,
@@ -54,6 +55,7 @@ _HEDGES = re.compile(
 )
 _KNOWN_WORDS = frozenset({*FUNCTIONS, *PLAIN_WORDS, *GREEK, *CONSTANT_NAMES, "union"})
 _WORDY = re.compile(r"[A-Za-z][A-Za-z .,'()\-]*")
+_CAPITALS = re.compile(r"[A-Z]{3,}")
 _BASED = re.compile(
     r"(-?)\s*(?:\\(?:text|mathrm)\s*\{\s*)?([0-9A-Fa-f ]*[A-Fa-f][0-9A-Fa-f ]*)\}?\s*_\s*\{?\s*(\d\d)\s*\}?"
 )
@@ -88,6 +90,8 @@ def is_words(node: Node) -> bool:
 def _is_words(text: str) -> bool:
     if not _WORDY.fullmatch(text):
         return False
+    if _CAPITALS.fullmatch(text):
+        return True
     runs = re.findall(r"[A-Za-z']+", text)
     return any((len(run) >= 4 and run not in _KNOWN_WORDS) or run.lower() in SHORT_WORDS for run in runs)
 
@@ -98,6 +102,8 @@ def _worded(text: str) -> Node:
         return integer(NUMBER_WORDS[flat])
     if re.fullmatch(r"-?\d{1,30}", flat):
         return integer(int(flat))
+    if flat == "infinity":
+        return Const("oo")
     if not flat:
         raise ParseError("empty")
     return Text(flat)
@@ -105,7 +111,7 @@ def _worded(text: str) -> Node:
 
 class _Parser(Atoms):
     def whole(self) -> Node:
-        node = self.sequence()
+        node = self.over()
         if self.token is not END:
             raise ParseError(f"unexpected '{self.token.text}'")
         return node
@@ -256,6 +262,8 @@ class _Parser(Atoms):
         if self.token.text.lower() in ("percent", "per cent"):
             self.advance()
             return Op("percent", (node,))
+        if isinstance(node, Op) and node.name == "degrees":
+            return Quantity(node.args[0], units.temperature(self.suffix_text()))
         unit = units.unit_of(self.suffix_text())
         if unit == units.KNOWN["degree"]:
             return Op("degrees", (node,))
@@ -431,6 +439,8 @@ class _Parser(Atoms):
         text = token.text
         if text.lower() in CONNECTORS or text in ("in", "union"):
             return token.spaced
+        if isinstance(node, Op) and node.name == "degrees" and text in units.TEMPERATURES:
+            return True
         if text == "U" and isinstance(node, (Seq, Interval)):
             return True
         if text in FUNCTIONS or text in PLAIN_WORDS or text in GREEK or text in CONSTANT_NAMES:

@@ -53,9 +53,12 @@ def could_be_region(node: Node) -> bool:
 def same_region(gold: Node, answer: Node) -> bool:
     """Whether two trees are the same set of reals; NotARegionError where one of them is not one."""
     left, right = _read(gold), _read(answer)
+    parametric = bool(symbols_of(left) or symbols_of(right))
     if left.variable and right.variable and left.variable != right.variable:
+        if parametric:
+            raise NotARegionError("either variable may be the bound")
         return False
-    if symbols_of(left) or symbols_of(right):
+    if parametric:
         return _same_bounds(left, right)
     ranks, top = _ranked([*left.bounds, *right.bounds])
     return left.cells(ranks, top) == right.cells(ranks, top)

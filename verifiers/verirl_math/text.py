@@ -114,6 +114,7 @@ _PRIME = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime(?![A-Za-z])))")
 _UNIT_FRACTION = re.compile(
     r"\\[dt]?frac\s*\{\s*(\\(?:text|mathrm|mbox)\s*\{[^{}]*\})\s*\}\s*\{\s*(\\(?:text|mathrm|mbox)\s*\{[^{}]*\})\s*\}"
 )
+_DERIVATIVE = re.compile(r"(?<![A-Za-z\\])(d[A-Za-z])\s*/\s*(d[A-Za-z])(?![A-Za-z])")
 _EDGE = re.compile(r"(?:\\[,;:! ]|\\quad|\\qquad|\\displaystyle|\\textstyle|\\\\|[\s~])+")
 
 
@@ -128,6 +129,7 @@ def prepared(text: str) -> str:
     text = _PRIME.sub(lambda m: "'" * (m[1] or m[2]).count("\\prime"), text)
     text = _THOUSANDS.sub(GROUP_MARK, text)
     text = _UNIT_FRACTION.sub(r"\1/\2", text)
+    text = _DERIVATIVE.sub(r"\\frac{\1}{\2}", text)
     if text.lstrip().startswith("~"):
         raise ParseError("an approximate answer")
     return _trimmed(text)
@@ -175,6 +177,8 @@ def words(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).casefold().strip(" \t\r\n.,;:!")
     while len(text) > 2 and (text[0], text[-1]) in {("(", ")"), ("[", "]")} and "(" not in text[1:-1]:
         text = text[1:-1].strip(" .")
+    if "(" not in text:
+        text = text.rstrip(")")
     parts = text.split()
     if len(parts) > 1:
         parts = [part for part in parts if part not in ("a", "an", "the")] or parts

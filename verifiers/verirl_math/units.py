@@ -50,6 +50,7 @@ def _table() -> dict[str, Unit]:
         ("euro", _F(1), {"euro": 1}), ("pound sterling gbp", _F(1), {"sterling": 1}),
         ("yen", _F(1), {"yen": 1}),
         ("rupee", _F(1), {"rupee": 1}), ("yuan", _F(1), {"yuan": 1}),
+        ("celsius centigrade", _F(1), {"celsius": 1}), ("fahrenheit", _F(1), {"fahrenheit": 1}),
         ("unit", _F(1), {}),
     ]  # fmt: skip
     table: dict[str, Unit] = {}
@@ -62,6 +63,7 @@ def _table() -> dict[str, Unit]:
 
 KNOWN = _table()
 CURRENCIES = {"\u00a4": "dollar", "€": "euro", "£": "sterling", "¥": "yen", "₹": "rupee"}
+TEMPERATURES = {"C": "celsius", "F": "fahrenheit", "celsius": "celsius", "fahrenheit": "fahrenheit"}
 SCALES = {
     "hundred": 10**2,
     "thousand": 10**3,
@@ -305,7 +307,17 @@ def unit_of(text: str) -> Unit:
                 last, pending = (unit, exponent), 1
     if not count:
         raise ParseError(f"'{text}' is not a unit")
+    if powers.keys() & {"celsius", "fahrenheit"}:
+        powers.pop("degree", None)
     return Unit(factor, tuple(sorted((name, power) for name, power in powers.items() if power)))
+
+
+def temperature(text: str) -> Unit:
+    """The unit of what follows a degree sign: `C`, `F`, `Celsius`; ParseError for anything else."""
+    name = TEMPERATURES.get(text) or TEMPERATURES.get(text.lower())
+    if name is None:
+        raise ParseError(f"'{text}' after a degree sign")
+    return KNOWN[name]
 
 
 def _noun(word: str) -> str:
