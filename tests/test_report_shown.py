@@ -114,6 +114,7 @@ def test_a_report_needs_no_training_library(folder):
 
 def test_figures_are_for_people():
     assert [words.percent(value) for value in (0, 0.043, 1, None)] == ["0 %", "4.3 %", "100 %", "–"]
+    assert [words.percent(value) for value in (1e-6, 0.99999)] == ["<0.1 %", ">99.9 %"]
     assert [words.signed(value) for value in (0.0249, -0.025, 0.0001)] == ["+2.5", "−2.5", "±0.0"]
     assert [words.seconds(value) for value in (0.31, 9.96, 34.4, 125, 7300)] == [
         "0.3 s",

@@ -135,14 +135,14 @@ def progress(stage: StageTime) -> str:
 def sample_title(sample: Sample) -> str:
     """One line that says why a sample is shown."""
     head = {"best": "Among the best", "worst": "Among the worst", "error": "Could not be judged"}[sample.pick]
-    parts = [head, one_line(sample.task_id, 60)]
+    parts = [head, one_line(sample.task_id, 40)]
     if sample.reward is not None:
         parts.append(f"reward {sample.reward:.3f}")
     if sample.advantage is not None:
         sign = "+" if sample.advantage >= 0 else "−"
         parts.append(f"advantage {sign}{abs(sample.advantage):.2f}")
     if sample.step is not None:
-        parts.append(f"GRPO step {sample.step}")
+        parts.append(f"step {sample.step}")
     if sample.tokens is not None:
         parts.append(plural(sample.tokens, "token"))
     return " · ".join(parts)

@@ -15,9 +15,13 @@ NAMES = {"base": "the start", "sft": "after SFT", "grpo": "after GRPO", "control
 
 
 def percent(share: float | None) -> str:
-    """A share in percent, one decimal."""
+    """A share in percent, one decimal; only none at all is 0 % and only all is 100 %."""
     if share is None:
         return "–"
+    if 0 < share < 0.0005:
+        return "<0.1 %"
+    if 0.9995 <= share < 1:
+        return ">99.9 %"
     return f"{100 * share:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
 
 
