@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -102,6 +103,10 @@ def main(args: list[str] | None = None) -> None:
 
 def run(args: list[str] | None = None) -> int:
     """Run one call; returns the exit code of the contract (0, 1, 2, 3, 4 or 130)."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a question mark, never a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         value: Any = cli.main(args=args, prog_name="verirl", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as problem:

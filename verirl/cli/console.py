@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
 
+PLAIN_WIDTH = 110
+"""Characters a line where there is no terminal to ask."""
+
 PLAIN_SECONDS = 5.0
 """Where there is no terminal, progress is at most one line in this many seconds."""
 
@@ -64,7 +67,8 @@ def _console(kind: type[Console], *, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty() and interactive():
         return kind(stderr=stderr)
-    width = int(os.environ.get("COLUMNS", "0") or 0) or 110
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) else PLAIN_WIDTH
     return kind(stderr=stderr, no_color=True, highlight=False, width=width, force_terminal=False)
 
 
