@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from verirl_math import units
 from verirl_math.lexer import closing_brace
 from verirl_math.nodes import ParseError
 from verirl_math.parser import is_words, parse
@@ -57,6 +58,11 @@ _RETRACTED = re.compile(
     re.IGNORECASE,
 )
 _NUMERAL = re.compile(r"\d+(?:\.\d+)?")
+_MINUS = re.compile(r"[=$({,]\s*[-−]$")
+_BEHIND = re.compile(
+    r"%|(?:\\[,;: ]|[~ ])*(?:\\%|\^\s*\{?\s*\\circ\s*\}?|°|_\s*(?:\d{1,2}|\{\s*\d{1,2}\s*\})"
+    r"|\\(?:text|mbox|mathrm|textrm)\s*\{\s*([A-Za-z/ ^0-9]{1,40}?)\s*\})"
+)
 _RESTATED = re.compile(
     r"\b(?:answer|result)\s*(?:is|should be|must be|would be|=|:)+\s*:?\s*"
     r"([^\n]{1,120}?)(?:\.(?!\d)|!|\n|\Z)",
@@ -157,12 +163,26 @@ def _boxes(text: str) -> tuple[tuple[str, ...], str]:
         if _UNDONE.match(text[close : close + 80]):
             raise NoAnswerError("the boxed answer is doubted or denied right after the box")
         end = close
-        boxes.append(content)
+        boxes.append(_dressed(text, box.start(), content, close) if content.strip() else content)
     if boxes and (undone := _RETRACTED.search(text, end)):
         raise NoAnswerError(f"the answer is taken back after the box ('{undone[0]}')")
     if any(not box.strip() for box in boxes):
         raise NoAnswerError("an empty box")
     return tuple(boxes), text[end:]
+
+
+def _dressed(text: str, start: int, content: str, close: int) -> str:
+    """The box with what is set right against it: `-\\boxed{5}`, `\\boxed{52}_8`, `\\boxed{50}\\%`."""
+    sign = "-" if _MINUS.search(text[max(0, start - 20) : start]) else ""
+    behind = _BEHIND.match(text, close)
+    if sign:
+        content = f"-({content})"
+    if behind is None:
+        return content
+    unit = behind[1]
+    if unit is None:
+        return content + behind[0].strip()
+    return f"{content}\\text{{ {unit} }}" if units.is_known(unit) else content
 
 
 def _content(text: str, box: re.Match[str]) -> tuple[str, int]:

@@ -62,6 +62,7 @@ def _table() -> dict[str, Unit]:
 
 
 KNOWN = _table()
+_BASES = frozenset(name for unit in KNOWN.values() for name, _ in unit.powers)
 CURRENCIES = {"\u00a4": "dollar", "€": "euro", "£": "sterling", "¥": "yen", "₹": "rupee"}
 TEMPERATURES = {"C": "celsius", "F": "fahrenheit", "celsius": "celsius", "fahrenheit": "fahrenheit"}
 SCALES = {
@@ -260,6 +261,15 @@ def _known(word: str) -> Unit | None:
         if len(form) > 1 and form in KNOWN:
             return KNOWN[form]
     return None
+
+
+def is_known(text: str) -> bool:
+    """Whether `text` is made of units of our table alone."""
+    try:
+        unit = unit_of(text)
+    except ParseError:
+        return False
+    return bool(unit.powers) and all(name in _BASES for name, _ in unit.powers)
 
 
 @cache
