@@ -9,8 +9,14 @@ threads: 1
 workers: 1
 model: {name: tiny:xs, vocabulary: 280}
 tasks:
-  demos:    {domain: math, n: 40, families: [arithmetic], difficulty: [0.0, 0.1], options: {style: terse}, mutants: false}
-  held_out: {domain: math, n: 10, split: eval, families: [arithmetic], difficulty: [0.0, 0.1], options: {style: terse}, mutants: false}
+  demos: &sums
+    domain: math
+    n: 40
+    families: [arithmetic]
+    difficulty: [0.0, 0.1]
+    options: {style: terse}
+    mutants: false
+  held_out: {<<: *sums, n: 10, split: eval}
 sft:
   tasks: demos
   steps: 6
