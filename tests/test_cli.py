@@ -133,6 +133,10 @@ class TestRecipes:
         line = refused(capsys, "train", recipe_file(RECIPE.replace("  steps: 3", "  steps: 3\n  bach: 8")))
         assert line == "verirl: recipe.yaml:7: field 'sft.bach': unknown key; did you mean 'batch'?\n"
 
+    def test_misspelt_key_that_must_be_there(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = refused(capsys, "train", recipe_file(RECIPE.replace("  steps: 3", "  stpes: 3")))
+        assert line == "verirl: recipe.yaml:6: field 'sft.stpes': unknown key; did you mean 'steps'?\n"
+
     def test_unknown_key_near_none_lists_those_known(self, capsys: pytest.CaptureFixture[str]) -> None:
         line = refused(capsys, "train", recipe_file(RECIPE + "xyzzy: 1\n"))
         assert "recipe.yaml:9: field 'xyzzy': unknown key" in line

@@ -306,7 +306,9 @@ def _override(value: dict[str, Any], text: str) -> None:
 
 
 def _explain(path: Path, text: str, problem: ValidationError, overridden: set[str]) -> InputError:
-    first = problem.errors(include_url=False)[0]
+    found = problem.errors(include_url=False)
+    # A key that is misspelt is also one that is missing; the spelling is what helps.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     location = [str(part) for part in first["loc"] if not _is_union_branch(str(part))]
     field = ".".join(location) or None
     message = first["msg"].removeprefix("Value error, ")
