@@ -10,9 +10,10 @@ import pytest
 
 from verirl.errors import SpecError
 from verirl.jsonl import read_lines
+from verirl.types import Message, Task, climbed
 from verirl_math.compare import Rules
 from verirl_math.spec import Spec, check_spec, read_spec
-from verirl_math.stages import judge
+from verirl_math.stages import LADDER, climb, judge
 
 FOLDER = Path(__file__).parents[1] / "../shared/benchmarks/math"
 UNREADABLE = {
@@ -60,6 +61,16 @@ def test_every_gold_is_itself(name: str) -> None:
         spaced = re.sub(r"(?<!\\)([{=}])", r" \1 ", gold)
         assert judge(read_spec({"answer": gold}), spaced, Rules()).fell is None, gold
     assert refused == UNREADABLE.get(name, set())
+
+
+@pytest.mark.parametrize("name", ["math500", "gsm8k_test"])
+def test_every_published_solution_is_a_right_completion(name: str) -> None:
+    """Solutions that people wrote, with their asides, second ways and several boxes."""
+    prompt = (Message(role="user", content="Solve it."),)
+    for row in (line.value for line in read_lines(FOLDER / f"{name}.jsonl.gz")):
+        task = Task(id="t", domain="math", prompt=prompt, spec={"answer": row["answer"]})
+        findings = [finding.stage for finding in climb(task, row["solution"])]
+        assert climbed(LADDER, tuple(findings)), (row["id"], findings[-1].detail)
 
 
 def test_math500_crossed_passes_only_equal_answers() -> None:

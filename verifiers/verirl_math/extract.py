@@ -8,8 +8,9 @@ box, a box that is negated, doubted or taken back, and a box that never closes a
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-from verirl_math import units
+from verirl_math import doubt, units
 from verirl_math.lexer import closing_brace
 from verirl_math.nodes import ParseError
 from verirl_math.parser import is_words, parse
@@ -26,52 +27,23 @@ _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*(\{?)")
 _UNBRACED = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])")
 _FINAL_LINE = re.compile(r"^[ \t]*####[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
-_NEGATED = re.compile(
-    r"(?:(?:\bnot|n['’]t|\bnever|\bneither|\bnor|\bno longer|\bwrong(?:ly)?"
-    r"|\bincorrect(?:ly)?|\brather than"
-    r"|\binstead of|\bother than|\bruled? out|\bexcept|≠|\\neq?|\\not|\\neg|\\lnot)"
-    r"(?:\s+(?:be|equal|equals|to|the|answer|is|simply|just|exactly|really|actually|as|a|an))*"
-    r"[\s:$\\(\[{}*_,]*"
-    r"|(?:\\(?:[bx]?cancel|sout|st|[hv]?phantom)\s*\{|~~)[\s$*]*)$",
-    re.IGNORECASE,
-)
-_UNDONE = re.compile(
-    r"^[\s$)}\]\\.*_,;:!-]*(?:(?:text|mbox|textrm|mathrm)\s*\{\s*)?"
-    r"(?:(?:is|was|are|would be|seems|looks|can(?:no|['’])t be|must be|may be|might be)\s+"
-    r"(?:(?:clearly|actually|probably|definitely|maybe|also)\s+)?"
-    r"(?:wrong|incorrect|false|mistaken|impossible|a mistake|an error"
-    r"|not\s*(?:the|correct|right|it|valid|what|my|our|possible|$|[.!,]))"
-    r"|isn['’]t\b|(?:wrong|incorrect)\b|or\b(?!,? (?:equivalently|in other words))"
-    r"|maybe\b|perhaps\b|possibly\b|\?"
-    r"|\(?not\b)",
-    re.IGNORECASE,
-)
-_RETRACTED = re.compile(
-    r"\b(?:wait\b|scratch that|strike that|disregard|ignore (?:that|this|the (?:above|previous|box))"
-    r"|take (?:that|it) back|on second thoughts?|i (?:was|am) (?:wrong|mistaken)"
-    r"|i made (?:a|an) (?:mistake|error)"
-    r"|i retract|i meant|my mistake|correction\b|no, (?:that|this|it|the|sorry)|oops\b|hmm\b"
-    r"|(?:that(?: is|['’]s)|this is) (?:wrong|incorrect|not (?:right|correct))"
-    r"|(?:above|previous|boxed)(?: answer| box| result| value)? is (?:wrong|incorrect|not)"
-    r"|should have been (?!noted)|actually,? (?:the|it|that|no|i)\b"
-    r"|let me (?:re-?(?:do|check|compute|calculate|consider|think|try)|try again|correct))",
-    re.IGNORECASE,
-)
 _NUMERAL = re.compile(r"\d+(?:\.\d+)?")
 _MINUS = re.compile(r"[=$({,]\s*[-−]$")
 _BEHIND = re.compile(
     r"%|(?:\\[,;: ]|[~ ])*(?:\\%|\^\s*\{?\s*\\circ\s*\}?|°|_\s*(?:\d{1,2}|\{\s*\d{1,2}\s*\})"
     r"|\\(?:text|mbox|mathrm|textrm)\s*\{\s*([A-Za-z/ ^0-9]{1,40}?)\s*\})"
 )
-_RESTATED = re.compile(
-    r"\b(?:answer|result)\s*(?:is|should be|must be|would be|=|:)+\s*:?\s*"
-    r"([^\n]{1,120}?)(?:\.(?!\d)|!|\n|\Z)",
-    re.IGNORECASE,
-)
 
 
 class NoAnswerError(ValueError):
     """The completion commits to no single answer; the message says why, for its author."""
+
+
+class Found(NamedTuple):
+    """An answer's text, and how it reads with what stands against its box (`\\boxed{50}\\%`), if anything."""
+
+    text: str
+    dressed: str | None = None
 
 
 def without_thinking(completion: str) -> str:
@@ -99,7 +71,7 @@ def without_thinking(completion: str) -> str:
     return "\n".join(kept)
 
 
-def extract(completion: str) -> tuple[str, ...]:
+def extract(completion: str) -> tuple[Found, ...]:
     """The answer's text; several where boxes differ in writing, each of which must be the answer.
 
     Raises NoAnswerError where the completion has no answer, or does not stand by it.
@@ -110,24 +82,24 @@ def extract(completion: str) -> tuple[str, ...]:
     lines = tuple(dict.fromkeys(line[1] for line in _FINAL_LINE.finditer(text)))
     boxes, rest = _boxes(text)
     if boxes:
-        return _distinct((*boxes, *lines, *_restated(rest, boxes[-1])))
+        others = (*lines, *_restated(rest, boxes[-1].text))
+        return _distinct((*boxes, *(Found(other) for other in others)))
     if len(lines) == 1 and re.search(r"####[^\n]*\s*\Z", text):
-        return lines
+        return (Found(lines[0]),)
     if lines:
         raise NoAnswerError("several '####' lines, or text after the last one")
-    return (_bare(text),)
+    return (Found(_bare(text)),)
 
 
-def _distinct(answers: tuple[str, ...]) -> tuple[str, ...]:
-    """One of each answer, white space aside."""
-    return tuple({"".join(answer.split()): answer.strip() for answer in reversed(answers)}.values())[::-1]
+def _distinct(answers: tuple[Found, ...]) -> tuple[Found, ...]:
+    """One of each answer, white space aside; the last writing of each stays."""
+    return tuple({("".join(one.text.split()), one.dressed): one for one in answers}.values())
 
 
 def _restated(rest: str, box: str) -> tuple[str, ...]:
     """What follows the last box as `the answer is …` and is a value: it must say the same."""
     found = []
-    for match in _RESTATED.finditer(rest):
-        value = match[1].strip(" *_`")
+    for value in doubt.restatements(rest):
         try:
             says_words = is_words(parse(value))
         except ParseError:
@@ -148,9 +120,9 @@ def last_box(text: str, *, alone: bool = False) -> str:
     return content
 
 
-def _boxes(text: str) -> tuple[tuple[str, ...], str]:
+def _boxes(text: str) -> tuple[tuple[Found, ...], str]:
     """The content of each box, and the text after the last."""
-    boxes: list[str] = []
+    boxes: list[Found] = []
     end = 0
     for box in _BOX.finditer(text):
         if box.start() < end:
@@ -158,31 +130,31 @@ def _boxes(text: str) -> tuple[tuple[str, ...], str]:
         content, close = _content(text, box)
         if len(boxes) >= BOX_LIMIT:
             raise NoAnswerError(f"more than {BOX_LIMIT} boxes")
-        if _NEGATED.search(text[max(0, box.start() - 80) : box.start()]):
-            raise NoAnswerError("the boxed answer is negated")
-        if _UNDONE.match(text[close : close + 80]):
-            raise NoAnswerError("the boxed answer is doubted or denied right after the box")
+        if denied := doubt.denial(text, box.start(), close):
+            raise NoAnswerError(denied)
         end = close
-        boxes.append(_dressed(text, box.start(), content, close) if content.strip() else content)
-    if boxes and (undone := _RETRACTED.search(text, end)):
-        raise NoAnswerError(f"the answer is taken back after the box ('{undone[0]}')")
-    if any(not box.strip() for box in boxes):
-        raise NoAnswerError("an empty box")
+        if not content.strip():
+            raise NoAnswerError("an empty box")
+        boxes.append(_with_dress(text, box.start(), content.strip(), close))
+    if boxes and (words := doubt.retraction(text[end:])):
+        raise NoAnswerError(f"the answer is taken back after the box ('{words}')")
     return tuple(boxes), text[end:]
 
 
-def _dressed(text: str, start: int, content: str, close: int) -> str:
-    """The box with what is set right against it: `-\\boxed{5}`, `\\boxed{52}_8`, `\\boxed{50}\\%`."""
-    sign = "-" if _MINUS.search(text[max(0, start - 20) : start]) else ""
-    behind = _BEHIND.match(text, close)
-    if sign:
+def _with_dress(text: str, start: int, content: str, close: int) -> Found:
+    """The box with what is set against it.
+
+    A sign or a unit there is part of the answer. A percent, degree or base may be: golds that were taken
+    from such boxes lack it.
+    """
+    if _MINUS.search(text[max(0, start - 20) : start]):
         content = f"-({content})"
+    behind = _BEHIND.match(text, close)
     if behind is None:
-        return content
-    unit = behind[1]
-    if unit is None:
-        return content + behind[0].strip()
-    return f"{content}\\text{{ {unit} }}" if units.is_known(unit) else content
+        return Found(content)
+    if behind[1] is None:
+        return Found(content, content + behind[0].strip())
+    return Found(f"{content}\\text{{ {behind[1]} }}" if units.is_known(behind[1]) else content)
 
 
 def _content(text: str, box: re.Match[str]) -> tuple[str, int]:

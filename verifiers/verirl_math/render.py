@@ -28,7 +28,7 @@ def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
     from rich.text import Text
 
     try:
-        answer = Text("  and  ".join(_short(part) for part in extract(completion)))
+        answer = Text("  and  ".join(_short(part.text) for part in extract(completion)))
     except NoAnswerError as problem:
         answer = Text(str(problem), style="italic red")
     facts = Table.grid(padding=(0, 2))

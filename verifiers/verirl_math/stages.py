@@ -10,7 +10,7 @@ from verirl.domains import Finding, failed, passed
 from verirl.types import Stage, Task
 from verirl_math.compare import Rules, difference
 from verirl_math.exact import UndefinedError
-from verirl_math.extract import NoAnswerError, extract
+from verirl_math.extract import Found, NoAnswerError, extract
 from verirl_math.form import LEVELS, form
 from verirl_math.nodes import BudgetError, ParseError, Text
 from verirl_math.parser import parse
@@ -45,9 +45,9 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
     except NoAnswerError as problem:
         yield failed("extract", detail=str(problem))
         return
-    yield passed("extract", detail=_shown(found[-1]))
+    yield passed("extract", detail=_shown(found[-1].text))
     rules = Rules(spec.answer_type, spec.tolerance, _asks_percent(task))
-    judgements = [judge(spec, answer, rules) for answer in found]
+    judgements = [_best(spec, answer, rules) for answer in found]
     worst = min(judgements, key=lambda one: ("parse", "equivalent", None).index(one.fell))
     if worst.fell == "parse":
         yield failed("parse", detail=worst.reason, feedback=f"The answer cannot be read: {worst.reason}.")
@@ -59,6 +59,14 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
         return
     yield passed("equivalent")
     yield passed("form", score=worst.score, detail=worst.reason)
+
+
+def _best(spec: Spec, found: Found, rules: Rules) -> Judgement:
+    alone = judge(spec, found.text, rules)
+    if alone.fell is None or found.dressed is None:
+        return alone
+    dressed = judge(spec, found.dressed, rules)
+    return alone if dressed.fell else dressed
 
 
 def judge(spec: Spec, answer: str, rules: Rules) -> Judgement:
