@@ -12,8 +12,9 @@ from verirl.errors import SpecError
 from verirl.jsonl import read_lines
 from verirl.types import Message, Task, climbed
 from verirl_math.compare import Rules
+from verirl_math.ladder import LADDER
 from verirl_math.spec import Spec, check_spec, read_spec
-from verirl_math.stages import LADDER, climb, judge
+from verirl_math.stages import climb, judge
 
 FOLDER = Path(__file__).parents[1] / "../shared/benchmarks/math"
 UNREADABLE = {

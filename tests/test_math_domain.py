@@ -291,3 +291,15 @@ def test_reading_tasks_does_not_load_sympy() -> None:
         "sys.exit('sympy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_its_extra_the_domain_still_loads_and_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['mpmath'] = sys.modules['sympy'] = None; from verirl import domains; "
+        "math = domains.load('math'); assert math.ladder and math.importers\n"
+        "try: math.check_spec({'answer': '5'})\n"
+        "except RuntimeError as problem:\n"
+        "    sys.exit(0 if 'verirl[math]' in str(problem) else 1)\n"
+        "sys.exit(2)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,8 @@ import pytest
 from verirl.domains import Finding
 from verirl.jsonl import read_lines
 from verirl.types import Message, Status, Task, climbed
-from verirl_math.stages import LADDER, climb
+from verirl_math.ladder import LADDER
+from verirl_math.stages import climb
 
 DATA = Path(__file__).parent / "data"
 ANSWERS = [line.value for line in read_lines(DATA / "math_answers.jsonl")]

@@ -25,7 +25,7 @@ class MathDomain:
     @property
     def ladder(self) -> Ladder:
         """extract → parse → equivalent, then form."""
-        from verirl_math.stages import LADDER
+        from verirl_math.ladder import LADDER
 
         return LADDER
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from verirl_math.nodes import BudgetError, Const, Node, Num, Op, Seq, Sym
+from verirl_math.nodes import BudgetError, Node, Num, Op, Sym
 
 BIT_LIMIT = 20_000
 """Bits of an exact intermediate result; more is a bomb, not an answer."""
@@ -260,18 +260,3 @@ def as_decimal(node: Node) -> tuple[Fraction, Fraction, int] | None:
                 return None
             return found[0] * scale, found[1] * scale, found[2]
     return None
-
-
-def is_list(node: Node) -> bool:
-    """Whether a node is several values side by side."""
-    return isinstance(node, Seq)
-
-
-def is_infinite(node: Node) -> bool:
-    """Whether a node is plus or minus infinity itself."""
-    match node:
-        case Const("oo"):
-            return True
-        case Op("neg", (Const("oo"),)):
-            return True
-    return False

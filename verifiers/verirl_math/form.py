@@ -6,9 +6,8 @@ import math
 from fractions import Fraction
 
 from verirl_math.exact import rational
+from verirl_math.ladder import LEVELS
 from verirl_math.nodes import Node, Num, Op, Quantity, symbols, walk
-
-LEVELS = 5
 
 _ARITHMETIC = frozenset(
     {"+", "-", "*", "!", "binom", "floor", "ceil", "abs", "sgn", "root", "sqrt", "^", "log", "ln"}

@@ -20,7 +20,6 @@ from verirl.jsonl import Line, read_lines
 from verirl.types import Message, Source, Task
 from verirl_math.extract import NoAnswerError, last_box
 from verirl_math.nodes import Text
-from verirl_math.spec import check_spec, read_spec
 
 INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
 
@@ -145,6 +144,8 @@ def _text(line: Line, names: tuple[str, ...]) -> str:
 def _with_unit(gold: str, unit: object) -> str:
     if not isinstance(unit, str) or not unit.strip() or unit.strip() == "%":
         return gold
+    from verirl_math.spec import check_spec
+
     suffix = unit if "^" in unit else f"\\text{{ {unit.strip()}}}"
     with_unit = gold.strip().strip("$") + suffix
     try:
@@ -171,6 +172,8 @@ def _task(
     split: Literal["train", "eval"] = "eval",
     license: str = "",
 ) -> Iterator[Task]:
+    from verirl_math.spec import check_spec, read_spec
+
     where = f"{line.file}:{line.number}"
     if not question.strip():
         raise InputError.at(line.file, "empty", line=line.number, field="question")

@@ -82,7 +82,6 @@ _UPRIGHT = frozenset(
         "rm",
     ]
 )
-_OPENERS = frozenset("([{")
 _SETS = frozenset("RQZNC")
 _UPRIGHT_FUNCTIONS = frozenset(
     [

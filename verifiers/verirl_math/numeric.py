@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-import mpmath
-
+from verirl.extras import need
 from verirl_math.exact import UndefinedError, rational
 from verirl_math.nodes import BudgetError, Const, Node, Num, Op, Rel, Sym
+
+mpmath = need("mpmath", "math")
 
 DIGITS = 50
 MAGNITUDE_LIMIT = 2500

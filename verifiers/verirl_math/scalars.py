@@ -15,7 +15,7 @@ from typing import Any
 
 from verirl.seeds import rng
 from verirl_math.exact import UndefinedError, as_decimal, is_rational_function, rational, residue
-from verirl_math.nodes import BudgetError, Const, Node, Num, Op, Sym, constants, symbols, walk
+from verirl_math.nodes import BudgetError, Const, Node, Op, constants, symbols, walk
 from verirl_math.numeric import DIGITS, Evaluation
 
 PRECISION_LIMIT = 1000
@@ -221,16 +221,6 @@ def _is_negative(node: Node) -> bool:
     return (isinstance(node, Op) and node.name == "neg" and not symbols(node)) or (
         isinstance(node, Const) and node.name == "i"
     )
-
-
-def is_zero(node: Node) -> bool:
-    """Whether a node is the literal zero."""
-    return isinstance(node, Num) and node.value == 0
-
-
-def is_symbol(node: Node) -> bool:
-    """Whether a node is a variable."""
-    return isinstance(node, Sym)
 
 
 def constant_ratio(gold: Node, answer: Node) -> Any:

@@ -7,22 +7,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from verirl.domains import Finding, failed, passed
-from verirl.types import Stage, Task
+from verirl.types import Task
 from verirl_math.compare import Rules, difference
 from verirl_math.exact import UndefinedError
 from verirl_math.extract import Found, NoAnswerError, extract
-from verirl_math.form import LEVELS, form
+from verirl_math.form import form
 from verirl_math.nodes import BudgetError, ParseError, Text
 from verirl_math.parser import parse
 from verirl_math.spec import Spec, read_spec
 from verirl_math.text import words
-
-LADDER = (
-    Stage(name="extract", kind="correctness", weight=0.05),
-    Stage(name="parse", kind="correctness", weight=0.05),
-    Stage(name="equivalent", kind="correctness", weight=0.85),
-    Stage(name="form", kind="quality", weight=0.05, levels=LEVELS),
-)
 
 _SHOWN = 120
 _CHOICE = re.compile(r"\(?[A-Z]\)?|[A-Z][a-z]{1,2}")

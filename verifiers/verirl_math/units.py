@@ -9,7 +9,6 @@ from functools import cache
 from verirl_math.nodes import ParseError, Unit
 
 _F = Fraction
-_METRE, _SECOND, _GRAM, _LITRE = "metre", "second", "gram", "metre"
 
 
 def _table() -> dict[str, Unit]:
@@ -244,7 +243,6 @@ REFUSED = frozenset(
 )
 """Words that change or doubt a value: after a number they are not a unit."""
 
-_WORD = re.compile(r"[A-Za-z']+")
 _PIECE = re.compile(r"\s*(?:([A-Za-z']+)|(\^?\s*\{?\s*(-?\d)\s*\}?)|(/)|([.*()·-]))")
 
 

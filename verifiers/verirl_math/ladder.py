@@ -1,0 +1,15 @@
+"""The rungs of the domain, most important first."""
+
+from __future__ import annotations
+
+from verirl.types import Stage
+
+LEVELS = 5
+"""How finely `form` is quantised."""
+
+LADDER = (
+    Stage(name="extract", kind="correctness", weight=0.05),
+    Stage(name="parse", kind="correctness", weight=0.05),
+    Stage(name="equivalent", kind="correctness", weight=0.85),
+    Stage(name="form", kind="quality", weight=0.05, levels=LEVELS),
+)
