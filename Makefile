@@ -7,9 +7,8 @@ SEED ?= 0
 
 # Idle OpenMP threads sleep: the verifier's processes and the trainer share the cores.
 export OMP_WAIT_POLICY := passive
-CORES := $(shell nproc)
-# Tests and set-up run one process a core already.
-export OMP_NUM_THREADS := 1
+# Tests start processes of their own; `verirl train` sets the threads of its own run.
+test test-slow: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install check test test-slow demo bench clean
@@ -36,8 +35,7 @@ test-slow: $(READY) ## The slow tests alone
 	$(BIN)/pytest -m slow
 
 demo: $(READY) ## Train a small model on checked tasks and report what it learned (SEED=0)
-	OMP_NUM_THREADS=$(CORES) $(BIN)/verirl train quickstart --set seed=$(SEED) \
-		--run runs/quickstart-$(SEED)-$(shell date +%Y%m%d-%H%M%S)
+	$(BIN)/verirl train quickstart --set seed=$(SEED) --run runs/quickstart-$(SEED)-$$(date +%Y%m%d-%H%M%S)
 
 bench: $(READY) ## Every measurement in bench/, one after the other
 	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done

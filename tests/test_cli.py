@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -379,6 +380,16 @@ class TestOutput:
         )
         assert done.returncode == 1
         assert done.stderr == ""
+
+    def test_an_interrupt(self) -> None:
+        os.mkfifo("tasks.jsonl")
+        command = [sys.executable, "-m", "verirl", "verify", "tasks.jsonl", "reference"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            # Opening the pipe waits for its reader: from here on the command is at work.
+            with Path("tasks.jsonl").open("w", encoding="utf-8"):
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err) == (130, "", "verirl: interrupted\n")
 
     def test_a_folder_where_a_file_should_be_written(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("folder").mkdir()
