@@ -384,12 +384,12 @@ class TestOutput:
     def test_an_interrupt(self) -> None:
         os.mkfifo("tasks.jsonl")
         command = [sys.executable, "-m", "verirl", "verify", "tasks.jsonl", "reference"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            # Opening the pipe waits for its reader: from here on the command is at work.
-            with Path("tasks.jsonl").open("w", encoding="utf-8"):
-                process.send_signal(signal.SIGINT)
-                out, err = process.communicate(timeout=60)
-        assert (process.returncode, out, err) == (130, "", "verirl: interrupted\n")
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # Opening the pipe waits for its reader: from then on the command is at work.
+        with process, Path("tasks.jsonl").open("w", encoding="utf-8"):
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        assert (process.returncode, out, err.strip()) == (130, "", "verirl: interrupted")
 
     def test_a_folder_where_a_file_should_be_written(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("folder").mkdir()
