@@ -206,6 +206,13 @@ def test_every_key_of_a_recipe_is_documented(part: str) -> None:
     assert all(meaning for *_, meaning in cells)
 
 
+def test_every_built_in_recipe_is_documented() -> None:
+    from verirl.training.recipe import built_in
+
+    text = sections("recipes.md")["Recipes that ship with verirl"]
+    assert set(re.findall(r"^\| `([\w-]+)`", text, re.MULTILINE)) == set(built_in())
+
+
 def test_example_recipes_are_recipes(tmp_path: Path) -> None:
     from verirl.training.recipe import load
 
