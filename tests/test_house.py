@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -127,3 +128,24 @@ def test_constraints_cover_everything_that_dev_installs() -> None:
                     continue
                 waiting += [(further, ""), *((further, more) for more in needed.extras)]
     assert len(seen) > 60
+
+
+def test_set_up_refuses_an_old_python_in_one_line(tmp_path: Path) -> None:
+    script = ["bash", str(ROOT / "third_party" / "setup.sh")]
+    environment = {**os.environ, "PYTHON": "false", "VENV": str(tmp_path / "venv")}
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("setup: needs Python 3.11 or newer")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "venv").exists()
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+def test_make_lists_every_target() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [targets] = [line.split()[1:] for line in text.splitlines() if line.startswith(".PHONY:")]
+    done = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert [line.split()[1] for line in done.stdout.splitlines()] == targets
