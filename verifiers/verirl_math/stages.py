@@ -14,6 +14,7 @@ from verirl_math.extract import Found, NoAnswerError, extract
 from verirl_math.form import form
 from verirl_math.nodes import BudgetError, ParseError, Text
 from verirl_math.parser import parse
+from verirl_math.restated import undone
 from verirl_math.spec import Spec, read_spec
 from verirl_math.text import words
 
@@ -39,8 +40,9 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
         yield failed("extract", detail=str(problem))
         return
     yield passed("extract", detail=_shown(found[-1].text))
-    rules = Rules(spec.answer_type, spec.tolerance, _asks_percent(task))
-    judgements = [_best(spec, answer, rules) for answer in found]
+    asked = next((turn.content for turn in reversed(task.prompt) if turn.role == "user"), "")
+    rules = Rules(spec.answer_type, spec.tolerance, bool(_PERCENT.search(asked)))
+    judgements = [_best(spec, answer, rules, asked) for answer in found]
     worst = min(judgements, key=lambda one: ("parse", "equivalent", None).index(one.fell))
     if worst.fell == "parse":
         yield failed("parse", detail=worst.reason, feedback=f"The answer cannot be read: {worst.reason}.")
@@ -54,16 +56,16 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
     yield passed("form", score=worst.score, detail=worst.reason)
 
 
-def _best(spec: Spec, found: Found, rules: Rules) -> Judgement:
-    alone = judge(spec, found.text, rules)
+def _best(spec: Spec, found: Found, rules: Rules, asked: str) -> Judgement:
+    alone = judge(spec, found.text, rules, asked)
     if alone.fell is None or found.dressed is None:
         return alone
-    dressed = judge(spec, found.dressed, rules)
+    dressed = judge(spec, found.dressed, rules, asked)
     return alone if dressed.fell else dressed
 
 
-def judge(spec: Spec, answer: str, rules: Rules) -> Judgement:
-    """Whether the text of one answer is the gold of `spec`."""
+def judge(spec: Spec, answer: str, rules: Rules, asked: str = "") -> Judgement:
+    """Whether the text of one answer is the gold of `spec`, and not the question `asked` over again."""
     if _same_words(spec, answer):
         return Judgement(None)
     if isinstance(spec.gold, Text):
@@ -73,7 +75,7 @@ def judge(spec: Spec, answer: str, rules: Rules) -> Judgement:
     except ParseError as problem:
         return Judgement("parse", str(problem))
     try:
-        reason = difference(spec.gold, node, rules)
+        reason = difference(spec.gold, node, rules) or undone(asked, spec.gold, node, answer)
     except UndefinedError as problem:
         return Judgement("equivalent", f"has no value: {problem}")
     except BudgetError as problem:
@@ -93,11 +95,6 @@ def _same_words(spec: Spec, answer: str) -> bool:
         return bool(flat) and flat == spec.gold.words
     letters = spec.answer.strip(" $.")
     return letters in answer and _CHOICE.fullmatch(letters) is not None and flat == words(spec.answer)
-
-
-def _asks_percent(task: Task) -> bool:
-    asked = next((message.content for message in reversed(task.prompt) if message.role == "user"), "")
-    return bool(_PERCENT.search(asked))
 
 
 def _shown(answer: str) -> str:

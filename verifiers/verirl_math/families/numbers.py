@@ -69,6 +69,7 @@ def arithmetic(rng: Random, difficulty: float) -> Problem:
             Wrong("left_to_right", _left_to_right(tokens)),
             Wrong("last_sign_flipped", flipped),
             Wrong("dropped_step", partial),
+            Wrong("restated", text),
         ),
     )
 
@@ -136,7 +137,7 @@ def fractions(rng: Random, difficulty: float) -> Problem:
         terse=short + "=?",
         steps=tuple(steps),
         answer=total,
-        wrong=(slips[sign], Wrong("dropped_step", naive)),
+        wrong=(slips[sign], Wrong("dropped_step", naive), Wrong("restated", text)),
     )
 
 
@@ -451,6 +452,7 @@ def powers(rng: Random, difficulty: float) -> Problem:
             wrong=(
                 Wrong("ratio", Fraction(value, base**root)),
                 Wrong("multiplied", exponent * root + 1),
+                Wrong("restated", text),
             ),
         )
     minus = difficulty >= 0.3 and rng.random() < 0.6
@@ -479,6 +481,7 @@ def powers(rng: Random, difficulty: float) -> Problem:
             Wrong("exponents_multiplied", Fraction(base) ** min(p * q - r, exponent + 6)),
             Wrong("base_times_exponent", base * exponent),
             Wrong("one_power_more", answer * base),
+            Wrong("restated", text),
         ),
     )
 
