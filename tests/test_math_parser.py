@@ -13,6 +13,7 @@ from verirl_math.compare import Rules, difference
 from verirl_math.exact import rational
 from verirl_math.nodes import (
     Based,
+    BudgetError,
     Const,
     Interval,
     Matrix,
@@ -155,8 +156,12 @@ def _latex(node: Node) -> str:
 @settings(max_examples=150, deadline=None)
 def test_a_rewritten_expression_is_the_same(node: Node) -> None:
     gold, answer = parse(_latex(node)), parse(_latex(_rewritten(node)))
-    if symbols(answer) <= symbols(gold):
-        assert same_value(gold, answer)
+    try:
+        same = same_value(gold, answer)
+    except BudgetError:
+        # Powers of powers of sin(π) are beyond what one verdict may cost; that is said, not guessed.
+        return
+    assert same or not symbols(answer) <= symbols(gold)
 
 
 @given(expressions, st.integers(1, 40))

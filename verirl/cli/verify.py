@@ -71,7 +71,8 @@ def command(
     """Judge ANSWERS to TASKS and say how far each climbed.
 
     TASKS is a file, a folder of files, '-', or a shipped set such as verirl:math-mini. ANSWERS is a JSONL of
-    {"task_id", "completion", "sample"?}, '-', or the word reference for each task's own answer.
+    {"task_id", "completion", "sample"?}, a folder of them (a run's rollouts), '-', or the word reference
+    for each task's own answer.
     """
     from verirl.engine import VerdictCache, VerifierPool
     from verirl.errors import GateError, InputError
@@ -123,7 +124,7 @@ def read_jobs(tasks: str, answers: str) -> list[Request]:
     """The requests that a TASKS and an ANSWERS argument name; InputError at the line that is wrong."""
     from verirl.engine import Request
     from verirl.errors import InputError
-    from verirl.jsonl import read_records, read_tasks
+    from verirl.jsonl import read_records, read_tasks, task_files
     from verirl.types import Completion
 
     by_id: dict[str, Task] = {task.id: task for task in read_tasks(tasks)}
@@ -133,7 +134,8 @@ def read_jobs(tasks: str, answers: str) -> list[Request]:
                 raise InputError(f"task '{task.id}' has no reference answer; give ANSWERS as a file")
         return [Request(task, str(task.reference)) for task in by_id.values()]
     jobs = []
-    for line, answer in read_records(answers, Completion):
+    records = (record for path in task_files(answers) for record in read_records(path, Completion))
+    for line, answer in records:
         if answer.task_id not in by_id:
             raise InputError.at(
                 line.file, f"no task '{answer.task_id}' in {tasks}", line=line.number, field="task_id"

@@ -10,6 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from verirl.errors import InputError
+from verirl.evaluation.gates import parse as parse_gate
+from verirl.policy.tiny import parse_size
+from verirl.rewards import scheme
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -191,6 +194,29 @@ class Recipe(_Part):
             raise ValueError("'control' continues SFT for as long as GRPO takes: it needs both stages")
         return self
 
+    @model_validator(mode="after")
+    def _says_what_can_be_done(self) -> Recipe:
+        """Refuse now what would only come out after hours of training."""
+        if self.model.name.partition(":")[0] == "tiny":
+            parse_size(self.model.name)
+        if self.sft:
+            _divides("sft.batch", self.sft.batch, "sft.micro_batch", self.sft.micro_batch)
+        if self.grpo:
+            scheme(self.grpo.scheme)
+            batch = self.grpo.prompts * self.grpo.group
+            _divides("grpo.prompts × grpo.group", batch, "grpo.micro_batch", self.grpo.micro_batch)
+        if self.eval:
+            scheme(self.eval.scheme)
+            for gate in self.eval.min:
+                parse_gate(gate)
+            if 1 not in self.eval.k:
+                raise ValueError("eval.k must hold 1: the comparison of the stages is in pass@1")
+            if max(self.eval.k) > self.eval.samples:
+                raise ValueError(f"eval.k asks for pass@{max(self.eval.k)} of {self.eval.samples} samples")
+            if self.eval.temperature == 0 and self.eval.samples > 1:
+                raise ValueError("eval.samples: at temperature 0 every sample is the same; take 1")
+        return self
+
     def grpo_mixture(self) -> tuple[Mix, ...]:
         """The ingredients of the GRPO prompts."""
         if self.grpo is None:
@@ -212,6 +238,11 @@ class Recipe(_Part):
     def to_yaml(self) -> str:
         """The resolved recipe, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _divides(name: str, batch: int, part: str, micro: int | None) -> None:
+    if micro and batch % micro:
+        raise ValueError(f"{name} is {batch}, which is no multiple of {part} ({micro})")
 
 
 def built_in() -> dict[str, str]:
