@@ -110,7 +110,9 @@ class _Judge:
         self._scheme = scheme("lexicographic")
         self._ladder = domains.load("math").ladder
 
-    def __call__(self, ids: Sequence[str], texts: Sequence[str], first: int) -> list[Verdict]:
+    def __call__(
+        self, ids: Sequence[str], texts: Sequence[str], tokens: Sequence[int], first: int
+    ) -> list[Verdict]:
         jobs = [
             Request(self._tasks[i], text, first + n)
             for n, (i, text) in enumerate(zip(ids, texts, strict=True))
@@ -145,7 +147,7 @@ def _ours(loaded: Loaded, rows: Any, judge: _Judge, steps: int, folder: Path) ->
 
 def _stock(loaded: Loaded, rows: Any, judge: _Judge, steps: int, folder: Path) -> list[float]:
     def verified(completions: Any, task_id: list[str], **_: Any) -> list[float | None]:
-        verdicts = judge(task_id, [turns[-1]["content"] for turns in completions], 0)
+        verdicts = judge(task_id, [turns[-1]["content"] for turns in completions], [], 0)
         return [verdict.reward.value if verdict.reward else None for verdict in verdicts]
 
     clock = _Clock()

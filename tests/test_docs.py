@@ -137,6 +137,7 @@ HEADINGS = {
     "Lora": "model.lora",
     "Sft": "sft",
     "Grpo": "grpo",
+    "Length": "grpo.length",
     "Mix": "grpo.tasks",
     "Optimiser": "optimiser",
     "Watch": "watch",

@@ -66,7 +66,7 @@ PASSED = [True, False, True, True, False, False, True, False]
 ERRORS = {1, 4, 6, 7}
 
 
-def judged(ids, texts, first):
+def judged(ids, texts, tokens, first):
     return [
         verdict(name, first + place, PASSED[place], error=place in ERRORS) for place, name in enumerate(ids)
     ]
@@ -93,7 +93,7 @@ def test_an_error_is_absent_from_the_update(kind, tmp_path, monkeypatch):
 
 
 def test_nothing_is_learned_from_errors_alone(tmp_path, monkeypatch):
-    def broken(ids, texts, first):
+    def broken(ids, texts, tokens, first):
         return [verdict(name, first, False, error=True) for name in ids]
 
     trainer = trainer_with(broken, tmp_path, monkeypatch)
@@ -105,9 +105,9 @@ def test_nothing_is_learned_from_errors_alone(tmp_path, monkeypatch):
 def test_each_completion_is_verified_once_and_fills_a_column_a_stage(tmp_path, monkeypatch):
     seen = []
 
-    def judge(ids, texts, first):
+    def judge(ids, texts, tokens, first):
         seen.append((list(ids), list(texts), first))
-        return judged(ids, texts, first)
+        return judged(ids, texts, tokens, first)
 
     trainer = trainer_with(judge, tmp_path, monkeypatch)
     trainer.model.train()
@@ -197,6 +197,21 @@ def test_a_whole_run_leaves_what_it_should(tmp_path):
     assert policy.load(f"replay:{tmp_path / 'run' / 'rollouts'}").name
     again = run(SMALL, tmp_path / "run", control=True, eval=scored)
     assert again == [f"{stage}: already done" for stage in stages]
+
+
+def test_length_is_the_last_tier_of_what_is_rewarded(tmp_path):
+    grpo = yaml.safe_load(SMALL)["grpo"] | {
+        "steps": 1,
+        "updates": 1,
+        "scheme": "lexicographic",
+        "length": {"budget": 2, "span": 8, "levels": 9},
+        "watch": None,
+    }
+    run(SMALL, tmp_path / "run", sft=None, grpo=grpo)
+    lines = RunFolder(tmp_path / "run").rollouts(0).read_text().splitlines()
+    for row in map(json.loads, lines):
+        assert row["verdict"]["reward"]["scheme"] == "lexicographic+length"
+        assert row["verdict"]["reward"]["key"][-1] == max(0, min(8, 10 - row["tokens"]))
 
 
 def test_held_out_tasks_are_not_trained_on(tmp_path):

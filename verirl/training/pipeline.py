@@ -18,6 +18,7 @@ from verirl.jsonl import read_tasks, storage_errors, write_atomically
 from verirl.policy.local import Loaded, LocalPolicy, encode_prompt, load_model
 from verirl.rewards import reward
 from verirl.rewards import scheme as reward_scheme
+from verirl.rewards.refinements import length
 from verirl.runs import RunFolder
 from verirl.seeds import derive
 from verirl.training import schedule
@@ -26,7 +27,7 @@ from verirl.types import Task, Verdict
 
 if TYPE_CHECKING:
     from verirl.engine import VerifierPool
-    from verirl.training.trl_bridge import Scored
+    from verirl.training.trl_bridge import Judge, Scored
 
 START = {"sft": None, "grpo": "sft", "control": "sft"}
 """Training stage → the stage whose model it starts from, where the recipe has it."""
@@ -217,21 +218,31 @@ class Pipeline:
         self._save("grpo", Loaded(model, loaded.tokenizer))
         return {"seconds": self._trained_seconds("grpo"), "parameters": _parameters(model)}
 
-    def _judge(self, tasks: dict[str, Task]) -> Callable[[Sequence[str], Sequence[str], int], list[Verdict]]:
+    def _judge(self, tasks: dict[str, Task]) -> Judge:
         from verirl.engine import Request
 
         settings = self.recipe.grpo
         chosen = reward_scheme(settings.scheme if settings else "lexicographic")
+        brevity = settings.length if settings else None
 
-        def judge(ids: Sequence[str], completions: Sequence[str], first: int) -> list[Verdict]:
+        def judge(
+            ids: Sequence[str], completions: Sequence[str], tokens: Sequence[int], first: int
+        ) -> list[Verdict]:
             requests = [
                 Request(tasks[task], text, first + place)
                 for place, (task, text) in enumerate(zip(ids, completions, strict=True))
             ]
-            return [
-                reward(chosen, domains.load(request.task.domain).ladder, verdict)
-                for request, verdict in zip(requests, self.pool.verify(requests), strict=True)
-            ]
+            found = []
+            for request, verdict, count in zip(requests, self.pool.verify(requests), tokens, strict=True):
+                ladder = domains.load(request.task.domain).ladder
+                rewarded = reward(chosen, ladder, verdict)
+                if brevity and rewarded.reward:
+                    refined = length(
+                        rewarded.reward, ladder, verdict.stages, tokens=count, **brevity.model_dump()
+                    )
+                    rewarded = rewarded.model_copy(update={"reward": refined})
+                found.append(rewarded)
+            return found
 
         return judge
 
@@ -342,7 +353,7 @@ class Pipeline:
                     tasks, n=1, temperature=1.0, max_new_tokens=watch.max_new_tokens, seed=self.recipe.seed
                 )
             ]
-            verdicts = judge([task.id for task in tasks], texts, 0)
+            verdicts = judge([task.id for task in tasks], texts, [0] * len(texts), 0)
             usable = [verdict for verdict in verdicts if not verdict.is_error]
             share = sum(verdict.passed for verdict in usable) / len(usable) if usable else None
             self.folder.log("watch", stage=stage, step=step, passed=share, tasks=len(usable))

@@ -107,6 +107,14 @@ class Mix(_Part):
     weight: Rate = 1.0
 
 
+class Length(_Part):
+    """A last tier below every stage: full up to `budget` tokens, empty from `budget` + `span` tokens on."""
+
+    budget: Positive
+    span: Positive
+    levels: Annotated[int, Field(ge=2)] = 17
+
+
 class Grpo(_Part):
     """Group-relative policy optimisation (Shao et al. 2024) on verified rewards.
 
@@ -129,6 +137,7 @@ class Grpo(_Part):
     scheme: str = "lexicographic"
     advantages: Literal["grpo", "dr_grpo", "lexicographic"] = "lexicographic"
     gamma: float = Field(default=1.0, gt=0, le=1)
+    length: Length | None = None
     loss: Literal["dapo", "grpo", "dr_grpo", "bnpo", "cispo"] = "dapo"
     epsilon: Rate = 0.2
     epsilon_high: Rate | None = None
@@ -203,6 +212,8 @@ class Recipe(_Part):
             _divides("sft.batch", self.sft.batch, "sft.micro_batch", self.sft.micro_batch)
         if self.grpo:
             scheme(self.grpo.scheme)
+            if self.grpo.length and self.grpo.scheme != "lexicographic":
+                raise ValueError("grpo.length is a tier of the lexicographic scheme and goes with no other")
             batch = self.grpo.prompts * self.grpo.group
             _divides("grpo.prompts × grpo.group", batch, "grpo.micro_batch", self.grpo.micro_batch)
         if self.eval:

@@ -50,8 +50,8 @@ class Scored(NamedTuple):
     advantage: float | None
 
 
-Judge = Callable[[Sequence[str], Sequence[str], int], list[Verdict]]
-"""(task ids, completions, first sample number) → verdicts with rewards, in order."""
+Judge = Callable[[Sequence[str], Sequence[str], Sequence[int], int], list[Verdict]]
+"""(task ids, completions, tokens of each, first sample number) → verdicts with rewards, in order."""
 
 Record = Callable[[int, int, Sequence[Scored], dict[str, float]], None]
 """(generation, step, completions, seconds by part): what a generation wrote and what it was worth."""
@@ -156,7 +156,7 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
         texts = [turns[-1]["content"] for turns in completions]
         first = self._generation * len(tasks) * self.accelerator.num_processes
         first += self.accelerator.process_index * len(tasks)
-        verdicts = self._judge(tasks, texts, first)
+        verdicts = self._judge(tasks, texts, [len(ids) for ids in completion_ids_list], first)
         everyone = gather_object([verdict.reward for verdict in verdicts])
         if all(reward is None for reward in everyone):
             raise VerirlError(_all_errors(verdicts))
