@@ -41,10 +41,8 @@ def row(seed: int, run: Path) -> str:
         if found["draw"] == "sampled"
     }
     gain, control, over = pairs["sft", "grpo"], pairs["sft", "control"], pairs["control", "grpo"]
-    return (
-        f"{seed:4}  {gain['a_value']:9.1%}  {gain['b_value']:10.1%}  {points(gain)}  {control['b_value']:7.1%}  "
-        f"{points(over)}  {minutes:7.1f}"
-    )
+    scores = f"{seed:4}  {gain['a_value']:9.1%}  {gain['b_value']:10.1%}  {points(gain)}"
+    return f"{scores}  {control['b_value']:7.1%}  {points(over)}  {minutes:7.1f}"
 
 
 def points(found: dict[str, Any]) -> str:
