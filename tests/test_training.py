@@ -229,6 +229,58 @@ def test_held_out_tasks_are_not_trained_on(tmp_path):
     assert len(read_tasks(tmp_path / "b" / "tasks" / "demos.jsonl")) == len(demos)
 
 
+def test_a_held_out_question_is_not_trained_on_whatever_its_spec(tmp_path):
+    (tmp_path / "a").mkdir()
+    run(SMALL, tmp_path / "a", sft=None, grpo=None)
+    held_out = read_tasks(tmp_path / "a" / "tasks" / "held_out.jsonl")
+    reworded = held_out[0].model_copy(
+        update={"id": "other", "spec": {"answer": f"0+{held_out[0].spec['answer']}"}}
+    )
+    demos = read_tasks(tmp_path / "a" / "tasks" / "demos.jsonl")
+    write_records(tmp_path / "leaky.jsonl", [*demos, reworded])
+    value = yaml.safe_load(SMALL)
+    tasks = {"demos": {"file": str(tmp_path / "leaky.jsonl")}, "held_out": value["tasks"]["held_out"]}
+    scored = {"tasks": "held_out", "samples": 1, "max_new_tokens": 4, "greedy": False}
+    sft = value["sft"] | {"steps": 1, "watch": None}
+    said = run(SMALL, tmp_path / "b", tasks=tasks, eval=scored, sft=sft, grpo=None)
+    assert any("demos, 1 left out" in line for line in said)
+
+
+def test_an_id_of_a_mixture_names_one_task(tmp_path):
+    value = yaml.safe_load(SMALL)
+    sums = value["tasks"]["demos"] | {"n": 5}
+    tasks = {"easy": sums, "hard": sums | {"difficulty": [0.8, 0.9]}, "held_out": value["tasks"]["held_out"]}
+    grpo = value["grpo"] | {"tasks": [{"tasks": "easy"}, {"tasks": "hard"}], "steps": 1, "watch": None}
+    with pytest.raises(InputError, match=r"'hard' and 'easy'.*'math/arithmetic/train-5-000000'.*seed"):
+        run(SMALL, tmp_path / "same", tasks=tasks, sft=None, grpo=grpo)
+    tasks["hard"]["seed"] = 6
+    run(SMALL, tmp_path / "other", tasks=tasks, sft=None, grpo=grpo)
+
+
+def test_references_that_do_not_fit_are_left_out_whole(tmp_path):
+    value = yaml.safe_load(SMALL)
+    run(SMALL, tmp_path / "a", sft=None, grpo=None)
+    demos = read_tasks(tmp_path / "a" / "tasks" / "demos.jsonl")
+    long = demos[0].model_copy(update={"id": "long", "prompt": (Message(role="user", content="1+" * 200),)})
+    write_records(tmp_path / "some.jsonl", [*demos, long])
+    write_records(tmp_path / "all.jsonl", [long])
+    sft = value["sft"] | {"steps": 2, "max_length": 100, "watch": None}
+    tasks = {"demos": {"file": str(tmp_path / "some.jsonl")}, "held_out": value["tasks"]["held_out"]}
+    said = run(SMALL, tmp_path / "b", tasks=tasks, sft=sft, grpo=None)
+    assert any("1 of 41 references left out: longer than sft.max_length" in line for line in said)
+    tasks["demos"] = {"file": str(tmp_path / "all.jsonl")}
+    with pytest.raises(InputError, match=r"sft\.max_length is 100.*longer"):
+        run(SMALL, tmp_path / "c", tasks=tasks, sft=sft, grpo=None)
+
+
+def test_a_model_from_nothing_has_a_reference_model_too(tmp_path, monkeypatch):
+    trainer = trainer_with(judged, tmp_path, monkeypatch, beta=0.1)
+    reference = trainer.ref_model.state_dict()
+    start = trainer.model.state_dict()
+    assert start.keys() == reference.keys()
+    assert all(torch.equal(start[name], reference[name]) for name in start)
+
+
 def test_lora_trains_and_leaves_a_whole_model(tmp_path):
     model = {"name": "tiny:xs", "lora": {"rank": 2, "alpha": 4}}
     run(SMALL, tmp_path / "run", model=model)

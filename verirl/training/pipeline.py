@@ -22,15 +22,12 @@ from verirl.rewards.refinements import length
 from verirl.runs import RunFolder
 from verirl.seeds import derive
 from verirl.training import schedule
-from verirl.training.recipe import Recipe, TaskSet, Watch
+from verirl.training.recipe import Recipe, Sft, TaskSet, Watch
 from verirl.types import Task, Verdict
 
 if TYPE_CHECKING:
     from verirl.engine import VerifierPool
     from verirl.training.trl_bridge import Judge, Scored
-
-START = {"sft": None, "grpo": "sft", "control": "sft"}
-"""Training stage → the stage whose model it starts from, where the recipe has it."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,7 @@ class Pipeline:
             sizes[name] = len(self.tasks(name))
             self.ui.say(f"synth: {name}, {sizes[name]} tasks")
         self._refuse_leaks()
+        self._refuse_shared_ids()
         return {"tasks": sizes}
 
     def _read(self, wanted: TaskSet) -> list[Task]:
@@ -115,14 +113,14 @@ class Pipeline:
         return list(report.tasks)
 
     def _refuse_leaks(self) -> None:
-        """Held-out tasks must not be trained on, whatever their ids or files."""
+        """Held-out questions must not be trained on, whatever their ids, files and specs."""
         if self.recipe.eval is None:
             return
-        held_out = {task.content_key() for task in self.tasks(self.recipe.eval.tasks)}
+        held_out = {(task.domain, task.prompt) for task in self.tasks(self.recipe.eval.tasks)}
         trained = {self.recipe.sft.tasks} if self.recipe.sft else set()
         trained |= {mix.tasks for mix in self.recipe.grpo_mixture()}
         for name in sorted(trained):
-            kept = [task for task in self.tasks(name) if task.content_key() not in held_out]
+            kept = [task for task in self.tasks(name) if (task.domain, task.prompt) not in held_out]
             dropped = len(self.tasks(name)) - len(kept)
             if not kept:
                 raise InputError(f"tasks '{name}': every one of them is in '{self.recipe.eval.tasks}'")
@@ -130,6 +128,19 @@ class Pipeline:
                 self.ui.say(f"synth: {name}, {dropped} left out: they are held out for evaluation")
                 self.folder.write_tasks(name, kept)
                 self._tasks[name] = kept
+
+    def _refuse_shared_ids(self) -> None:
+        """In a mixture an id names one task: verdicts are asked for, and rollouts read, by it."""
+        owners: dict[str, tuple[str, str]] = {}
+        for mix in self.recipe.grpo_mixture():
+            for task in self.tasks(mix.tasks):
+                content = task.content_key()
+                first, known = owners.setdefault(task.id, (mix.tasks, content))
+                if content != known:
+                    raise InputError(
+                        f"tasks '{mix.tasks}' and '{first}': both have '{task.id}', for different tasks; "
+                        "give each set a seed, or ids, of its own"
+                    )
 
     # --- training ------------------------------------------------------------------------------------------
 
@@ -160,7 +171,7 @@ class Pipeline:
             return {}
         loaded = self._start("sft")
         tasks = self.tasks(settings.tasks)
-        unique = [encode_example(loaded.tokenizer, task) for task in tasks]
+        unique = self._fitting([encode_example(loaded.tokenizer, task) for task in tasks], settings)
         drawn = schedule.order(len(unique), steps * settings.batch, self.recipe.seed, "sft")
         resume = latest_checkpoint(self.folder.stage("sft"))
         first = settings.steps if stage == "control" else 0
@@ -179,6 +190,23 @@ class Pipeline:
             )
         self._save(stage, Loaded(model, loaded.tokenizer))
         return {"seconds": self._trained_seconds(stage), "parameters": _parameters(model)}
+
+    def _fitting(
+        self, examples: Sequence[tuple[list[int], list[int]]], settings: Sft
+    ) -> list[tuple[list[int], list[int]]]:
+        """The examples that are learned whole: one that is cut off would teach never to stop."""
+        fitting = [pair for pair in examples if sum(map(len, pair)) <= settings.max_length]
+        if not fitting:
+            raise InputError(
+                f"sft.max_length is {settings.max_length}, and every reference of '{settings.tasks}' "
+                "is longer with its prompt"
+            )
+        if len(fitting) < len(examples):
+            self.ui.say(
+                f"sft: {len(examples) - len(fitting)} of {len(examples)} references left out: "
+                f"longer than sft.max_length ({settings.max_length} tokens with their prompts)"
+            )
+        return fitting
 
     def grpo(self) -> dict[str, Any]:
         """Reinforce with verified rewards."""
@@ -286,10 +314,9 @@ class Pipeline:
 
     def _start(self, stage: str) -> Loaded:
         """The model that a training stage starts from."""
-        before = START[stage]
-        if before and getattr(self.recipe, before) is not None:
+        if stage == "grpo" and self.recipe.sft:
             return load_model(
-                str(self.folder.model(before)), device=self.recipe.model.device, dtype=self._dtype()
+                str(self.folder.model("sft")), device=self.recipe.model.device, dtype=self._dtype()
             )
         name = self.recipe.model.name
         if name == "tiny" or name.startswith("tiny:"):

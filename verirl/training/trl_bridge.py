@@ -344,8 +344,8 @@ def run_sft(
     micro = settings.micro_batch or settings.batch
     data = Dataset.from_dict(
         {
-            "input_ids": [[*prompt, *answer][: settings.max_length] for prompt, answer in rows],
-            "labels": [[*[-100] * len(prompt), *answer][: settings.max_length] for prompt, answer in rows],
+            "input_ids": [[*prompt, *answer] for prompt, answer in rows],
+            "labels": [[*[-100] * len(prompt), *answer] for prompt, answer in rows],
         }
     )
     config = SFTConfig(
@@ -413,6 +413,8 @@ def run_grpo(
         use_vllm=settings.sampler == "vllm",
         log_completions=False,
     )
+    if settings.beta and model.lora is None:
+        _make_findable(loaded, folder / "start")
     trainer = VerifiedGRPO(
         model=loaded.model,
         args=config,
@@ -426,6 +428,17 @@ def run_grpo(
         recipe=settings,
     )
     return _train(trainer, resume)
+
+
+def _make_findable(loaded: Loaded, folder: Path) -> None:
+    """TRL loads the reference model from where the model's config says that the model came from.
+
+    A model from random weights or from a GGUF file came from nowhere that transformers could load as it is.
+    """
+    name = loaded.model.config._name_or_path
+    if not name or (Path(name).is_dir() and not (Path(name) / "config.json").is_file()):
+        loaded.model.save_pretrained(folder)
+        loaded.model.config._name_or_path = str(folder)
 
 
 def _common(
