@@ -221,6 +221,22 @@ class TestRecipes:
         for known in listed:
             assert run(["train", known, "--show"]) == 0
 
+    @pytest.mark.parametrize(
+        ("key", "package"), [("trackers=[wandb]", "wandb"), ("grpo.sampler=vllm", "vllm")]
+    )
+    def test_a_missing_package_is_named_before_anything_is_begun(
+        self, key: str, package: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, package, None)
+        text = RECIPE + "grpo: {tasks: sums, steps: 1, optimiser: {learning_rate: 0.1}}\n"
+        line = refused(capsys, "train", recipe_file(text), "--set", key, code=4)
+        assert line.endswith(f"is missing; install it with: pip install 'verirl[{package}]'\n")
+        assert not Path("runs/tried/recipe.yaml").exists()
+
+    def test_a_gain_without_what_gains(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = refused(capsys, "train", recipe_file(RECIPE + "eval: {tasks: sums, min_gain: 0.1}\n"))
+        assert "eval.min_gain is a gate on what GRPO gains" in line
+
     def test_resume_without_a_run(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert "holds no run to resume" in refused(capsys, "train", "--run", "nowhere", "--resume")
 

@@ -81,6 +81,7 @@ def command(
     if folder.begun and not resume:
         raise InputError.at(folder.path, "already holds a run; add --resume, or choose another with --run")
     warn_if_unsafe(unsafe_no_sandbox)
+    _set_up_libraries(chosen)
     folder.write_text("recipe.yaml", chosen.to_yaml())
     folder.log("resumed" if resume else "begun", recipe=chosen.name, seed=chosen.seed)
     try:
@@ -152,22 +153,30 @@ def _flat(value: object, prefix: str = "") -> dict[str, object]:
     return found
 
 
-def _carry_out(recipe: Recipe, folder: RunFolder, workers: int | None, *, unsafe: bool, quiet: bool) -> None:
+def _set_up_libraries(recipe: Recipe) -> None:
+    """Import what the recipe needs, so that a package that is missing is said before anything is begun."""
     for name, value in QUIET_LIBRARIES.items():
         os.environ.setdefault(name, value)
     cores = len(os.sched_getaffinity(0))
     os.environ.setdefault("OMP_NUM_THREADS", str(recipe.threads or cores))
     from verirl.extras import need
 
+    for tracker in recipe.trackers:
+        need(tracker, tracker)
+    if recipe.grpo and recipe.grpo.sampler == "vllm":
+        need("vllm", "vllm")
     torch = need("torch", "train")
     need("trl", "train")
     from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
+    torch.set_num_threads(recipe.threads or cores)
+
+
+def _carry_out(recipe: Recipe, folder: RunFolder, workers: int | None, *, unsafe: bool, quiet: bool) -> None:
     from verirl.engine import VerdictCache, VerifierPool
     from verirl.training.pipeline import Pipeline, Ui
 
-    transformers_logging.disable_progress_bar()
-    torch.set_num_threads(recipe.threads or cores)
     ui = Ui(
         say=lambda line: show(line, quiet=quiet),
         progress=lambda what, total: progress(what, total, quiet=quiet),

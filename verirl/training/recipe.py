@@ -220,6 +220,8 @@ class Recipe(_Part):
             scheme(self.eval.scheme)
             for gate in self.eval.min:
                 parse_gate(gate)
+            if self.eval.min_gain is not None and self.grpo is None:
+                raise ValueError("eval.min_gain is a gate on what GRPO gains: it needs that stage")
             if 1 not in self.eval.k:
                 raise ValueError("eval.k must hold 1: the comparison of the stages is in pass@1")
             if max(self.eval.k) > self.eval.samples:
