@@ -359,7 +359,7 @@ def run_sft(
     )
     trainer = VerifiedSFT(
         model=loaded.model,
-        args=config,
+        args=_on_one_device(config),
         train_dataset=data,
         processing_class=loaded.tokenizer,
         peft_config=_lora(model.lora),
@@ -417,7 +417,7 @@ def run_grpo(
         _make_findable(loaded, folder / "start")
     trainer = VerifiedGRPO(
         model=loaded.model,
-        args=config,
+        args=_on_one_device(config),
         train_dataset=Dataset.from_list(list(prompts)),
         processing_class=loaded.tokenizer,
         peft_config=_lora(model.lora),
@@ -473,6 +473,12 @@ def _common(
         "remove_unused_columns": False,
         "dataloader_pin_memory": on_gpu,
     }
+
+
+def _on_one_device(config: Any) -> Any:
+    """`config` for one device: transformers would spread over all GPUs in sight, which TRL's GRPO refuses."""
+    config._n_gpu = min(config.n_gpu, 1)
+    return config
 
 
 def _whole(batch: int, micro: int, name: str, part: str) -> int:
