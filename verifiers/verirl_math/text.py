@@ -180,6 +180,8 @@ def words(text: str) -> str:
     if "(" not in text:
         text = text.rstrip(")")
     parts = text.split()
-    if len(parts) > 1:
-        parts = [part for part in parts if part not in ("a", "an", "the")] or parts
+    kept = [part for part in parts if part not in ("a", "an", "the")]
+    # Beside nothing but letters an `A` is a choice of its own: `A, B` is not `B`.
+    if any(len(part.strip(",")) > 1 for part in kept):
+        parts = kept
     return " ".join(part.strip(",") for part in parts)

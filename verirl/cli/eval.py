@@ -100,7 +100,8 @@ def command(
 
     wanted = [gating.parse(text) for text in minima]
     rate = scheme(reward)
-    _check_places((output, junit, markdown, verdicts, completions))
+    answers = model.removeprefix("replay:")
+    console.check_places((output, junit, markdown, verdicts, completions), (tasks, answers))
     chosen = read_tasks(tasks)[:limit]
     _check_gates(wanted, chosen)
     all_ks = tuple(sorted({*ks, *(gate.k for gate in wanted if gate.k)}))
@@ -144,12 +145,6 @@ def command(
             console.show(table, quiet=quiet)
     _say_errors(found.evaluation)
     _hold(results, quiet=quiet)
-
-
-def _check_places(places: Sequence[Path | None]) -> None:
-    for place in filter(None, places):
-        if place.is_dir():
-            raise InputError.at(place, "is a folder; name a file")
 
 
 def _check_gates(wanted: Sequence[Gate], tasks: Sequence[Task]) -> None:

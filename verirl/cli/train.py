@@ -67,6 +67,7 @@ def command(
     The run folder holds everything that is made. A run that was stopped at any moment goes on with
     --resume and ends with the same weights.
     """
+    from verirl import sandbox
     from verirl.errors import InputError
 
     if list_recipes:
@@ -81,6 +82,9 @@ def command(
     if folder.begun and not resume:
         raise InputError.at(folder.path, "already holds a run; add --resume, or choose another with --run")
     warn_if_unsafe(unsafe_no_sandbox)
+    # Verdicts from the cache need no sandbox: without this, its lack would stop a run hours later.
+    if not unsafe_no_sandbox:
+        sandbox.require()
     _set_up_libraries(chosen)
     folder.write_text("recipe.yaml", chosen.to_yaml())
     folder.log("resumed" if resume else "begun", recipe=chosen.name, seed=chosen.seed)

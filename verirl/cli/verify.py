@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from verirl.cli.console import (
+    check_places,
     emit_json,
     json_option,
     progress,
@@ -82,6 +83,7 @@ def command(
         raise InputError("TASKS and ANSWERS cannot both be standard input")
     if as_json and output == "-":
         raise InputError("--json and -o - both want standard output: choose one")
+    check_places((output,), (tasks, answers))
     rewarded = scheme(scheme_name) if scheme_name else None
     jobs = read_jobs(tasks, answers)
     warn_if_unsafe(unsafe_no_sandbox)
