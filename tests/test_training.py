@@ -298,3 +298,20 @@ def test_a_tracker_writes_its_events(tmp_path):
     value = yaml.safe_load(SMALL)["sft"] | {"steps": 2, "watch": None}
     run(SMALL, tmp_path / "run", trackers=["tensorboard"], sft=value, grpo=None)
     assert list((tmp_path / "run").rglob("events.out.tfevents*"))
+
+
+def test_without_sft_the_start_that_is_scored_is_the_one_that_was_trained(tmp_path):
+    from verirl.policy.local import load_model
+
+    grpo = yaml.safe_load(SMALL)["grpo"] | {"steps": 1, "updates": 1, "watch": None}
+    grpo["optimiser"] = {"learning_rate": 1e-30}
+    scored = {"tasks": "held_out", "samples": 1, "max_new_tokens": 6}
+    run(SMALL, tmp_path / "run", sft=None, grpo=grpo, eval=scored)
+    evaluations = tmp_path / "run" / "eval"
+    before, after = (
+        [json.loads(line)["completion"] for line in (evaluations / f"{name}.answers.jsonl").open()]
+        for name in ("base", "grpo")
+    )
+    # A step of no size leaves the weights as they were, so both write the same.
+    assert before == after
+    assert load_model(str(tmp_path / "run" / "grpo" / "model")).tokenizer("1")["input_ids"]

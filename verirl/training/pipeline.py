@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import time
@@ -64,6 +65,7 @@ class Pipeline:
             started = time.perf_counter()
             self.folder.log("stage_begun", stage=stage)
             figures = work[stage]()
+            _free_memory()
             seconds = round(time.perf_counter() - started, 3)
             self.folder.log("stage_done", stage=stage, wall_seconds=seconds, **figures)
             self.ui.say(f"{stage}: done in {seconds:.1f} s")
@@ -169,7 +171,7 @@ class Pipeline:
         settings = self.recipe.sft
         if settings is None:
             return {}
-        loaded = self._start("sft")
+        loaded = self.start("sft")
         tasks = self.tasks(settings.tasks)
         unique = self._fitting([encode_example(loaded.tokenizer, task) for task in tasks], settings)
         drawn = schedule.order(len(unique), steps * settings.batch, self.recipe.seed, "sft")
@@ -224,7 +226,7 @@ class Pipeline:
         )
         chosen = [sets[which][index] for which, index in drawn]
         by_id = {task.id: task for task in chosen}
-        loaded = self._start("grpo")
+        loaded = self.start("grpo")
         with self._steps("grpo", settings.steps, settings.watch, loaded, None) as callback:
             model = run_grpo(
                 loaded,
@@ -312,7 +314,7 @@ class Pipeline:
             seconds={name: round(value, 4) for name, value in seconds.items()},
         )
 
-    def _start(self, stage: str) -> Loaded:
+    def start(self, stage: str) -> Loaded:
         """The model that a training stage starts from."""
         if stage == "grpo" and self.recipe.sft:
             return load_model(
@@ -475,6 +477,13 @@ def _reached(scored: Sequence[Scored]) -> dict[str, dict[str, float]]:
         }
         for name, results in found.items()
     }
+
+
+def _free_memory() -> None:
+    """Trainers are cycles of references: their optimisers must not live on, on a GPU, into the next stage."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _parameters(model: Any) -> int:

@@ -39,7 +39,7 @@ class Model(_Part):
     name: str = "tiny:s"
     vocabulary: int = Field(default=0, ge=0)
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    device: str | None = None
+    device: Literal["cpu", "cuda"] | None = None
     gradient_checkpointing: bool = False
     lora: Lora | None = None
 
@@ -201,6 +201,8 @@ class Recipe(_Part):
                 raise ValueError(f"{place} names '{name}', and 'tasks' has {', '.join(self.tasks)}")
         if self.control and not (self.sft and self.grpo):
             raise ValueError("'control' continues SFT for as long as GRPO takes: it needs both stages")
+        if self.control and self.sft and self.sft.optimiser.schedule != "constant":
+            raise ValueError("'control' carries SFT on: that is fair with sft.optimiser.schedule 'constant'")
         return self
 
     @model_validator(mode="after")
