@@ -42,6 +42,13 @@ QUIET_LIBRARIES = {
 @click.command(epilog="Example: verirl train quickstart --set seed=3 --run runs/third")
 @click.argument("recipe", required=False)
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a key.")
+@click.option("--lora", type=click.IntRange(min=1), metavar="RANK", help="Train low-rank adapters (peft).")
+@click.option(
+    "--track",
+    multiple=True,
+    type=click.Choice(["tensorboard", "trackio", "wandb"]),
+    help="Send the steps' figures there too.",
+)
 @click.option("--run", "run_dir", type=click.Path(path_type=Path), help="The run folder [runs/NAME].")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, from where it was.")
 @click.option("--list", "list_recipes", is_flag=True, help="List the built-in recipes.")
@@ -53,6 +60,8 @@ QUIET_LIBRARIES = {
 def command(
     recipe: str | None,
     overrides: tuple[str, ...],
+    lora: int | None,
+    track: tuple[str, ...],
     run_dir: Path | None,
     resume: bool,
     list_recipes: bool,
@@ -72,6 +81,10 @@ def command(
 
     if list_recipes:
         return _list(as_json)
+    if lora:
+        overrides += (f"model.lora.rank={lora}",)
+    if track:
+        overrides += (f"trackers=[{', '.join(track)}]",)
     chosen, folder = _resolve(recipe, overrides, run_dir, resume)
     if show_recipe:
         out().print(chosen.to_yaml(), end="", markup=False, highlight=False, soft_wrap=True)
