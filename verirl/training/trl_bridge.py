@@ -7,6 +7,7 @@ Relied on, and pinned by `tests/test_trl_contract.py`: `GRPOTrainer._generate_si
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -505,5 +506,14 @@ def _lora(lora: Lora | None) -> Any:
 
 def _train(trainer: Any, resume: Path | None) -> Any:
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if resume is not None and _steps_of(resume) >= trainer.args.max_steps > 0:
+        # Nothing is left to do, and the trainer would take one step more before it looked.
+        trainer._load_from_checkpoint(str(resume))
+    else:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return trainer.accelerator.unwrap_model(trainer.model)
+
+
+def _steps_of(checkpoint: Path) -> int:
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return int(state["global_step"])
