@@ -484,3 +484,24 @@ def test_training_asks_for_the_sandbox_before_anything_is_begun() -> None:
     assert "bubblewrap" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not Path("run/recipe.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["eval", "reference", "verirl:math-mini", "--temperature", "nan"],
+        ["eval", "reference", "verirl:math-mini", "--deadline", "inf"],
+        ["verify", "verirl:math-mini", "reference", "--deadline", "nan"],
+        ["compare", "a.json", "b.json", "--min-gain", "nan"],
+    ],
+)
+def test_a_number_that_is_none_is_refused(arguments, capsys):
+    assert run(arguments) == 2
+    assert "is not a finite number" in capsys.readouterr().err
+
+
+def test_a_recipe_that_is_nested_without_end_is_one_line(tmp_path, capsys):
+    path = tmp_path / "deep.yaml"
+    path.write_text("[" * 5000)
+    assert run(["train", str(path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

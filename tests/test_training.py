@@ -127,10 +127,14 @@ def test_a_batch_that_does_not_split_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_that_was_cut_off_is_not_resumed_from(tmp_path):
-    for step, whole in ((2, True), (10, True), (12, False)):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        if whole:
-            (tmp_path / f"checkpoint-{step}" / trl_bridge.COMPLETE).touch()
+    for step in (2, 10, 12, 14):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(bytes(100))
+        if step != 12:
+            trl_bridge.seal(folder)
+    assert trl_bridge.latest_checkpoint(tmp_path).name == "checkpoint-14"
+    (tmp_path / "checkpoint-14" / "model.safetensors").write_bytes(bytes(99))
     assert trl_bridge.latest_checkpoint(tmp_path).name == "checkpoint-10"
     assert trl_bridge.latest_checkpoint(tmp_path / "nothing") is None
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from verirl.cli.console import (
+    FiniteRange,
     check_places,
     emit_json,
     json_option,
@@ -45,7 +46,7 @@ _OUTCOMES = ("passed", "failed", "timeout", "error")
 @click.option("--reward", "scheme_name", metavar="SCHEME", help="Fill each verdict's reward by this scheme.")
 @click.option(
     "--deadline",
-    type=click.FloatRange(min=0.01),
+    type=FiniteRange(min=0.01),
     default=10.0,
     show_default=True,
     help="Seconds a verdict may take.",

@@ -305,7 +305,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else None
         raise InputError.at(path, f"not valid YAML: {problem.problem}", line=line) from problem
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, RecursionError) as problem:
         raise InputError.at(path, f"not valid YAML: {problem}") from problem
     if not isinstance(value, dict):
         raise InputError.at(path, "a recipe is a mapping of keys, as `verirl train --show quickstart` prints")

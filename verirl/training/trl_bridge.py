@@ -30,8 +30,9 @@ from verirl.seeds import derive
 from verirl.training.recipe import Grpo, Lora, Model, Optimiser, Sft
 from verirl.types import Verdict
 
-COMPLETE = "verirl_complete"
-"""Written last into a checkpoint: one without it was cut off and is never resumed from."""
+COMPLETE = "verirl_complete.json"
+"""Written last into a checkpoint, with the size of every file of it: one that was cut off, or of which a
+file was cut since, is never resumed from."""
 
 STATE = "verirl_state_{rank}.pt"
 
@@ -59,9 +60,26 @@ Record = Callable[[int, int, Sequence[Scored], dict[str, float]], None]
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint of a stage that was written whole."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / COMPLETE).is_file()]
+    """The newest checkpoint of a stage that is whole."""
+    found = [path for path in folder.glob("checkpoint-*") if _is_whole(path)]
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def seal(checkpoint: Path) -> None:
+    """Mark a checkpoint as whole."""
+    (checkpoint / COMPLETE).write_text(json.dumps(_sizes(checkpoint)), encoding="utf-8")
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        return bool(json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8")) == _sizes(checkpoint))
+    except (OSError, ValueError):
+        return False
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != COMPLETE)
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files}
 
 
 class _Checkpoints:
@@ -78,7 +96,7 @@ class _Checkpoints:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         self._save_more(folder)
         if self.args.should_save:
-            (folder / COMPLETE).touch()
+            seal(folder)
 
     def _save_more(self, folder: Path) -> None:
         """What a trainer keeps beside what transformers saves."""
