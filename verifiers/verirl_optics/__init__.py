@@ -1,0 +1,1 @@
+"""Lens design: prescriptions judged by a batched ray tracer."""
