@@ -31,8 +31,8 @@ class Evaluation:
 
     `chief_BFW`: height of the chief ray; `rms_chief_BFW`: about the chief ray; `distortion_BF`: relative to
     EFL·tan(field), 0 on axis; `lateral_BF`: spread of the chief rays' heights over the wavelengths;
-    `axial_B`: spread of the paraxial back focal lengths; `reach_BS`: largest height of an arriving ray at each surface.
-    nan stands where the chief ray did not arrive.
+    `axial_B`: spread of the paraxial back focal lengths; `reach_BS`: largest height of an arriving ray at
+    each surface. nan stands where the chief ray did not arrive.
     """
 
     first: FirstOrder

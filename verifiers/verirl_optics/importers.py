@@ -65,7 +65,7 @@ def _model_name(material: Mapping[str, Any]) -> str:
 
 
 def medium_of(material: Mapping[str, Any]) -> Medium:
-    """The material of a benchmark row by its dispersion formula, for wavelengths that the row does not list."""
+    """The material of a benchmark row by its dispersion formula, for any wavelength."""
     match material.get("kind"):
         case "catalog":
             return from_row(material)
