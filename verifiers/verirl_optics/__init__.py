@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from verirl.types import Ladder
 
 if TYPE_CHECKING:
+    from click import Command
     from rich.console import RenderableType
 
     from verirl.domains import Finding, Importer, Job, Mutant
@@ -73,6 +74,13 @@ class OpticsDomain:
     def importers(self) -> Mapping[str, Importer]:
         """Benchmark name → reader."""
         return {}
+
+    @property
+    def command(self) -> Command:
+        """The click command `verirl optics`."""
+        from verirl_optics.cli import command
+
+        return command
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
         """The answer beside the limits, with the ladder."""
