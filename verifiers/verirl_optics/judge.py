@@ -90,7 +90,7 @@ def judge(spec: Spec, rows: tuple[Row, ...]) -> Judgement:
         lens = prescription(spec, rows)
     except GlassError as problem:
         return Judgement((Check("glass", math.inf, 1.0, str(problem)),))
-    with torch.inference_mode():
+    with torch.no_grad():
         system = build([lens])
         epd = torch.tensor([spec.epd], dtype=FLOAT)
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
@@ -122,7 +122,9 @@ def _feasible(
     ]
     if spec.max_track is not None:
         long = _over(lens.total_track, spec.max_track)
-        checks.append(Check("track", long, 0.2 * spec.max_track, f"{lens.total_track:.5g} mm is too long"))
+        checks.append(
+            Check("track", long, 0.2 * spec.max_track, f"track {lens.total_track:.5g} mm is too long")
+        )
     checks += _room(spec, lens, system, found)
     checks += _rays(spec, system, epd, found)
     return checks
