@@ -32,7 +32,8 @@ class Evaluation:
     `chief_BFW`: height of the chief ray; `rms_chief_BFW`: about the chief ray; `distortion_BF`: relative to
     EFL·tan(field), 0 on axis; `lateral_BF`: spread of the chief rays' heights over the wavelengths;
     `axial_B`: spread of the paraxial back focal lengths; `reach_BS`: largest height of an arriving ray at
-    each surface. nan stands where the chief ray did not arrive.
+    each surface; `rim_BF`: share of the pupil's edge that arrives, nan if not asked
+    for. nan also stands where the chief ray did not arrive.
     """
 
     first: FirstOrder
@@ -45,6 +46,7 @@ class Evaluation:
     lateral_BF: Tensor
     axial_B: Tensor
     reach_BS: Tensor
+    rim_BF: Tensor
 
 
 def pupil_diameter(aperture: Aperture, first: FirstOrder, system: System) -> Tensor:
@@ -69,30 +71,29 @@ def evaluate(
     *,
     clip: bool = False,
     aim: bool = False,
+    rim: bool = False,
 ) -> Evaluation:
     """Trace every field and wavelength; Gauss quadrature (6 rings, 12 arms) unless a pupil is given.
 
-    `clip` ends rays outside semi-diameters, `aim` sends each ray through its point of the real stop.
+    `clip` ends rays outside semi-diameters, `aim` sends each ray through its point of the real stop; with
+    `rim`, rays of the pupil's edge are traced too, and count for `rim_BF` and `reach_BS` alone.
     """
     pupil = pupils.gauss() if pupil is None else pupil
     first = first_order(system)
-
-    def rays(points: Pupil) -> Rays:
-        plain = through_pupil(system, points, epd_B, fields_BF)
-        return aimed(system, plain, points, epd_B) if aim else plain
-
-    done = trace(system, rays(pupil), clip=clip)
-    chief = trace(system, rays(pupils.chief()), clip=clip)
+    # One pass for all: what a pass costs hardly depends on the number of rays.
+    parts = [pupil, pupils.chief(), *([pupils.rim()] if rim else [])]
+    points = pupils.joined(parts)
+    start = through_pupil(system, points, epd_B, fields_BF, first.entrance_B)
+    whole = trace(system, aimed(system, start, points, epd_B) if aim else start, clip=clip)
+    done, chief, *edge = _split(whole, [len(part.x_R) for part in parts])
     lost = torch.full_like(chief.rays.y[..., 0], torch.nan)
     chief_BFW = torch.where(chief.valid[..., 0], chief.rays.y[..., 0], lost)
     p = system.primary
     ideal = first.efl_BW[:, p, None] * torch.tan(fields_BF)
     flat = ideal.abs() < 1e-12
     distortion = (chief_BFW[..., p] - ideal) / torch.where(flat, torch.ones_like(ideal), ideal)
-    reach = [
-        torch.where(done.valid, square, torch.zeros_like(square)).amax((1, 2, 3)).sqrt()
-        for square in done.height2
-    ]
+    square = torch.stack(whole.height2, dim=1)
+    reach = torch.where(whole.valid[:, None], square, torch.zeros_like(square)).amax((2, 3, 4)).sqrt()
     return Evaluation(
         first,
         epd_B,
@@ -103,8 +104,20 @@ def evaluate(
         torch.where(flat, torch.zeros_like(distortion), distortion),
         chief_BFW.amax(-1) - chief_BFW.amin(-1),
         first.bfl_BW.amax(-1) - first.bfl_BW.amin(-1),
-        torch.stack(reach, dim=1),
+        reach,
+        edge[0].valid.to(distortion).mean((-2, -1)) if rim else torch.full_like(distortion, torch.nan),
     )
+
+
+def _split(whole: Traced, sizes: list[int]) -> list[Traced]:
+    """The bundles of one pass; only the whole keeps the heights at the surfaces."""
+    rays, bundles, start = whole.rays, [], 0
+    for size in sizes:
+        part = slice(start, start + size)
+        cut = [value[..., part] for value in (rays.x, rays.y, rays.z, rays.l, rays.m, rays.n)]
+        bundles.append(Traced(Rays(*cut), whole.failure[..., part], ()))
+        start += size
+    return bundles
 
 
 def aimed(system: System, rays: Rays, pupil: Pupil, epd_B: Tensor) -> Rays:

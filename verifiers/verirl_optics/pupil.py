@@ -8,6 +8,7 @@ only points with x ≥ 0 are listed, and each point with x > 0 stands for its mi
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -81,3 +82,12 @@ def chief() -> Pupil:
     """The centre of the pupil alone."""
     zero = torch.zeros(1, dtype=FLOAT)
     return Pupil(zero, zero, torch.ones(1, dtype=FLOAT))
+
+
+def joined(pupils: Sequence[Pupil]) -> Pupil:
+    """The points of several pupils one after the other, for one pass; weights stay those of each alone."""
+    return Pupil(
+        torch.cat([pupil.x_R for pupil in pupils]),
+        torch.cat([pupil.y_R for pupil in pupils]),
+        torch.cat([pupil.weight_R for pupil in pupils]),
+    )

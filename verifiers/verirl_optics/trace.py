@@ -84,9 +84,11 @@ def launch(pupil_x: Tensor, pupil_y: Tensor, entrance: Tensor, fields_BF: Tensor
     return Rays(zero + pupil_x, zero + pupil_y, zero + z, zero, zero + sine, zero + cosine)
 
 
-def through_pupil(system: System, pupil: Pupil, epd_B: Tensor, fields_BF: Tensor) -> Rays:
-    """Rays through the paraxial entrance pupil of the primary wavelength (no aiming)."""
-    entrance = first_order(system).entrance_B
+def through_pupil(
+    system: System, pupil: Pupil, epd_B: Tensor, fields_BF: Tensor, entrance_B: Tensor | None = None
+) -> Rays:
+    """Rays through the paraxial entrance pupil (at `entrance_B`) of the primary wavelength, unaimed."""
+    entrance = first_order(system).entrance_B if entrance_B is None else entrance_B
     radius = (epd_B / 2.0)[:, None, None, None]
     x, y = pupil.x_R.to(radius), pupil.y_R.to(radius)
     return launch(x * radius, y * radius, entrance, fields_BF, system.index_BSW.shape[-1])
