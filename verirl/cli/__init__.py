@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "Compare two evaluations, paired by task."),
     "report": ("report", "Show what a run learned."),
     "audit": ("audit", "Hold rewards to their properties; show counterexamples."),
+    "optics": ("optics", "Evaluate and draw lens prescriptions."),
 }
 """Command → its module in this package and its line in `verirl --help`."""
 
