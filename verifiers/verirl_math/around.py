@@ -17,48 +17,13 @@ _REACH = 300
 _FUNCTIONS = "arcsin arccos arctan sin cos tan cot sec csc sinh cosh tanh log ln lg exp gcd lcm min max mod"
 _VALUE_MACROS = frozenset([*GREEK, "infty", "pi", "sqrt", "frac", "dfrac", "tfrac", "cfrac", "nicefrac"])
 _OPERATOR_MACROS = frozenset(
-    [
-        "pm",
-        "mp",
-        "cdot",
-        "times",
-        "div",
-        "ast",
-        "bmod",
-        "le",
-        "leq",
-        "leqslant",
-        "ge",
-        "geq",
-        "geqslant",
-        "lt",
-        "gt",
-        "neg",
-        "circ",
-    ]
-    + _FUNCTIONS.split()
+    ("pm mp cdot times div ast bmod le leq leqslant ge geq geqslant lt gt neg circ " + _FUNCTIONS).split()
 )
 _WRAPPING_MACROS = frozenset(
-    [
-        "frac",
-        "dfrac",
-        "tfrac",
-        "cfrac",
-        "nicefrac",
-        "sqrt",
-        "binom",
-        "dbinom",
-        "tbinom",
-        "overline",
-        "bar",
-        "sum",
-        "prod",
-        "int",
-        "lim",
-        "hat",
-        "dot",
-    ]
-    + _FUNCTIONS.split()
+    (
+        "frac dfrac tfrac cfrac nicefrac sqrt binom dbinom tbinom overline bar sum prod int lim hat dot "
+        + _FUNCTIONS
+    ).split()
 )
 _UNIT_LETTERS = frozenset("msghLNJWVAKCF")
 
@@ -86,7 +51,7 @@ _EDGE = re.compile(
 
 
 class Around(NamedTuple):
-    """What touches a box: the whole `expression` where its value may change, and the sides of `= …` behind."""
+    """What touches a box: the whole `expression` where its value may change; the sides of `= …` behind."""
 
     expression: str | None
     sides: tuple[str, ...] = ()
