@@ -38,7 +38,7 @@ _TAG_BEFORE = re.compile(r"<[^<>\n]{1,40}>$")
 _TAG_BEHIND = re.compile(r"</?[A-Za-z!|][^<>\n]{0,40}>|<\|")
 _BULLET = re.compile(r"(?:^|\n)[ \t]*[-*+>−]+[ \t]+$")
 _MARKS = re.compile(r"([*_]+)$")
-_PLAIN_BRACKET = re.compile(r"\((?![^()]*[A-Za-z]{2})[^()]+\)")
+_PLAIN_BRACKET = re.compile(r"\((?![^()]*[A-Za-z]{2})[^()<>=]+\)")
 
 _EDGE = re.compile(
     r"\$|\\[()\[\]]|\n|\\\\|&|;|:(?![=\d])"

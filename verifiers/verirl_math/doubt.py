@@ -30,7 +30,7 @@ _SECOND = re.compile(
     r"[$\\({\s]*-?(\d+(?:\.\d+)?)(?![\w])",
     re.IGNORECASE,
 )
-_LISTED = re.compile(r"^[\s$)}\]]*(?:,|;|/)[\s$(]*-?\d+(?:\.\d+)?[\s$)]*(?:[.;]?\s*(?:\n|$))")
+_LISTED = re.compile(r"^[\s$)}\]]*(?:,|;|/|,?\s*and\b)[\s$(]*-?\d+(?:\.\d+)?[\s$)]*(?:[.;]?\s*(?:\n|$))")
 _DENIED = re.compile(
     r"^[\s$)}\]\\.*_,;:!-]*(?:(?:text|mbox|textrm|mathrm)\s*\{\s*)?"
     r"(?:(?:is|was|are|would be|seems|looks|can(?:no|['’])t be|must be|may be|might be)\s+"
