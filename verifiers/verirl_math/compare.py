@@ -15,6 +15,7 @@ from fractions import Fraction
 from verirl_math import regions
 from verirl_math.equations import same_equation, same_inequality
 from verirl_math.exact import UNCARRIED, UndefinedError, as_decimal, rational
+from verirl_math.measures import DEGREE, RADIAN, in_radians, letter_unit, measured, times, without_percent
 from verirl_math.nodes import (
     Based,
     Builder,
@@ -29,19 +30,15 @@ from verirl_math.nodes import (
     Seq,
     Sym,
     Text,
-    Unit,
     operations,
     symbols,
     walk,
 )
 from verirl_math.numeric import DIGITS, Evaluation
 from verirl_math.scalars import same_value
-from verirl_math.units import KNOWN
 
 ITEM_LIMIT = 128
 _SIGN_LIMIT = 5
-_DEGREE = KNOWN["degree"]
-_RADIAN = KNOWN["radian"]
 _CONSTANTS = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
 _FUNCTION_LETTERS = frozenset("fghFGHpqPQ")
 
@@ -526,76 +523,31 @@ def _ratio_difference(gold: Op, answer: Op) -> str | None:
 def _scalar_difference(gold: Node, answer: Node, rules: Rules) -> str | None:
     if isinstance(gold, Op) and isinstance(answer, Op) and gold.name == answer.name == "ratio":
         return _ratio_difference(gold, answer)
-    (left, unit), (right, other) = _measured(gold), _measured(answer)
+    (left, unit), (right, other) = measured(gold), measured(answer)
     if unit is not None and other is None:
-        right, other = _letter_unit(right, unit)
+        right, other = letter_unit(right, unit)
     if unit is not None and other is not None and unit != other:
-        if {unit, other} == {_DEGREE, _RADIAN}:
-            left, right = _in_radians(left, unit), _in_radians(right, other)
+        if {unit, other} == {DEGREE, RADIAN}:
+            left, right = in_radians(left, unit), in_radians(right, other)
         elif unit.powers != other.powers:
             return "another unit"
         else:
-            left, right = _times(left, unit.factor), _times(right, other.factor)
+            left, right = times(left, unit.factor), times(right, other.factor)
     elif (
         (unit is None) != (other is None)
-        and _DEGREE in (unit, other)
-        and _same(_in_radians(left, unit), _in_radians(right, other), rules)
+        and DEGREE in (unit, other)
+        and _same(in_radians(left, unit), in_radians(right, other), rules)
     ):
         return None
     if _same(left, right, rules):
         return None
-    if rules.percent and _same(_without_percent(left), _without_percent(right), rules):
+    if rules.percent and _same(without_percent(left), without_percent(right), rules):
         return None
     return "not the value"
 
 
 def _same(gold: Node, answer: Node, rules: Rules) -> bool:
     return same_value(gold, answer, rules.tolerance)
-
-
-def _measured(node: Node) -> tuple[Node, Unit | None]:
-    match node:
-        case Quantity(value, unit):
-            return value, (unit if unit.powers else None)
-        case Op("degrees", (value,)):
-            return value, _DEGREE
-        case Op("neg", (Op("degrees", (value,)),)):
-            return Op("neg", (value,)), _DEGREE
-        case Op("*" | "/" as name, (one, Op("degrees", (other,)))) if name == "*":
-            return Op("*", (one, other)), _DEGREE
-    return node, None
-
-
-def _letter_unit(node: Node, unit: Unit) -> tuple[Node, Unit | None]:
-    """`5m` beside a gold in metres: the letter is its unit, not a variable."""
-    match node:
-        case Op("*", (value, Sym(name))) if not symbols(value) and name in KNOWN:
-            if KNOWN[name].powers == unit.powers:
-                return value, KNOWN[name]
-        case Op("*", (value, Op("^", (Sym(name), Num(power))))) if not symbols(value) and name in KNOWN:
-            letter = KNOWN[name]
-            if Unit(letter.factor ** int(power), tuple((n, p * power) for n, p in letter.powers)) == unit:
-                return value, unit
-    return node, None
-
-
-def _in_radians(node: Node, unit: Unit | None) -> Node:
-    return Op("degrees", (node,)) if unit == _DEGREE else node
-
-
-def _times(node: Node, factor: Fraction) -> Node:
-    return node if factor == 1 else Op("*", (node, Num(factor)))
-
-
-def _without_percent(node: Node) -> Node:
-    match node:
-        case Op("percent", (value,)):
-            return value
-        case Op("*", (one, Op("percent", (other,)))):
-            return Op("*", (one, other))
-        case Op("neg", (Op("percent", (value,)),)):
-            return Op("neg", (value,))
-    return node
 
 
 def _first(found: Iterable[str | None]) -> str | None:
