@@ -317,7 +317,11 @@ def test_a_starved_worker_is_our_error_not_a_timeout() -> None:
     )
     try:
         with VerifierPool(1, deadline_s=3.0) as pool:
-            (verdict,) = pool.verify([Request(toy_task(), code)])
+            # On a busy machine the hog may itself be kept from the core for a while.
+            for attempt in range(3):
+                (verdict,) = pool.verify([Request(toy_task(), f"{code}  # {attempt}")])
+                if rungs(verdict) == ERRED:
+                    break
     finally:
         busy.kill()
         busy.wait()
