@@ -49,7 +49,9 @@ _WRONG_RESULT = """
 def _verirl_off(value):
     if isinstance(value, bool):
         return not value
-    if isinstance(value, (int, float, complex)):
+    if isinstance(value, (float, complex)):
+        return 2 * value + 1
+    if isinstance(value, int):
         return value + 1
     if isinstance(value, str):
         return value + "x"
