@@ -47,12 +47,19 @@ class CodeDomain:
         return FAMILIES
 
     def synth(
-        self, seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
+        self,
+        seed: int,
+        index: int,
+        difficulty: float,
+        *,
+        split: str = "train",
+        family: str | None = None,
+        style: str = "prose",
     ) -> Task:
-        """The task at `(split, seed, index)`."""
+        """The task at `(split, seed, index)`, in words (`prose`) or as one lambda in shorthand (`terse`)."""
         from verirl_code.synth import synth
 
-        return synth(seed, index, difficulty, split=split, family=family)
+        return synth(seed, index, difficulty, split=split, family=family, style=style)
 
     def stages(self, task: Task, completion: str, job: Job) -> Iterator[Finding]:
         """Judge one completion."""
