@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 _DEPTH = 100
+_SPACE = re.compile(r"(\s+)")
 _SHOWN = 160
 _NAMES = {"l": "a list", "t": "a tuple", "s": "a set", "z": "a frozenset", "d": "a dict", "b": "bytes"}
 
@@ -203,7 +205,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _same_numbers(expected: str, got: str) -> bool:
-    a, b = expected.split(), got.split()
+    a, b = _SPACE.split(expected), _SPACE.split(got)
     return len(a) == len(b) and all(x == y or _near(x, y) for x, y in zip(a, b, strict=True))
 
 

@@ -192,6 +192,9 @@ class _Tests:
                 if not counts:
                     total += 1
                     break
+        if total == 0:
+            # Code that raises on failure, and did not.
+            passed = total = 1
         self.line.say({"passed": passed, "total": total, "why": why, "line": at})
 
     def _steps(self) -> Iterator[tuple[Any, int]]:
