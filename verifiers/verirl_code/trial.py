@@ -345,7 +345,7 @@ class _Log:
     def add(self, question: dict[str, Any], reply: dict[str, Any]) -> None:
         """Take note of one exchange."""
         value = reply.get("value")
-        if question["op"] == "name" and _is_kept(value):
+        if question["op"] == "name" and isinstance(value, list) and _is_kept(value):
             self.names[value[1]] = question["name"]
         elif question["op"] == "call" and question["on"] in self.names and "value" in reply:
             plain = question["named"] == ["d"] and not _has_kept(question["args"]) and not _has_kept(value)
