@@ -29,12 +29,25 @@ PLUS_SECONDS = 20.0
 """For all the tests of a HumanEval+ or MBPP+ task together: up to some thousands."""
 PLUS_TESTS = 5000
 
-_ORACLES = frozenset(
+_ORACLES = {
     # EvalPlus compares these otherwise than by value: a root of a polynomial, as sets, or not for None only.
-    "find_zero similar_elements find_char_long common_in_nested_lists extract_singly larg_nnum "
-    "intersection_array find_dissimilar Diff are_equivalent sum_div surface_Area digit_distance_nums "
-    "check_str text_match_three text_starta_endb".split()
-)
+    "find_zero",
+    "similar_elements",
+    "find_char_long",
+    "common_in_nested_lists",
+    "extract_singly",
+    "larg_nnum",
+    "intersection_array",
+    "find_dissimilar",
+    "Diff",
+    "are_equivalent",
+    "sum_div",
+    "surface_Area",
+    "digit_distance_nums",
+    "check_str",
+    "text_match_three",
+    "text_starta_endb",
+}
 _MODULES = ("cmath", "collections", "heapq", "itertools", "math", "re", "sys")
 
 

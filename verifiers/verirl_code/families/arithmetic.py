@@ -19,7 +19,7 @@ def _digits(rng: Random, difficulty: float) -> Problem:
             Piece("even", "d % 2 == 0"),
             Piece(f"at least {k}", f"d >= {k}"),
             Piece(f"not {k}", f"d != {k}"),
-            Piece(f"at an even place (the last digit is at place 0)", "place % 2 == 0"),
+            Piece("at an even place (the last digit is at place 0)", "place % 2 == 0"),
         )
     )
     value = rng.choice(
@@ -41,7 +41,10 @@ def _digits(rng: Random, difficulty: float) -> Problem:
         + "    return total\n"
     )
     which = f"each digit of `n` in base {base}" if base != 10 else "each decimal digit of `n`"
-    ask = f"Sum a value over {which}{f' that is {test.say}' if test.say else ''}: {value.say}. `n` is at least 0; 0 gives 0."
+    ask = (
+        f"Sum a value over {which}{f' that is {test.say}' if test.say else ''}: {value.say}. "
+        "`n` is at least 0; 0 gives 0."
+    )
     return Problem(
         "digits", (("n", "int"),), "int", ask, source, integers((0, 10 ** rng.randint(3, 6))), _SMALL
     )
@@ -61,7 +64,10 @@ def _divisors(rng: Random, difficulty: float) -> Problem:
     power, low = rng.randint(0, 2), rng.randint(1, 3)
     term = ("1", "d", "d * d")[power]
     say = ("how many divisors", "the sum of the divisors", "the sum of the squares of the divisors")[power]
-    source = f"def divisors(n):\n    total = 0\n    for d in range({low}, n + 1):\n        if n % d == 0{test.code}:\n            total += {term}\n    return total\n"
+    source = (
+        f"def divisors(n):\n    total = 0\n    for d in range({low}, n + 1):\n"
+        f"        if n % d == 0{test.code}:\n            total += {term}\n    return total\n"
+    )
     at_least = f" of at least {low}" if low > 1 else ""
     ask = (
         f"Return {say} of `n` (at least 1){at_least} there are{test.say}."
@@ -91,8 +97,16 @@ def _interval(rng: Random, difficulty: float) -> Problem:
             Piece("the largest of all", "count = x"),
         )
     )
-    source = f"def interval(a, b):\n    count = 0\n    for x in range(a, b + 1):\n        if {test.code}:\n            {what.code}\n    return count\n"
-    ask = f"Return {what.say} integers from `a` to `b` (both included, both at least 1) {'that are ' if not test.say.startswith('with') else ''}{test.say}{' there are' if what.say == 'how many' else ''}; 0 if there are none."
+    source = (
+        "def interval(a, b):\n    count = 0\n    for x in range(a, b + 1):\n"
+        f"        if {test.code}:\n            {what.code}\n    return count\n"
+    )
+    that = "" if test.say.startswith("with") else "that are "
+    there = " there are" if what.say == "how many" else ""
+    ask = (
+        f"Return {what.say} integers from `a` to `b` (both included, both at least 1) "
+        f"{that}{test.say}{there}; 0 if there are none."
+    )
 
     def draw(r: Random) -> Args:
         a = r.randint(1, 80)
@@ -120,14 +134,15 @@ def _steps(rng: Random, difficulty: float) -> Problem:
             Piece("the number reached", "n"),
         )
     )
-    lines = "            steps += 1\n"
     source = (
-        f"def walk(n):\n    steps = 0\n    top = n\n    while n > {end} and steps < {limit}:\n        if n % {m} == 0:\n            n //= {m}\n        else:\n"
-        f"            n = {a} * n + {b}\n        steps += 1\n        top = max(top, n)\n    return {what.code}\n"
+        f"def walk(n):\n    steps = 0\n    top = n\n    while n > {end} and steps < {limit}:\n"
+        f"        if n % {m} == 0:\n            n //= {m}\n        else:\n"
+        f"            n = {a} * n + {b}\n        steps += 1\n        top = max(top, n)\n"
+        f"    return {what.code}\n"
     )
-    del lines
     ask = (
-        f"Start at `n` (at least 1). A step divides a multiple of {m} by {m} and turns any other number x into {a}x + {b}. "
+        f"Start at `n` (at least 1). A step divides a multiple of {m} by {m} and turns any "
+        f"other number x into {a}x + {b}. "
         f"Stop at a number of at most {end}, or after {limit} steps. Return {what.say}."
     )
     return Problem("walk", (("n", "int"),), "int", ask, source, integers((1, 200)), ((1,), (2,), (3,), (16,)))
@@ -152,8 +167,12 @@ def _primes(rng: Random, difficulty: float) -> Problem:
     )
     low = rng.randint(2, 12)
     source = (
-        "def prime(x):\n    if x < 2:\n        return False\n    d = 2\n    while d * d <= x:\n        if x % d == 0:\n            return False\n        d += 1\n    return True\n\n\n"
-        f"def primes(n):\n    found = []\n    for x in range({low}, n + 1):\n        if prime(x) and {test.code}:\n            found.append(x)\n    return {what.code}\n"
+        "def prime(x):\n    if x < 2:\n        return False\n    d = 2\n"
+        "    while d * d <= x:\n        if x % d == 0:\n            return False\n"
+        "        d += 1\n    return True\n\n\n"
+        f"def primes(n):\n    found = []\n    for x in range({low}, n + 1):\n"
+        f"        if prime(x) and {test.code}:\n            found.append(x)\n"
+        f"    return {what.code}\n"
     )
     there = " there are" if what.say == "how many" else ""
     ask = f"Return {what.say} primes x with {low} ≤ x ≤ `n`{there} {test.say}."
@@ -184,11 +203,17 @@ def _count_bits(rng: Random, difficulty: float) -> Problem:
     low, longest = rng.randint(0, 5), rng.random() < 0.4
     value = int(pattern, 2)
     source = (
-        f"def pattern(n):\n    count = 0\n    run = best = 0\n    n >>= {low}\n    while n > 0:\n        if n & {2**width - 1} == {value}:\n            count += 1\n            run += 1\n"
-        f"            best = max(best, run)\n        else:\n            run = 0\n        n >>= 1\n    return {'best' if longest else 'count'}\n"
+        f"def pattern(n):\n    count = 0\n    run = best = 0\n    n >>= {low}\n"
+        f"    while n > 0:\n        if n & {2**width - 1} == {value}:\n"
+        "            count += 1\n            run += 1\n"
+        "            best = max(best, run)\n        else:\n            run = 0\n"
+        f"        n >>= 1\n    return {'best' if longest else 'count'}\n"
     )
     where = f"with its lowest {low} bits removed" if low else "from its highest 1 to its lowest bit"
-    ask = f"Write `n` (at least 0) in binary, {where}. Look at each place where the bits from there to the left, {width} in number with zeros in front where `n` ends, "
+    ask = (
+        f"Write `n` (at least 0) in binary, {where}. Look at each place where the bits from "
+        f"there to the left, {width} in number with zeros in front where `n` ends, "
+    )
     ask += f"are {pattern}, among the places from the lowest bit up to the highest 1. Return " + (
         "the largest number of neighbouring such places." if longest else "how many such places there are."
     )
@@ -218,7 +243,10 @@ def _edit_bits(rng: Random, difficulty: float) -> Problem:
     lines = "".join(f"    {step.code}\n" for step in steps)
     source = f"def edited(n):\n    n = n & {2**width - 1}\n{lines}    return n\n"
     ask = (
-        f"Keep the lowest {width} bits of `n` (at least 0) as a number of {width} bits (bit 0 is the lowest). Then, in order: "
+        (
+            f"Keep the lowest {width} bits of `n` (at least 0) as a number of {width} bits (bit 0 "
+            "is the lowest). Then, in order: "
+        )
         + "; ".join(step.say for step in steps)
         + ". Return the number."
     )
@@ -240,11 +268,15 @@ def _bit_pairs(rng: Random, difficulty: float) -> Problem:
     every = rng.random() < 0.5
     inner = f"range(i + {gap}, len(a))" if every else f"range(i + {gap}, min(i + {gap + 1}, len(a)))"
     source = (
-        f"def pairs(a):\n    count = 0\n    for i in range(len(a)):\n        for j in {inner}:\n            ones = bin(a[i] {sign} a[j]).count('1')\n"
+        "def pairs(a):\n    count = 0\n    for i in range(len(a)):\n"
+        f"        for j in {inner}:\n            ones = bin(a[i] {sign} a[j]).count('1')\n"
         f"            if {test.code}:\n                count += 1\n    return count\n"
     )
     apart = f"with j - i at least {gap}" if every else f"with j - i = {gap}"
-    ask = f"Return how many pairs of positions i < j {apart} there are in `a` (numbers of at least 0) for which the {name} of a[i] and a[j] {test.say} in binary."
+    ask = (
+        f"Return how many pairs of positions i < j {apart} there are in `a` (numbers of at "
+        f"least 0) for which the {name} of a[i] and a[j] {test.say} in binary."
+    )
 
     def draw(r: Random) -> Args:
         return ([r.randint(0, 31) for _ in range(r.randint(0, 8))],)
@@ -270,11 +302,17 @@ def _day_walk(rng: Random, difficulty: float) -> Problem:
     free = sorted(rng.sample(range(7), rng.randint(1, 1 + level(difficulty, 0, 2))))
     back = rng.random() < 0.4
     source = (
-        f"from datetime import date, timedelta\n\n\ndef working_day(day, n):\n    d = date.fromisoformat(day)\n    while n > 0:\n        d {'-' if back else '+'}= timedelta(days=1)\n"
+        "from datetime import date, timedelta\n\n\ndef working_day(day, n):\n"
+        "    d = date.fromisoformat(day)\n    while n > 0:\n"
+        f"        d {'-' if back else '+'}= timedelta(days=1)\n"
         f"        if d.weekday() not in {tuple(free)}:\n            n -= 1\n    return d.isoformat()\n"
     )
     names = " and ".join(_DAYS[one] for one in free)
-    ask = f"Nobody works on {names}. Go {'back' if back else 'on'} from `day` (YYYY-MM-DD) by `n` working days (n at least 0; `day` itself does not count, and 0 gives `day`). Return that day in the same form."
+    ask = (
+        f"Nobody works on {names}. Go {'back' if back else 'on'} from `day` (YYYY-MM-DD) by "
+        "`n` working days (n at least 0; `day` itself does not count, and 0 gives `day`). "
+        "Return that day in the same form."
+    )
     return Problem(
         "working_day",
         (("day", "str"), ("n", "int")),
@@ -302,10 +340,18 @@ def _between(rng: Random, difficulty: float) -> Problem:
     picked = rng.sample(tests, level(difficulty, 1, 2))
     last = rng.random() < 0.5
     source = (
-        f"from datetime import date, timedelta\n\n\ndef days_between(first, last):\n    d = date.fromisoformat(first)\n    end = date.fromisoformat(last)\n    count = 0\n"
-        f"    while d {'<=' if last else '<'} end:\n        if {' and '.join(piece.code for piece in picked)}:\n            count += 1\n        d += timedelta(days=1)\n    return count\n"
+        "from datetime import date, timedelta\n\n\ndef days_between(first, last):\n"
+        "    d = date.fromisoformat(first)\n    end = date.fromisoformat(last)\n"
+        "    count = 0\n"
+        f"    while d {'<=' if last else '<'} end:\n"
+        f"        if {' and '.join(piece.code for piece in picked)}:\n            count += 1\n"
+        "        d += timedelta(days=1)\n    return count\n"
     )
-    ask = f"Return how many days from `first` to `last` (YYYY-MM-DD; `last` {'included' if last else 'not included'}) there are that are {' and '.join(piece.say for piece in picked)}."
+    ask = (
+        "Return how many days from `first` to `last` (YYYY-MM-DD; `last` "
+        f"{'included' if last else 'not included'}) there are that are "
+        f"{' and '.join(piece.say for piece in picked)}."
+    )
 
     def draw(r: Random) -> Args:
         from datetime import date, timedelta
@@ -334,14 +380,18 @@ def _calendar(rng: Random, difficulty: float) -> Problem:
     shift = rng.randint(0, 20)
     if rng.random() < 0.5:
         source = (
-            f"from datetime import date, timedelta\n\n\ndef due(day):\n    d = date.fromisoformat(day)\n    month = d.month - 1 + {months}\n    year = d.year + month // 12\n    month = month % 12 + 1\n"
-            "    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)\n    length = [31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]\n"
+            "from datetime import date, timedelta\n\n\ndef due(day):\n"
+            f"    d = date.fromisoformat(day)\n    month = d.month - 1 + {months}\n"
+            "    year = d.year + month // 12\n    month = month % 12 + 1\n"
+            "    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)\n"
+            "    length = [31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month "
+            "- 1]\n"
             f"    return (date(year, month, min(d.day, length)) + timedelta(days={shift})).isoformat()\n"
         )
         ask = (
-            f"Return the day {months} months after `day` (YYYY-MM-DD), in the same form; where that month is too short, take its last day."
-            + (f" Then go on by {shift} days." if shift else "")
-        )
+            f"Return the day {months} months after `day` (YYYY-MM-DD), in the same form; where "
+            "that month is too short, take its last day."
+        ) + (f" Then go on by {shift} days." if shift else "")
 
         def draw(r: Random) -> Args:
             from datetime import date, timedelta
@@ -356,10 +406,18 @@ def _calendar(rng: Random, difficulty: float) -> Problem:
         edges: tuple[Args, ...] = (("2023-01-31",), ("2024-01-30",), ("2023-08-31",), ("2023-12-31",))
         return Problem("due", (("day", "str"),), "str", ask, source, draw, edges)
     source = (
-        f"from datetime import date, timedelta\n\n\ndef meeting(year, month):\n    d = date(year, month, 1)\n    seen = 0\n    while True:\n        if d.weekday() == {weekday}:\n            seen += 1\n"
-        f"            if seen == {n}:\n                return (d + timedelta(days={shift})).isoformat()\n        d += timedelta(days=1)\n"
+        "from datetime import date, timedelta\n\n\ndef meeting(year, month):\n"
+        "    d = date(year, month, 1)\n    seen = 0\n    while True:\n"
+        f"        if d.weekday() == {weekday}:\n            seen += 1\n"
+        f"            if seen == {n}:\n"
+        f"                return (d + timedelta(days={shift})).isoformat()\n"
+        "        d += timedelta(days=1)\n"
     )
-    ask = f"Return {f'the day {shift} days after ' if shift else ''}the {('first', 'second', 'third', 'fourth')[n - 1]} {_DAYS[weekday]} of a month, as YYYY-MM-DD."
+    ask = (
+        f"Return {f'the day {shift} days after ' if shift else ''}the "
+        f"{('first', 'second', 'third', 'fourth')[n - 1]} {_DAYS[weekday]} of a month, as "
+        "YYYY-MM-DD."
+    )
     return Problem(
         "meeting",
         (("year", "int"), ("month", "int")),

@@ -68,9 +68,15 @@ def _fold(rng: Random, difficulty: float) -> Problem:
         say = f"the sum, over {which}, of a value for each: {value.say}"
         start, steps, end = "result = 0", f"if {test.code}:\n    result += {value.code}", "return result"
     elif kind == "largest":
-        say = f"the largest value among {which}, where the value of an element is {value.say}; -1 if there are none"
+        say = (
+            f"the largest value among {which}, where the value of an element is {value.say}; -1 "
+            "if there are none"
+        )
         start, end = "best = None", "return -1 if best is None else best"
-        steps = f"if {test.code}:\n    value = {value.code}\n    if best is None or value > best:\n        best = value"
+        steps = (
+            f"if {test.code}:\n    value = {value.code}\n    if best is None or value > best:\n"
+            "        best = value"
+        )
     elif kind == "collect":
         say = f"a list with one number for each of {which}, in their order: {value.say}"
         start, end = "result = []", "return result"
@@ -126,7 +132,8 @@ def _neighbours(rng: Random, difficulty: float) -> Problem:
     if longest:
         source = (
             f"def {kind}(a):\n    best = run = 0\n    for i in range({gap}, len(a)):\n        if {test}:\n"
-            "            run += 1\n            best = max(best, run)\n        else:\n            run = 0\n    return best\n"
+            "            run += 1\n            best = max(best, run)\n        else:\n"
+            "            run = 0\n    return best\n"
         )
         say = f"Return the length of the longest run of consecutive elements of `a` each of which {ask}."
     else:
@@ -153,7 +160,7 @@ def _rearranged(rng: Random, difficulty: float) -> Problem:
     )
     ask = (
         f"Put the elements of `a` that are {test.say} first, in their order, then the others {order}. "
-        f"Then move the first element to the end, {turn} times, and return the list."
+        f"Then move the first element to the end, {turn} time{'s' if turn > 1 else ''}, and return the list."
     )
     return Problem("rearranged", (("a", "list[int]"),), "list[int]", ask, source, _numbers, _EDGES)
 
@@ -214,8 +221,10 @@ def _stock(rng: Random, difficulty: float) -> Problem:
     floor = rng.choice((0, 0, -5, -10))
     drop = rng.random() < 0.5
     ask = (
-        "Each entry of `moves` is a list of an item's name and an amount. Start every item at 0 and add the amounts in "
-        f"their order. A move that would bring an item below {floor} is left out; one that would bring it above "
+        "Each entry of `moves` is a list of an item's name and an amount. Start every item "
+        "at 0 and add the amounts in "
+        f"their order. A move that would bring an item below {floor} is left out; one that "
+        "would bring it above "
         f"{limit} sets it to {limit}."
     )
     if fee:
@@ -226,7 +235,8 @@ def _stock(rng: Random, difficulty: float) -> Problem:
     source = (
         "def stock(moves):\n    held = {}\n    for item, amount in moves:\n"
         + (f"        if amount < 0:\n            amount -= {fee}\n" if fee else "")
-        + f"        new = held.get(item, 0) + amount\n        held.setdefault(item, 0)\n        if new < {floor}:\n"
+        + "        new = held.get(item, 0) + amount\n        held.setdefault(item, 0)\n"
+        f"        if new < {floor}:\n"
         f"            continue\n        held[item] = min(new, {limit})\n"
         + ("    return {item: n for item, n in held.items() if n != 0}\n" if drop else "    return held\n")
     )
@@ -257,12 +267,15 @@ def _merged(rng: Random, difficulty: float) -> Problem:
         )
     )
     source = (
-        "def merged(p, q):\n    result = {}\n    for k in sorted(set(p) | set(q)):\n        if k in p and k in q:\n"
-        f"            v = {rule.code}\n        elif k in p:\n            v = p[k]\n        else:\n            v = {only_q.code}\n"
+        "def merged(p, q):\n    result = {}\n    for k in sorted(set(p) | set(q)):\n"
+        "        if k in p and k in q:\n"
+        f"            v = {rule.code}\n        elif k in p:\n            v = p[k]\n"
+        f"        else:\n            v = {only_q.code}\n"
         f"        if {test.code}:\n            result[k] = v\n    return result\n"
     )
     ask = (
-        f"Merge two dictionaries. A key of both gets {rule.say}; a key of `p` alone keeps its value; a key of `q` alone "
+        f"Merge two dictionaries. A key of both gets {rule.say}; a key of `p` alone keeps its "
+        "value; a key of `q` alone "
         f"gets {only_q.say}. Return the merged dictionary with only the keys whose new value is {test.say}."
     )
 
@@ -311,7 +324,10 @@ def _sorted_words(rng: Random, difficulty: float) -> Problem:
         f"the first {cut} of them (all, where there are fewer)." if cut else "the sorted list."
     )
     key = code[0] if len(code) == 1 else f"({', '.join(code)})"
-    source = f"def ordered(words):\n    result = sorted(words, key=lambda w: {key})\n    return result{f'[:{cut}]' if cut else ''}\n"
+    source = (
+        f"def ordered(words):\n    result = sorted(words, key=lambda w: {key})\n"
+        f"    return result{f'[:{cut}]' if cut else ''}\n"
+    )
 
     def draw(r: Random) -> Args:
         return ([letters(r, "abc", 5, 1) for _ in range(r.randint(2, 9))],)
@@ -363,8 +379,11 @@ def _ranking(rng: Random, difficulty: float) -> Problem:
     )
     source = (
         f"def ranking(races):\n    points = {points}\n    score = {{}}\n    for race in races:\n"
-        "        for place, n in enumerate(race):\n            score.setdefault(n, 0)\n            if place < len(points):\n"
-        f"                score[n] += points[place]\n    return sorted(score, key=lambda n: ({'-' if most else ''}score[n], {ties.code}))\n"
+        "        for place, n in enumerate(race):\n            score.setdefault(n, 0)\n"
+        "            if place < len(points):\n"
+        "                score[n] += points[place]\n"
+        f"    return sorted(score, key=lambda n: ({'-' if most else ''}score[n], "
+        f"{ties.code}))\n"
     )
     ask = (
         f"Each race is a list of names from first to last. The first {len(points)} places give "

@@ -37,7 +37,15 @@ _COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitXor: ast.BitOr,
     ast.RShift: ast.BitAnd,
 }
-_NAMED = {"min": "max", "max": "min", "sorted": "list", "sum": "len", "all": "any", "any": "all", "set": "list"}
+_NAMED = {
+    "min": "max",
+    "max": "min",
+    "sorted": "list",
+    "sum": "len",
+    "all": "any",
+    "any": "all",
+    "set": "list",
+}
 _GROWING = (ast.Mult, ast.Pow, ast.LShift)
 _DROPPED = (ast.Assign, ast.AugAssign, ast.Expr, ast.Continue)
 
@@ -63,56 +71,64 @@ def _changes(node: ast.AST, tree: ast.AST) -> Iterator[tuple[str, Change]]:
         case ast.Compare():
             for place, sign in enumerate(node.ops):
                 for other in _COMPARED.get(type(sign), ()):
-                    yield "comparison", lambda n, p=place, o=other: n.ops.__setitem__(p, o())
+                    yield "comparison", _put("ops", other(), place)
         case ast.BinOp() | ast.AugAssign():
             if type(node.op) in _COMPUTED:
-                yield "operator", lambda n, o=_COMPUTED[type(node.op)]: setattr(n, "op", o())
+                yield "operator", _put("op", _COMPUTED[type(node.op)]())
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.FloorDiv | ast.Mod):
                 yield "swapped operands", _swap_operands
         case ast.BoolOp():
-            other = ast.Or if isinstance(node.op, ast.And) else ast.And
-            yield "and for or", lambda n, o=other: setattr(n, "op", o())
-        case ast.Constant() if type(node.value) is int:
+            yield "and for or", _put("op", ast.Or() if isinstance(node.op, ast.And) else ast.And())
+        case ast.Constant(value=int(number)) if type(number) is int:
             for by in (1, -1):
-                yield "off by one", lambda n, b=by: setattr(n, "value", n.value + b)
-        case ast.Constant() if isinstance(node.value, str) and len(node.value) == 1:
-            yield "wrong character", lambda n: setattr(n, "value", chr(ord(n.value) + 1))
+                yield "off by one", _put("value", number + by)
+        case ast.Constant(value=str(letter)) if len(letter) == 1:
+            yield "wrong character", _put("value", chr(ord(letter) + 1))
         case ast.UnaryOp() if isinstance(node.op, ast.USub | ast.Not):
             yield "sign or not", _without_sign
         case ast.Name() if isinstance(node.ctx, ast.Load) and node.id in _NAMED:
-            yield "wrong function", lambda n: setattr(n, "id", _NAMED[n.id])
+            yield "wrong function", _put("id", _NAMED[node.id])
         case ast.If() | ast.IfExp():
             yield "swapped branches", _negated
             if isinstance(node, ast.If) and not node.orelse:
-                yield "condition dropped", lambda n: setattr(n, "test", ast.Constant(True))
+                yield "condition dropped", _put("test", ast.Constant(True))
         case ast.Slice():
             yield "slice dropped", _open_slice
         case ast.comprehension() if node.ifs:
-            yield "condition dropped", lambda n: n.ifs.clear()
-        case ast.Call() if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.expr):
-            if not isinstance(node.func.value, ast.Name | ast.Constant):
+            yield "condition dropped", _put("ifs", [])
+        case ast.Call(func=ast.Attribute(value=receiver)):
+            if not isinstance(receiver, ast.Name | ast.Constant):
                 yield "call dropped", _receiver
     for field, value in ast.iter_fields(node):
         if isinstance(value, list):
             for place, child in enumerate(value):
                 if isinstance(child, _DROPPED):
-                    yield (
-                        "dropped statement",
-                        lambda n, f=field, p=place: getattr(n, f).__setitem__(p, ast.Pass()),
-                    )
+                    yield "dropped statement", _put(field, ast.Pass(), place)
     yield from _other_names(node, tree)
+
+
+def _put(field: str, value: Any, place: int | None = None) -> Change:
+    """The change that sets a field, or one element of a field, of the node that it is given."""
+
+    def change(node: Any) -> None:
+        if place is None:
+            setattr(node, field, value)
+        else:
+            getattr(node, field)[place] = value
+
+    return change
 
 
 def _other_names(node: ast.AST, tree: ast.AST) -> Iterator[tuple[str, Change]]:
     """Another variable in place of one, but never as a factor."""
-    if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, _GROWING):
+    if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, _GROWING):
         return
     names = sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)})
     for field, value in ast.iter_fields(node):
         if isinstance(value, ast.Name) and isinstance(value.ctx, ast.Load) and value.id in names:
             other = names[(names.index(value.id) + 1) % len(names)]
             if other != value.id:
-                yield "wrong variable", lambda n, f=field, o=other: setattr(n, f, ast.Name(o, ast.Load()))
+                yield "wrong variable", _put(field, ast.Name(other, ast.Load()))
 
 
 def _swap_operands(node: ast.BinOp) -> None:

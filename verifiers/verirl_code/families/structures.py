@@ -37,7 +37,10 @@ def _tree_sum(rng: Random, difficulty: float) -> Problem:
                 "depth + 1",
             ),
             Piece(
-                f"a weight, which is {start + 1} in the outermost list and {factor} times as much in each list inside",
+                (
+                    f"a weight, which is {start + 1} in the outermost list and {factor} times as much in "
+                    "each list inside"
+                ),
                 f"depth * {factor}",
             ),
         )
@@ -45,11 +48,17 @@ def _tree_sum(rng: Random, difficulty: float) -> Problem:
     first = start if "+" in weight.code else start + 1
     alone = "" if test.code == "True" else f" and {test.code}"
     source = (
-        f"def weigh(a, depth={first}):\n    total = 0\n    for x in a:\n        if isinstance(x, list):\n            total += weigh(x, {weight.code})\n"
+        (
+            f"def weigh(a, depth={first}):\n    total = 0\n    for x in a:\n"
+            f"        if isinstance(x, list):\n            total += weigh(x, {weight.code})\n"
+        )
         + (f"        elif {test.code}:\n" if alone else "        else:\n")
         + "            total += x * depth\n    return total\n"
     )
-    ask = f"`a` is a list of integers and lists like it. Return the sum, over each integer{test.say}, of the integer times {weight.say}."
+    ask = (
+        "`a` is a list of integers and lists like it. Return the sum, over each "
+        f"integer{test.say}, of the integer times {weight.say}."
+    )
     return Problem("weigh", (("a", "list"),), "int", ask, source, lambda r: (nested(r, 4),), _TREES)
 
 
@@ -57,27 +66,58 @@ def _tree_shape(rng: Random, difficulty: float) -> Problem:
     keep, k = rng.randint(0, 3), rng.randint(2, 9)
     kinds = [
         (
-            f"Return how many lists there are inside `a`, at any depth, that have at least {keep} elements; `a` itself counts too.",
-            f"def lists_in(a):\n    count = 1 if len(a) >= {keep} else 0\n    for x in a:\n        if isinstance(x, list):\n            count += lists_in(x)\n    return count\n",
+            (
+                f"Return how many lists there are inside `a`, at any depth, that have at least {keep} "
+                "elements; `a` itself counts too."
+            ),
+            (
+                f"def lists_in(a):\n    count = 1 if len(a) >= {keep} else 0\n    for x in a:\n"
+                "        if isinstance(x, list):\n            count += lists_in(x)\n"
+                "    return count\n"
+            ),
             "lists_in",
             "int",
         ),
         (
-            f"Return the list with each integer x in it, at any depth, replaced by x + {k} times its depth (1 in `a` itself), and each empty list inside left out"
-            + (" (only lists that are empty from the start)." if True else "."),
-            f"def deepen(a, depth=1):\n    result = []\n    for x in a:\n        if not isinstance(x, list):\n            result.append(x + {k} * depth)\n        elif x:\n            result.append(deepen(x, depth + 1))\n    return result\n",
+            (
+                f"Return the list with each integer x in it, at any depth, replaced by x + {k} times "
+                "its depth (1 in `a` itself), and each empty list inside left out "
+                "(only lists that are empty from the start)."
+            ),
+            (
+                "def deepen(a, depth=1):\n    result = []\n    for x in a:\n"
+                f"        if not isinstance(x, list):\n            result.append(x + {k} * depth)\n"
+                "        elif x:\n            result.append(deepen(x, depth + 1))\n"
+                "    return result\n"
+            ),
             "deepen",
             "list",
         ),
         (
-            f"Return a flat list of the integers of `a` in their order, but those of a list that has more than {keep + 1} elements in reverse: such a list's flat form is turned around as a whole.",
-            f"def flat(a):\n    result = []\n    for x in a:\n        if isinstance(x, list):\n            result.extend(flat(x))\n        else:\n            result.append(x)\n    if len(a) > {keep + 1}:\n        result.reverse()\n    return result\n",
+            (
+                "Return a flat list of the integers of `a` in their order, but those of a list that "
+                f"has more than {keep + 1} elements in reverse: such a list's flat form is turned "
+                "around as a whole."
+            ),
+            (
+                "def flat(a):\n    result = []\n    for x in a:\n        if isinstance(x, list):\n"
+                "            result.extend(flat(x))\n        else:\n            result.append(x)\n"
+                f"    if len(a) > {keep + 1}:\n        result.reverse()\n    return result\n"
+            ),
             "flat",
             "list[int]",
         ),
         (
-            f"The value of a list is {k} plus the largest value of its elements, an integer being its own value; an empty list has value {keep}. Return the value of `a`.",
-            f"def value(a):\n    best = None\n    for x in a:\n        v = value(x) if isinstance(x, list) else x\n        if best is None or v > best:\n            best = v\n    if best is None:\n        return {keep}\n    return best + {k}\n",
+            (
+                f"The value of a list is {k} plus the largest value of its elements, an integer being "
+                f"its own value; an empty list has value {keep}. Return the value of `a`."
+            ),
+            (
+                "def value(a):\n    best = None\n    for x in a:\n"
+                "        v = value(x) if isinstance(x, list) else x\n"
+                "        if best is None or v > best:\n            best = v\n    if best is None:\n"
+                f"        return {keep}\n    return best + {k}\n"
+            ),
             "value",
             "int",
         ),
@@ -106,7 +146,8 @@ def _recurrence(rng: Random, difficulty: float) -> Problem:
     right = terms + (f" + {plus}" if plus else "")
     code = f"({right}) % {m}" if m else right
     source = (
-        f"def term(n):\n    first = {first}\n    known = {{}}\n\n    def f(n):\n        if n < {order}:\n            return first[n]\n        if n not in known:\n"
+        f"def term(n):\n    first = {first}\n    known = {{}}\n\n    def f(n):\n"
+        f"        if n < {order}:\n            return first[n]\n        if n not in known:\n"
         f"            known[n] = {code}\n        return known[n]\n\n    return f(n)\n"
     )
     starts = ", ".join(f"f({n}) = {value}" for n, value in enumerate(first))
@@ -123,14 +164,24 @@ def _split_number(rng: Random, difficulty: float) -> Problem:
     parts = sorted(rng.sample(range(1, 9), level(difficulty, 2, 4)))
     limit, ordered = rng.randint(3, 9), rng.random() < 0.5
     inner = (
-        f"    total = 0\n    for p in {parts}:\n        if p <= n:\n            total += ways(n - p, left - 1)\n    return total\n"
+        (
+            f"    total = 0\n    for p in {parts}:\n        if p <= n:\n"
+            "            total += ways(n - p, left - 1)\n    return total\n"
+        )
         if ordered
-        else f"    total = 0\n    for p in {parts}:\n        if least <= p <= n:\n            total += ways(n - p, left - 1, p)\n    return total\n"
+        else (
+            f"    total = 0\n    for p in {parts}:\n        if least <= p <= n:\n"
+            "            total += ways(n - p, left - 1, p)\n    return total\n"
+        )
     )
     head = f"def ways(n, left={limit})" if ordered else f"def ways(n, left={limit}, least=1)"
     source = f"{head}:\n    if n == 0:\n        return 1\n    if left == 0:\n        return 0\n{inner}"
     order = "the order matters" if ordered else "the order does not matter"
-    ask = f"Return in how many ways `n` (at least 0) is a sum of at most {limit} numbers, each one of {', '.join(map(str, parts))} and used as often as you like, where {order}; 0 is the empty sum, in 1 way."
+    ask = (
+        f"Return in how many ways `n` (at least 0) is a sum of at most {limit} numbers, each "
+        f"one of {', '.join(map(str, parts))} and used as often as you like, where {order}; 0 "
+        "is the empty sum, in 1 way."
+    )
     return Problem(
         "ways", (("n", "int"),), "int", ask, source, integers((0, 14)), tuple((n,) for n in range(6))
     )
@@ -187,10 +238,16 @@ def _reach(rng: Random, difficulty: float) -> Problem:
         )
     )
     source = (
-        f"def reached(n, edges):\n{_linked(both)}    far = {{0: 0}}\n    queue = [0]\n    for u in queue:\n        for v in near[u]:\n            if v not in far:\n                far[v] = far[u] + 1\n                queue.append(v)\n"
+        f"def reached(n, edges):\n{_linked(both)}    far = {{0: 0}}\n    queue = [0]\n"
+        "    for u in queue:\n        for v in near[u]:\n            if v not in far:\n"
+        "                far[v] = far[u] + 1\n                queue.append(v)\n"
         f"    found = sorted(v for v in far if {test.code})\n    return {what.code}\n"
     )
-    ask = f"{_GRAPH}{'between a and b' if both else 'from a to b'}. The distance of a node is the smallest number of edges from node 0 to it (0 for node 0). Return {what.say} from node 0 and have a distance that is {test.say}."
+    ask = (
+        f"{_GRAPH}{'between a and b' if both else 'from a to b'}. The distance of a node is "
+        f"the smallest number of edges from node 0 to it (0 for node 0). Return {what.say} "
+        f"from node 0 and have a distance that is {test.say}."
+    )
     return Problem(
         "reached", _SIGNATURE, "list[int]" if what.code == "found" else "int", ask, source, _graph, _GRAPHS
     )
@@ -214,10 +271,20 @@ def _parts(rng: Random, difficulty: float) -> Problem:
         )
     )
     source = (
-        f"def parts(n, edges):\n{_linked(True)}    seen = set()\n    sizes = []\n    for start in range(n):\n        if start in seen:\n            continue\n        part = []\n        stack = [start]\n        seen.add(start)\n        while stack:\n            u = stack.pop()\n            part.append(u)\n"
-        f"            for v in near[u]:\n                if v not in seen:\n                    seen.add(v)\n                    stack.append(v)\n        if {test.code}:\n            sizes.append(len(part))\n    return {what.code}\n"
+        f"def parts(n, edges):\n{_linked(True)}    seen = set()\n    sizes = []\n"
+        "    for start in range(n):\n        if start in seen:\n            continue\n"
+        "        part = []\n        stack = [start]\n        seen.add(start)\n"
+        "        while stack:\n            u = stack.pop()\n            part.append(u)\n"
+        "            for v in near[u]:\n                if v not in seen:\n"
+        "                    seen.add(v)\n                    stack.append(v)\n"
+        f"        if {test.code}:\n            sizes.append(len(part))\n"
+        f"    return {what.code}\n"
     )
-    ask = f"{_GRAPH}between a and b. A part is a largest set of nodes that are all connected with each other, directly or over others. Return {what.say}, counting only parts with {test.say}."
+    ask = (
+        f"{_GRAPH}between a and b. A part is a largest set of nodes that are all connected "
+        f"with each other, directly or over others. Return {what.say}, counting only parts "
+        f"with {test.say}."
+    )
     return Problem(
         "parts", _SIGNATURE, "list[int]" if "sorted" in what.code else "int", ask, source, _graph, _GRAPHS
     )
@@ -231,10 +298,18 @@ def _order(rng: Random, difficulty: float) -> Problem:
         pick = f"{'max' if largest else 'min'}(ready, key=lambda v: (v % {m}, v))"
         by = f"{by} remainder modulo {m}, and among those the {by} number,"
     source = (
-        f"def order(n, edges):\n    waits = [0] * n\n{_linked(False)}        waits[b] += 1\n    ready = [v for v in range(n) if waits[v] == 0]\n    done = []\n    while ready:\n        u = {pick}\n        ready.remove(u)\n        done.append(u)\n"
-        "        for v in near[u]:\n            waits[v] -= 1\n            if waits[v] == 0:\n                ready.append(v)\n    return done\n"
+        f"def order(n, edges):\n    waits = [0] * n\n{_linked(False)}        waits[b] += 1\n"
+        "    ready = [v for v in range(n) if waits[v] == 0]\n    done = []\n"
+        f"    while ready:\n        u = {pick}\n        ready.remove(u)\n"
+        "        done.append(u)\n"
+        "        for v in near[u]:\n            waits[v] -= 1\n"
+        "            if waits[v] == 0:\n                ready.append(v)\n    return done\n"
     )
-    ask = f"{_GRAPH}from a to b: job a has to be done before job b. Do the jobs one by one: of those that can be done, always the one with the {by}. Return the list of jobs in the order in which they are done; jobs that can never be done are left out."
+    ask = (
+        f"{_GRAPH}from a to b: job a has to be done before job b. Do the jobs one by one: of "
+        f"those that can be done, always the one with the {by}. Return the list of jobs in "
+        "the order in which they are done; jobs that can never be done are left out."
+    )
 
     def draw(r: Random) -> Args:
         nodes = r.randint(1, 7)
@@ -262,17 +337,31 @@ def _cheapest(rng: Random, difficulty: float) -> Problem:
     back = "        near[b].append((a, w))\n" if both else ""
     source = (
         "from heapq import heappop, heappush\n\n\n"
-        f"def cheapest(n, edges):\n    near = [[] for _ in range(n)]\n    for a, b, w in edges:\n        near[a].append((b, w))\n{back}    cost = [-1] * n\n    heap = [(0, 0)]\n    while heap:\n        d, u = heappop(heap)\n        if cost[u] >= 0:\n            continue\n        cost[u] = d\n"
-        f"        for v, w in near[u]:\n            if cost[v] < 0:\n                heappush(heap, ({cost}, v))\n    return cost\n"
+        "def cheapest(n, edges):\n    near = [[] for _ in range(n)]\n"
+        "    for a, b, w in edges:\n        near[a].append((b, w))\n"
+        f"{back}    cost = [-1] * n\n    heap = [(0, 0)]\n    while heap:\n"
+        "        d, u = heappop(heap)\n        if cost[u] >= 0:\n            continue\n"
+        "        cost[u] = d\n"
+        "        for v, w in near[u]:\n            if cost[v] < 0:\n"
+        f"                heappush(heap, ({cost}, v))\n    return cost\n"
     )
     ask = (
-        f"The nodes of a graph are 0 to n − 1; each element [a, b, w] of `edges` is an edge {'between a and b' if both else 'from a to b'} that costs w. "
+        (
+            "The nodes of a graph are 0 to n − 1; each element [a, b, w] of `edges` is an edge "
+            f"{'between a and b' if both else 'from a to b'} that costs w. "
+        )
         + (
-            f"Each time that a node divisible by {m} is entered (0 too) costs {toll} more; starting at node 0 costs nothing. "
+            (
+                f"Each time that a node divisible by {m} is entered (0 too) costs {toll} more; "
+                "starting at node 0 costs nothing. "
+            )
             if toll
             else ""
         )
-        + "Return the list of the lowest costs from node 0 to each node, with -1 for a node that cannot be reached."
+        + (
+            "Return the list of the lowest costs from node 0 to each node, with -1 for a node "
+            "that cannot be reached."
+        )
     )
 
     def draw(r: Random) -> Args:
@@ -303,10 +392,15 @@ def _degrees(rng: Random, difficulty: float) -> Problem:
     )
     low, down = rng.randint(0, 2), rng.random() < 0.5
     source = (
-        "def chosen(n, edges):\n    into = [0] * n\n    out = [0] * n\n    for a, b in edges:\n        out[a] += 1\n        into[b] += 1\n"
+        "def chosen(n, edges):\n    into = [0] * n\n    out = [0] * n\n"
+        "    for a, b in edges:\n        out[a] += 1\n        into[b] += 1\n"
         f"    return [v for v in range({f'n - 1, {low - 1}, -1' if down else f'{low}, n'}) if {test.code}]\n"
     )
-    ask = f"{_GRAPH}from a to b. Return the list, {'from large to small' if down else 'from small to large'}, of the nodes{f' with a number of at least {low}' if low else ''} that {test.say}."
+    ask = (
+        f"{_GRAPH}from a to b. Return the list, "
+        f"{'from large to small' if down else 'from small to large'}, of the "
+        f"nodes{f' with a number of at least {low}' if low else ''} that {test.say}."
+    )
     return Problem("chosen", _SIGNATURE, "list[int]", ask, source, _graph, _GRAPHS)
 
 

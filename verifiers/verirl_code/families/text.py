@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from verirl_code.families import shorthand
@@ -37,7 +38,10 @@ def _characters(rng: Random, difficulty: float) -> Problem:
     kind = rng.choice(("count", "drop", "double", "places", "mask")[: level(difficulty, 3, 5)])
     weight = rng.randint(1, 5)
     if kind == "count":
-        ask = f"Return the sum of the scores of the characters of `s`: {mark.say} scores {width}, any other character {weight - width}."
+        ask = (
+            f"Return the sum of the scores of the characters of `s`: {mark.say} scores {width}, "
+            f"any other character {weight - width}."
+        )
         run = f"result += {width} if {mark.code} else {weight - width}"
         start, result = "0", "int"
     elif kind == "places":
@@ -55,7 +59,10 @@ def _characters(rng: Random, difficulty: float) -> Problem:
                 f"c * {width} if {mark.code} else c",
             ),
             "mask": (
-                f"with '{other}' in place of each character that is {mark.say} and stands at a position (from 0) divisible by {width}",
+                (
+                    f"with '{other}' in place of each character that is {mark.say} and stands at a "
+                    f"position (from 0) divisible by {width}"
+                ),
                 f"'{other}' if {mark.code} and i % {width} == 0 else c",
             ),
         }[kind]
@@ -87,14 +94,15 @@ def _words(rng: Random, difficulty: float) -> Problem:
         )
     )
     others = rng.random() < difficulty
-    tail = f"        else:\n            result.append({'w'})\n" if others else ""
+    tail = "        else:\n            result.append(w)\n" if others else ""
     source = (
         f"def rewritten(s):\n    result = []\n    for w in s.split():\n        if {keep.code}:\n"
         f"            result.append({change.code})\n{tail}    return '{put}'.join(result)\n"
     )
     rest = "the other words as they are" if others else "leave the other words out"
     ask = (
-        f"`s` is words with single spaces between them. Write those that {keep.say} {change.say}, {rest}, and return "
+        f"`s` is words with single spaces between them. Write those that {keep.say} "
+        f"{change.say}, {rest}, and return "
         f"them in their order, joined by '{put}'."
     )
 
@@ -111,12 +119,16 @@ def _cipher(rng: Random, difficulty: float) -> Problem:
     back = rng.random() < 0.4
     source = (
         f"def shifted(s):\n    result = ''\n    i = 0\n    for c in s:\n        if 'a' <= c <= 'z':\n"
-        f"            place = (ord(c) - ord('a') {'-' if back else '+'} ({move})) % 26\n            result += chr(ord('a') + place)\n"
+        f"            place = (ord(c) - ord('a') {'-' if back else '+'} ({move})) % 26\n"
+        "            result += chr(ord('a') + place)\n"
         "            i += 1\n        else:\n            result += c\n    return result\n"
     )
     where = f"{'back' if back else 'on'} in the alphabet, around its end"
     ask = (
-        f"Move the lower-case letters of `s` {where}: the first by {shift} places, each one after it by {step} more than the one before it."
+        (
+            f"Move the lower-case letters of `s` {where}: the first by {shift} places, each one "
+            f"after it by {step} more than the one before it."
+        )
         if growing
         else f"Move each lower-case letter of `s` by {shift} places {where}."
     ) + " Other characters stay as they are and do not count. Return the new string."
@@ -165,10 +177,15 @@ def _mirror(rng: Random, difficulty: float) -> Problem:
         else ("best = max(best, len(t))", "best = 0", "best")
     )
     source = (
-        f"def mirrors(s):\n    {start}\n    for i in range(len(s)):\n        for j in range(i + {least}, len(s) + 1):\n"
-        f"            t = s[i:j]\n            if t == t[::-1]{test}:\n                {step}\n    return {end}\n"
+        f"def mirrors(s):\n    {start}\n    for i in range(len(s)):\n"
+        f"        for j in range(i + {least}, len(s) + 1):\n"
+        f"            t = s[i:j]\n            if t == t[::-1]{test}:\n                {step}\n"
+        f"    return {end}\n"
     )
-    which = f"stretches of neighbouring characters of `s` that read the same backwards and have {f'an {odd} length of ' if odd else ''}at least {least} characters"
+    which = (
+        "stretches of neighbouring characters of `s` that read the same backwards and have "
+        f"{f'an {odd} length of ' if odd else ''}at least {least} characters"
+    )
     ask = (
         f"Return how many {which} (equal ones at different places count each)."
         if kind == "count"
@@ -204,12 +221,16 @@ def _fields(rng: Random, difficulty: float) -> Problem:
     skip = f"        if v < {low}:\n            continue\n" if limited else ""
     factor = f"        v = {scale} * v\n" if scale > 1 else ""
     source = (
-        f"def fields(s):\n    result = {{}}\n    for part in s.split('{between}'):\n        part = part.strip()\n"
-        f"        if '{equals}' not in part:\n            continue\n        k, text = part.split('{equals}')\n        v = int(text)\n"
-        f"{skip}{factor}        result[k.strip()] = {rule.code.format(v=value).replace('(k,', '(k.strip(),')}\n    return result\n"
+        f"def fields(s):\n    result = {{}}\n    for part in s.split('{between}'):\n"
+        "        part = part.strip()\n"
+        f"        if '{equals}' not in part:\n            continue\n"
+        f"        k, text = part.split('{equals}')\n        v = int(text)\n"
+        f"{skip}{factor}        result[k.strip()] = "
+        f"{rule.code.format(v=value).replace('(k,', '(k.strip(),')}\n    return result\n"
     )
     ask = (
-        f"`s` is parts separated by '{between}', each a name, '{equals}' and an integer, with or without spaces around "
+        f"`s` is parts separated by '{between}', each a name, '{equals}' and an integer, with "
+        "or without spaces around "
         f"them, or a part without '{equals}', which is left out. Return a dictionary from name to value."
         + (f" Integers below {low} are left out." if limited else "")
         + (f" The value is {scale} times the integer." if scale > 1 else "")
@@ -245,14 +266,20 @@ def _clock(rng: Random, difficulty: float) -> Problem:
     extra = rng.randint(0, level(difficulty, 0, 30))
     round_to = rng.choice((1, rng.choice((5, 10, 15)))) if difficulty > 0.3 else 1
     source = (
-        f"def duration(s):\n    worth = {{'{small}': 1, '{mid}': {per_mid}, '{big}': {per_big * per_mid}}}\n    total = {extra}\n    number = ''\n"
-        "    for c in s:\n        if c.isdigit():\n            number += c\n        elif c in worth:\n            total += int(number) * worth[c]\n            number = ''\n"
+        "def duration(s):\n"
+        f"    worth = {{'{small}': 1, '{mid}': {per_mid}, '{big}': {per_big * per_mid}}}\n"
+        f"    total = {extra}\n    number = ''\n"
+        "    for c in s:\n        if c.isdigit():\n            number += c\n"
+        "        elif c in worth:\n            total += int(number) * worth[c]\n"
+        "            number = ''\n"
         + (f"    total = total // {round_to} * {round_to}\n" if round_to > 1 else "")
         + "    return total\n"
     )
     ask = (
-        f"`s` is a duration such as '2{big} 3{mid}15{small}': numbers, each followed by its unit, with or without spaces "
-        f"between; 1{big} is {per_big}{mid}, 1{mid} is {per_mid}{small}. Units may be missing, come in any order or come again. Return the total in {small}"
+        f"`s` is a duration such as '2{big} 3{mid}15{small}': numbers, each followed by its "
+        "unit, with or without spaces "
+        f"between; 1{big} is {per_big}{mid}, 1{mid} is {per_mid}{small}. Units may be "
+        f"missing, come in any order or come again. Return the total in {small}"
         + (f", plus {extra}" if extra else "")
         + (f", rounded down to a multiple of {round_to}." if round_to > 1 else ".")
     )
@@ -269,6 +296,7 @@ def _clock(rng: Random, difficulty: float) -> Problem:
     )
 
 
+_SWAPPED = re.compile(r"\b[xy]\b")
 _OPERATIONS = (
     ("the sum", "x + y"),
     ("the difference", "x - y"),
@@ -285,11 +313,18 @@ def _chain(rng: Random, difficulty: float) -> Problem:
     uses = rng.sample(_OPERATIONS, len(signs))
     order = rng.choice(("left", "right"))
     cases = "".join(
-        f"        {'if' if n == 0 else 'elif'} sign == '{sign}':\n            x = {code if order == 'left' else code.replace('x', 'T').replace('maT', 'max').replace('y', 'x').replace('T', 'y')}\n"
+        f"        {'elif' if n else 'if'} sign == '{sign}':\n            x = {code}\n"
         for n, (sign, (_, code)) in enumerate(zip(signs, uses, strict=True))
     )
+    if order == "right":
+        # From the right, what is known so far is the right operand.
+        cases = _SWAPPED.sub(lambda found: {"x": "y", "y": "x"}[found[0]], cases).replace(" y = ", " x = ")
     pairs = "zip(parts[1::2], parts[2::2])" if order == "left" else "zip(parts[-2::-2], parts[-3::-2])"
-    source = f"def evaluate(s):\n    parts = s.split()\n    x = int(parts[{0 if order == 'left' else -1}])\n    for sign, text in {pairs}:\n        y = int(text)\n{cases}    return x\n"
+    source = (
+        "def evaluate(s):\n    parts = s.split()\n"
+        f"    x = int(parts[{0 if order == 'left' else -1}])\n    for sign, text in {pairs}:\n"
+        f"        y = int(text)\n{cases}    return x\n"
+    )
     ask = (
         "`s` is integers with an operator between each two, all separated by single spaces. "
         + "; ".join(
@@ -298,7 +333,10 @@ def _chain(rng: Random, difficulty: float) -> Problem:
         )
         .replace("the difference of both", "the left minus the right number")
         .replace("the distance of both", "the absolute difference of both")
-        + f". All operators bind equally; evaluate from {'left to right' if order == 'left' else 'right to left'} and return the value."
+        + (
+            ". All operators bind equally; evaluate from "
+            f"{'left to right' if order == 'left' else 'right to left'} and return the value."
+        )
     )
 
     def draw(r: Random) -> Args:
@@ -314,13 +352,19 @@ def _chain(rng: Random, difficulty: float) -> Problem:
 def _brackets(rng: Random, difficulty: float) -> Problem:
     kinds = rng.sample(("()", "[]", "{}", "<>"), level(difficulty, 1, 3))
     deepest = rng.choice((0, rng.randint(2, 4)))
-    pairs = ", ".join(f"'{close}': '{opening}'" for opening, close in kinds)
+    pairs = ", ".join(f"'{kind[1]}': '{kind[0]}'" for kind in kinds)
     opening = "".join(kind[0] for kind in kinds)
     result = rng.choice(("depth", "pairs"))
     source = (
-        f"def nesting(s):\n    match = {{{pairs}}}\n    stack = []\n    depth = 0\n    pairs = 0\n    for c in s:\n        if c in '{opening}':\n            stack.append(c)\n"
+        (
+            f"def nesting(s):\n    match = {{{pairs}}}\n    stack = []\n    depth = 0\n"
+            f"    pairs = 0\n    for c in s:\n        if c in '{opening}':\n"
+            "            stack.append(c)\n"
+        )
         + (f"            if len(stack) > {deepest}:\n                return -1\n" if deepest else "")
-        + "            depth = max(depth, len(stack))\n        elif c in match:\n            if not stack or stack.pop() != match[c]:\n                return -1\n            pairs += 1\n"
+        + "            depth = max(depth, len(stack))\n        elif c in match:\n"
+        "            if not stack or stack.pop() != match[c]:\n                return -1\n"
+        "            pairs += 1\n"
         f"    return {result} if not stack else -1\n"
     )
     ask = (
@@ -331,7 +375,8 @@ def _brackets(rng: Random, difficulty: float) -> Problem:
     )
 
     def draw(r: Random) -> Args:
-        out, stack = "", []
+        out = ""
+        stack: list[str] = []
         for _ in range(r.randint(0, 10)):
             if stack and r.random() < 0.5:
                 out += stack.pop()

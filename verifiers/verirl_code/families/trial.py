@@ -68,10 +68,12 @@ class _Counted(ast.NodeTransformer):
         node.body = [ast.Expr(ast.Call(ast.Name("_tick", ast.Load()), [], [])), *node.body]
         return node
 
-    visit_For = visit_While = visit_FunctionDef = _count
+    visit_For = visit_While = visit_FunctionDef = _count  # noqa: N815 - ast's names
 
 
-def differs(source: str, name: str, inputs: Sequence[Args], right: Sequence[Outcome]) -> tuple[int, str] | None:
+def differs(
+    source: str, name: str, inputs: Sequence[Args], right: Sequence[Outcome]
+) -> tuple[int, str] | None:
     """The first input on which a slip does not give the reference's outcome, and how it fell there.
 
     None where it is the same on all inputs. A slip may take four times the loops and calls of the reference.
