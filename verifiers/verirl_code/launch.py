@@ -52,7 +52,7 @@ sys.modules["verirl_code.zygote"].main(setting)
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one guest may use. `cpu_s` whole seconds; `tmp_mb`: each folder in memory, and each file."""
+    """What one guest may use. `cpu_s` whole seconds; `tmp_mb`: its folder in memory, and each file."""
 
     memory_mb: int = 1024
     cpu_s: int = 10
@@ -216,9 +216,9 @@ def _bwrap(environment: dict[str, str]) -> Iterator[str]:
             for parent in reversed(path.parents[:-1]):
                 yield from ("--perms", "0755", "--dir", str(parent))
             yield from ("--ro-bind", str(path), str(path))
-    yield from ("--proc", "/proc", "--dev", "/dev")
-    for name in ("/tmp", "/job", "/dev/shm"):  # noqa: S108 - the sandbox's own
-        yield from ("--perms", "0755", "--dir", name)
+    # No /proc at all; and one working folder, which each guest mounts afresh: every mount costs each verdict.
+    yield from ("--dev", "/dev", "--perms", "0755", "--dir", sandbox.HOME)
+    yield from ("--symlink", sandbox.HOME.removeprefix("/"), "/tmp")  # noqa: S108 - the sandbox's own
     yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", sandbox.HOME, "--")
 
 
