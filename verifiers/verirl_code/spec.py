@@ -13,7 +13,7 @@ from verirl.errors import SpecError
 from verirl_code.data import NotPlainError, encode
 
 TIME_S = 6.0
-"""Seconds for all the tests of one answer together, where the spec names none."""
+"""Seconds of CPU time for all the tests of one answer together, where the spec names none."""
 
 MEMORY_MB = 1024
 TESTS_LIMIT = 20_000

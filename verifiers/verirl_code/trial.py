@@ -87,8 +87,8 @@ class _Room:
 def attempt(
     spec: Spec, code: str, nest: Nest, seconds: float, *, key: str, home: Path | None = None
 ) -> Trial:
-    """Run `code` against the tests of `spec` within `seconds`. `key` decides the order of the tests."""
-    bounds = Bounds(memory_mb=spec.memory_mb, cpu_s=math.ceil(seconds) + 1)
+    """Run `code` against the tests of `spec` within `seconds` of wall clock. `key`: orders the tests."""
+    bounds = Bounds(memory_mb=spec.memory_mb, cpu_s=math.ceil(spec.time_s))
     room = _Room(nest, bounds, time.monotonic() + seconds, home)
     try:
         if spec.test_code is not None:
