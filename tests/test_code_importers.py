@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
-from verirl_code import domain
-from verirl_code.importers import IMPORTERS
 
 from verirl.engine import Request, VerifierPool
 from verirl.errors import InputError
+from verirl_code import domain
+from verirl_code.importers import IMPORTERS
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "shared" / "benchmarks" / "code"
 

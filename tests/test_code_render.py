@@ -2,9 +2,9 @@
 
 import pytest
 from rich.console import Console
-from verirl_code.render import failing_line, failing_test, render
 
 from verirl.types import Message, StageResult, Status, Task, Verdict
+from verirl_code.render import failing_line, failing_test, render
 
 TASK = Task(
     id="code/x",
