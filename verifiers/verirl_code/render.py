@@ -95,7 +95,10 @@ def failing_test(task: Task, detail: str) -> list[tuple[str, str]]:
         rows = [("input", test["stdin"]), ("expected", test["stdout"])]
     else:
         name = task.spec.get("entry_point", "f")
-        rows = [("input", f"{name}({', '.join(map(repr, test['input']))})"), ("expected", repr(test["expected"]))]
+        rows = [
+            ("input", f"{name}({', '.join(map(repr, test['input']))})"),
+            ("expected", repr(test["expected"])),
+        ]
     _, got, words = detail.partition(", got ")
     return [*rows, ("got", words if got else detail[named.end() :].lstrip(" :,"))]
 
