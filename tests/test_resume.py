@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,6 +79,20 @@ def test_the_weights_after_a_cut_are_those_of_a_whole_run(recipe_path, pool, who
     _run(recipe_path, tmp_path / "run", pool)
     assert weights(tmp_path / "run", "sft") == weights(whole, "sft")
     assert weights(tmp_path / "run", "grpo") == weights(whole, "grpo")
+
+
+@pytest.mark.parametrize("stage", ["sft", "grpo"])
+def test_a_stage_cut_between_its_last_checkpoint_and_its_end_takes_no_step_more(
+    recipe_path, pool, whole, tmp_path, stage
+):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    shutil.rmtree(folder / stage / "model")
+    events = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
+    ends = [(json.loads(line)["event"], json.loads(line).get("stage")) for line in events]
+    (folder / "journal.jsonl").write_text("".join(events[: ends.index(("stage_done", stage))]))
+    _run(recipe_path, folder, pool)
+    assert weights(folder, "grpo") == weights(whole, "grpo")
 
 
 def test_training_changed_the_weights_at_all(whole):

@@ -53,3 +53,10 @@ def test_a_stage_is_done_once_the_journal_says_so(tmp_path):
     assert run.done("sft") is None
     run.log("stage_done", stage="sft", seconds=2.5)
     assert run.done("sft")["seconds"] == 2.5
+
+
+def test_a_stage_that_begins_again_voids_what_it_recorded_further_on(tmp_path):
+    run = RunFolder(tmp_path)
+    for step in (7, 8, 9, 7, 8):
+        run.log("step", stage="control", step=step, seconds=1.0)
+    assert [event["step"] for event in run.steps("step", "control")] == [7, 8]

@@ -127,10 +127,14 @@ def test_a_batch_that_does_not_split_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_that_was_cut_off_is_not_resumed_from(tmp_path):
-    for step, whole in ((2, True), (10, True), (12, False)):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-        if whole:
-            (tmp_path / f"checkpoint-{step}" / trl_bridge.COMPLETE).touch()
+    for step in (2, 10, 12, 14):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(bytes(100))
+        if step != 12:
+            trl_bridge.seal(folder)
+    assert trl_bridge.latest_checkpoint(tmp_path).name == "checkpoint-14"
+    (tmp_path / "checkpoint-14" / "model.safetensors").write_bytes(bytes(99))
     assert trl_bridge.latest_checkpoint(tmp_path).name == "checkpoint-10"
     assert trl_bridge.latest_checkpoint(tmp_path / "nothing") is None
 
@@ -229,6 +233,58 @@ def test_held_out_tasks_are_not_trained_on(tmp_path):
     assert len(read_tasks(tmp_path / "b" / "tasks" / "demos.jsonl")) == len(demos)
 
 
+def test_a_held_out_question_is_not_trained_on_whatever_its_spec(tmp_path):
+    (tmp_path / "a").mkdir()
+    run(SMALL, tmp_path / "a", sft=None, grpo=None)
+    held_out = read_tasks(tmp_path / "a" / "tasks" / "held_out.jsonl")
+    reworded = held_out[0].model_copy(
+        update={"id": "other", "spec": {"answer": f"0+{held_out[0].spec['answer']}"}}
+    )
+    demos = read_tasks(tmp_path / "a" / "tasks" / "demos.jsonl")
+    write_records(tmp_path / "leaky.jsonl", [*demos, reworded])
+    value = yaml.safe_load(SMALL)
+    tasks = {"demos": {"file": str(tmp_path / "leaky.jsonl")}, "held_out": value["tasks"]["held_out"]}
+    scored = {"tasks": "held_out", "samples": 1, "max_new_tokens": 4, "greedy": False}
+    sft = value["sft"] | {"steps": 1, "watch": None}
+    said = run(SMALL, tmp_path / "b", tasks=tasks, eval=scored, sft=sft, grpo=None)
+    assert any("demos, 1 left out" in line for line in said)
+
+
+def test_an_id_of_a_mixture_names_one_task(tmp_path):
+    value = yaml.safe_load(SMALL)
+    sums = value["tasks"]["demos"] | {"n": 5}
+    tasks = {"easy": sums, "hard": sums | {"difficulty": [0.8, 0.9]}, "held_out": value["tasks"]["held_out"]}
+    grpo = value["grpo"] | {"tasks": [{"tasks": "easy"}, {"tasks": "hard"}], "steps": 1, "watch": None}
+    with pytest.raises(InputError, match=r"'hard' and 'easy'.*'math/arithmetic/train-5-000000'.*seed"):
+        run(SMALL, tmp_path / "same", tasks=tasks, sft=None, grpo=grpo)
+    tasks["hard"]["seed"] = 6
+    run(SMALL, tmp_path / "other", tasks=tasks, sft=None, grpo=grpo)
+
+
+def test_references_that_do_not_fit_are_left_out_whole(tmp_path):
+    value = yaml.safe_load(SMALL)
+    run(SMALL, tmp_path / "a", sft=None, grpo=None)
+    demos = read_tasks(tmp_path / "a" / "tasks" / "demos.jsonl")
+    long = demos[0].model_copy(update={"id": "long", "prompt": (Message(role="user", content="1+" * 200),)})
+    write_records(tmp_path / "some.jsonl", [*demos, long])
+    write_records(tmp_path / "all.jsonl", [long])
+    sft = value["sft"] | {"steps": 2, "max_length": 100, "watch": None}
+    tasks = {"demos": {"file": str(tmp_path / "some.jsonl")}, "held_out": value["tasks"]["held_out"]}
+    said = run(SMALL, tmp_path / "b", tasks=tasks, sft=sft, grpo=None)
+    assert any("1 of 41 references left out: longer than sft.max_length" in line for line in said)
+    tasks["demos"] = {"file": str(tmp_path / "all.jsonl")}
+    with pytest.raises(InputError, match=r"sft\.max_length is 100.*longer"):
+        run(SMALL, tmp_path / "c", tasks=tasks, sft=sft, grpo=None)
+
+
+def test_a_model_from_nothing_has_a_reference_model_too(tmp_path, monkeypatch):
+    trainer = trainer_with(judged, tmp_path, monkeypatch, beta=0.1)
+    reference = trainer.ref_model.state_dict()
+    start = trainer.model.state_dict()
+    assert start.keys() == reference.keys()
+    assert all(torch.equal(start[name], reference[name]) for name in start)
+
+
 def test_lora_trains_and_leaves_a_whole_model(tmp_path):
     model = {"name": "tiny:xs", "lora": {"rank": 2, "alpha": 4}}
     run(SMALL, tmp_path / "run", model=model)
@@ -246,3 +302,20 @@ def test_a_tracker_writes_its_events(tmp_path):
     value = yaml.safe_load(SMALL)["sft"] | {"steps": 2, "watch": None}
     run(SMALL, tmp_path / "run", trackers=["tensorboard"], sft=value, grpo=None)
     assert list((tmp_path / "run").rglob("events.out.tfevents*"))
+
+
+def test_without_sft_the_start_that_is_scored_is_the_one_that_was_trained(tmp_path):
+    from verirl.policy.local import load_model
+
+    grpo = yaml.safe_load(SMALL)["grpo"] | {"steps": 1, "updates": 1, "watch": None}
+    grpo["optimiser"] = {"learning_rate": 1e-30}
+    scored = {"tasks": "held_out", "samples": 1, "max_new_tokens": 6}
+    run(SMALL, tmp_path / "run", sft=None, grpo=grpo, eval=scored)
+    evaluations = tmp_path / "run" / "eval"
+    before, after = (
+        [json.loads(line)["completion"] for line in (evaluations / f"{name}.answers.jsonl").open()]
+        for name in ("base", "grpo")
+    )
+    # A step of no size leaves the weights as they were, so both write the same.
+    assert before == after
+    assert load_model(str(tmp_path / "run" / "grpo" / "model")).tokenizer("1")["input_ids"]

@@ -214,3 +214,13 @@ def test_every_setting_that_is_passed_is_one() -> None:
         assert len(calls) == 1
         passed = shared | {keyword.arg for keyword in calls[0].keywords if keyword.arg}
         assert passed <= {field.name for field in fields(config)}
+
+
+@pytest.mark.parametrize("kind", ["SFTConfig", "GRPOConfig"])
+def test_a_trainer_keeps_to_one_device_where_several_are_in_sight(kind, tmp_path, monkeypatch):
+    config = getattr(trl_bridge, kind)(output_dir=str(tmp_path), use_cpu=True, bf16=False)
+    assert config.n_gpu <= 1
+    monkeypatch.setattr(config, "_n_gpu", 2)
+    assert config.n_gpu == 2
+    assert trl_bridge._on_one_device(config).n_gpu == 1
+    assert config.train_batch_size == config.per_device_train_batch_size

@@ -36,6 +36,8 @@ class Line(NamedTuple):
 def read_lines(path: Path | str) -> Iterator[Line]:
     """The JSON objects of a JSONL file (`.gz` too), or of standard input where `path` is `-`."""
     if str(path) == "-":
+        if sys.stdin is None:
+            raise InputError("standard input is closed: pipe the lines in, or name a file")
         yield from _parse("<stdin>", sys.stdin)
         return
     path = Path(path)
@@ -56,6 +58,7 @@ def _open(path: Path) -> TextIO:
 
 def _parse(name: str, stream: TextIO) -> Iterator[Line]:
     for number, text in enumerate(stream, start=1):
+        text = text.removeprefix("\ufeff") if number == 1 else text
         if not text.strip():
             continue
         if len(text) > LINE_LIMIT:

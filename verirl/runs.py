@@ -109,11 +109,27 @@ class RunFolder:
                     yield event
 
     def steps(self, kind: str, stage: str) -> list[Mapping[str, Any]]:
-        """The events `kind` of `stage`, one a step: after a resume the later record of a step counts."""
-        latest = {event["step"]: event for event in self.events(kind) if event.get("stage") == stage}
-        return [latest[step] for step in sorted(latest)]
+        """The events `kind` of `stage` that count (see `latest`), one a step."""
+        return latest(self.events(), kind, stage)
 
     def done(self, stage: str) -> Mapping[str, Any] | None:
         """The event that says that `stage` was finished, if it was."""
         found = [event for event in self.events("stage_done") if event["stage"] == stage]
         return found[-1] if found else None
+
+
+def latest(
+    events: Iterable[Mapping[str, Any]], kind: str, stage: str, key: str = "step"
+) -> list[Mapping[str, Any]]:
+    """The events `kind` of `stage` that count, by rising `key`; one without a whole `key` does not.
+
+    A resumed stage goes back to its last checkpoint, or begins again: what it then records voids the records
+    of that step and of all later ones.
+    """
+    found: list[Mapping[str, Any]] = []
+    for event in events:
+        if event["event"] == kind and event.get("stage") == stage and type(event.get(key)) is int:
+            while found and found[-1][key] >= event[key]:
+                found.pop()
+            found.append(event)
+    return found

@@ -191,7 +191,7 @@ class Atoms(Brackets):
     def number(self) -> Node:
         """A decimal numeral."""
         text = self.advance().text
-        if self.is_macro("overline", "dot") and "." in text and "e" not in text.lower():
+        if self.is_macro("overline", "dot", "bar") and "." in text and "e" not in text.lower():
             return self.repeating(text)
         if text.endswith(".") and (self.is_op("(", "{", "[") or self.token.kind in ("name", "macro")):
             raise ParseError("a decimal point without decimals")

@@ -42,6 +42,7 @@ ITEM_LIMIT = 128
 _SIGN_LIMIT = 5
 _DEGREE = KNOWN["degree"]
 _RADIAN = KNOWN["radian"]
+_CONSTANTS = frozenset({"C", "c", "K", "k", "C_1", "c_1", "C_0", "c_0"})
 _FUNCTION_LETTERS = frozenset("fghFGHpqPQ")
 
 
@@ -68,7 +69,44 @@ def difference(gold: Node, answer: Node, rules: Rules) -> str | None:
         if rules.tolerance is None:
             return "only an approximation"
         answer = answer.args[0]
+    answer = _with_constant(gold, answer)
     return _compare(_typed(_spread(gold), rules), _typed(_spread(answer), rules), rules)
+
+
+def _with_constant(gold: Node, answer: Node) -> Node:
+    """`x^2 + c` and `x^2 + K` beside a gold `x^2 + C`: an arbitrary constant goes by any of its letters."""
+    if _added_constants(gold) != ["C"] or "C" in symbols(answer):
+        return answer
+    others = [name for name in _added_constants(answer) if name not in symbols(gold)]
+    return _renamed(answer, others[0], "C") if len(others) == 1 else answer
+
+
+def _added_constants(node: Node) -> list[str]:
+    """The names for a constant among the terms of a sum, where each occurs nowhere else."""
+    terms, todo = list[Node](), [node.terms[-1] if isinstance(node, Rel) and node.ops == ("=",) else node]
+    while todo:
+        match todo.pop():
+            case Op("+", args):
+                todo.extend(args)
+            case Op("-", (left, right)):
+                todo.append(left)
+                terms.append(Op("neg", (right,)))
+            case term:
+                terms.append(term)
+    names = [term.name for term in terms if isinstance(term, Sym) and term.name in _CONSTANTS]
+    uses = [part.name for part in walk(node) if isinstance(part, Sym)]
+    return [name for name in names if uses.count(name) == 1 and len(terms) > 1]
+
+
+def _renamed(node: Node, old: str, new: str) -> Node:
+    match node:
+        case Sym(name) if name == old:
+            return Sym(new)
+        case Op(name, args):
+            return Op(name, tuple(_renamed(arg, old, new) for arg in args))
+        case Rel(ops, terms):
+            return Rel(ops, tuple(_renamed(term, old, new) for term in terms))
+    return node
 
 
 def _typed(node: Node, rules: Rules) -> Node:
@@ -323,7 +361,12 @@ def _sequence_difference(gold: Node, answer: Node, rules: Rules) -> str | None:
         return _matrix_difference(gold, answer, rules)
     if not isinstance(gold, Seq) or not isinstance(answer, Seq):
         single, other = (gold, answer) if isinstance(gold, Seq) else (answer, gold)
-        if isinstance(single, Seq) and single.kind == "set" and len(single.items) == 1:
+        if (
+            isinstance(single, Seq)
+            and single.kind == "set"
+            and len(single.items) == 1
+            and not _holds_set(single)
+        ):
             left, right = (single.items[0], other) if single is gold else (other, single.items[0])
             return _compare(left, right, rules)
         return (
@@ -331,8 +374,10 @@ def _sequence_difference(gold: Node, answer: Node, rules: Rules) -> str | None:
             if isinstance(answer, Seq)
             else "one value where several are asked"
         )
-    if answer.kind == "set" and len(answer.items) == 1 and gold.kind != "set":
+    if answer.kind == "set" and len(answer.items) == 1 and gold.kind != "set" and not _holds_set(answer):
         return _compare(gold, answer.items[0], rules)
+    if gold.kind == "set" and _of_several_names(answer):
+        return "values of several variables where a set is asked"
     if len(gold.items) > ITEM_LIMIT or len(answer.items) > 2 * ITEM_LIMIT:
         return "too many values"
     ordered = {"tuple", "bracket"}
@@ -345,6 +390,23 @@ def _sequence_difference(gold: Node, answer: Node, rules: Rules) -> str | None:
     if gold.kind in ordered or answer.kind in ordered:
         return "unordered where order matters" if gold.kind in ordered else "a tuple where a set is asked"
     return _unordered_difference(gold, answer, rules)
+
+
+def _holds_set(node: Seq) -> bool:
+    """Whether a set's elements are sets: then its braces are no dress."""
+    return any(_is_set(item) for item in node.items)
+
+
+def _is_set(node: Node) -> bool:
+    return (
+        node == Const("empty") or isinstance(node, Interval) or (isinstance(node, Seq) and node.kind == "set")
+    )
+
+
+def _of_several_names(node: Node) -> bool:
+    """`x = 1, y = 2`, but not `x_1 = 1, x_2 = 2`."""
+    named_values = assignments(node) or {}
+    return len({name.partition("_")[0] for name in named_values}) > 1
 
 
 def _unnamed(node: Node) -> Node:
@@ -383,6 +445,8 @@ def _distinct(items: list[Node], rules: Rules) -> list[Node]:
 
 
 def _quiet(gold: Node, answer: Node, rules: Rules) -> bool:
+    if _is_set(gold) != _is_set(answer):
+        return False
     try:
         return _compare(gold, answer, rules) is None
     except UndefinedError:
@@ -505,8 +569,9 @@ def _measured(node: Node) -> tuple[Node, Unit | None]:
 def _letter_unit(node: Node, unit: Unit) -> tuple[Node, Unit | None]:
     """`5m` beside a gold in metres: the letter is its unit, not a variable."""
     match node:
-        case Op("*", (value, Sym(name))) if not symbols(value) and KNOWN.get(name) == unit:
-            return value, unit
+        case Op("*", (value, Sym(name))) if not symbols(value) and name in KNOWN:
+            if KNOWN[name].powers == unit.powers:
+                return value, KNOWN[name]
         case Op("*", (value, Op("^", (Sym(name), Num(power))))) if not symbols(value) and name in KNOWN:
             letter = KNOWN[name]
             if Unit(letter.factor ** int(power), tuple((n, p * power) for n, p in letter.powers)) == unit:

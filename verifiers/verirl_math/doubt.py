@@ -10,13 +10,27 @@ import re
 from collections.abc import Iterator
 
 _NEGATED = re.compile(
-    r"(?:(?:\bnot|n['’]t|\bnever|\bneither|\bnor|\bno longer|\bwrong(?:ly)?|\bincorrect(?:ly)?|\brather than"
+    r"(?:(?:\bnot|\bcannot|n['’]t|\bdoubt(?:\s+that)?|\bunlikely|\bhardly|\bnever|\bneither"
+    r"|\bnor|\bno longer|\bwrong(?:ly)?|\bincorrect(?:ly)?|\brather than"
     r"|\binstead of|\bother than|\bruled? out|\bexcept|≠|\\neq?|\\not|\\neg|\\lnot)"
-    r"(?:\s+(?:be|equal|equals|to|the|answer|is|simply|just|exactly|really|actually|as|a|an))*"
+    r"(?:\s+(?:think|believe|say|sure|if|that|it|this|be|equal|equals|to|the|answer|is|simply|just|exactly|really"
+    r"|actually|as|a|an))*"
     r"[\s:$\\(\[{}*_,]*"
     r"|(?:\\(?:[bx]?cancel|sout|st|[hv]?phantom)\s*\{|~~)[\s$*]*)$",
     re.IGNORECASE,
 )
+_ALTERNATIVE = re.compile(
+    r"(?:\beither\b[^.\n]{0,60}\bor\b|(?<![\w.])-?\d[\d.,/]*[\s$)]*\bor\b)[\s:$\\(\[{]*$", re.IGNORECASE
+)
+_SECOND = re.compile(
+    r"^[\s$)}\]\\*_,;.!(\[—–-]*(?:(?:text|mbox)\s*\{\s*)?"
+    r"(?:actually|rather|instead|i mean|make (?:that|it)|no|nope|sorry|alternatively|maybe|perhaps"
+    r"|possibly|or|but (?:it )?(?:could|might|may) (?:also )?be|could also be)[,:]?\s+"
+    r"(?:no,?\s+|maybe\s+|perhaps\s+|it(?:['’]s| is)\s+|the answer is\s+)*"
+    r"[$\\({\s]*-?(\d+(?:\.\d+)?)(?![\w])",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"^[\s$)}\]]*(?:,|;|/)[\s$(]*-?\d+(?:\.\d+)?[\s$)]*(?:[.;]?\s*(?:\n|$))")
 _DENIED = re.compile(
     r"^[\s$)}\]\\.*_,;:!-]*(?:(?:text|mbox|textrm|mathrm)\s*\{\s*)?"
     r"(?:(?:is|was|are|would be|seems|looks|can(?:no|['’])t be|must be|may be|might be)\s+"
@@ -51,13 +65,22 @@ _REACH = 80
 """Characters around a box within which a denial must begin."""
 
 
-def denial(text: str, start: int, end: int) -> str | None:
-    """How the box at `text[start:end]` is denied or doubted, in words; None where it is not."""
-    if _NEGATED.search(text[max(0, start - _REACH) : start]):
+def denial(text: str, start: int, end: int, floor: int = 0) -> str | None:
+    """How the box at `text[start:end]` is denied or doubted, in words; None where it is not.
+
+    `floor` is where the box before it ends.
+    """
+    before = text[max(floor, start - _REACH) : start]
+    if _NEGATED.search(before):
         return "the boxed answer is negated"
+    if _ALTERNATIVE.search(before):
+        return "the boxed answer is one of several"
     behind = text[end : end + _REACH]
     if _DENIED.match(behind) or _DOUBTED.match(behind):
         return "the boxed answer is doubted or denied right after the box"
+    second = _SECOND.match(behind)
+    if (second and second[1] not in re.findall(r"\d+(?:\.\d+)?", text[start:end])) or _LISTED.match(behind):
+        return "a second answer right after the box"
     return None
 
 

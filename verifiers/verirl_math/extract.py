@@ -2,7 +2,8 @@
 
 An answer is the content of `\\boxed{…}`; GSM8K's closing line `#### 42` and a completion that is nothing
 but an answer are also taken. Thinking is never an answer. Several boxes must all say the same; a box inside a
-box, a box that is negated, doubted or taken back, and a box that never closes are no answer.
+box, a box that is negated, doubted or taken back, and a box that never closes are no answer. Mathematics that
+touches a box is part of what it says.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import re
 from typing import NamedTuple
 
 from verirl_math import doubt, units
+from verirl_math.around import around
 from verirl_math.lexer import closing_brace
-from verirl_math.nodes import ParseError
+from verirl_math.nodes import ParseError, symbols
 from verirl_math.parser import is_words, parse
 
 COMPLETION_LIMIT = 1_000_000
@@ -21,14 +23,22 @@ COMPLETION_LIMIT = 1_000_000
 BOX_LIMIT = 32
 BARE_LIMIT = 200
 
-_TAG = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)"
-_THINKING = re.compile(rf"<\s*(/?)\s*{_TAG}\b[^<>]{{0,40}}>|<\|(begin|end)_of_thought\|>", re.IGNORECASE)
+_TAG = (
+    r"(?:[a-z]+[:_-]){0,3}(?:think|thinking|thoughts?|reason|reasoning|reflections?|scratch|scratchpad|analysis"
+    r"|analyze|deliberation|deliberate|monologue|rationale|brainstorm|planning|draft|workings?|cot)"
+)
+_THINKING = re.compile(
+    rf"<\s*(/?)\s*{_TAG}\b[^<>\n]{{0,40}}>|[\[◁](/?)think(?:ing)?[\]▷]|<\|(begin|end)_of_thought\|>"
+    r"|<\|(start|end)_thinking\|>",
+    re.IGNORECASE,
+)
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<>]{0,80}(?:<\|message\|>)?", re.IGNORECASE)
+_CONTROL = re.compile(r"<\|(?:start|end|return|message|call)\|>(?:assistant)?", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*(\{?)")
 _UNBRACED = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])")
 _FINAL_LINE = re.compile(r"^[ \t]*####[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
 _NUMERAL = re.compile(r"\d+(?:\.\d+)?")
-_MINUS = re.compile(r"[=$({,]\s*[-−]$")
 _BEHIND = re.compile(
     r"%|(?:\\[,;: ]|[~ ])*(?:\\%|\^\s*\{?\s*\\circ\s*\}?|°|_\s*(?:\d{1,2}|\{\s*\d{1,2}\s*\})"
     r"|\\(?:text|mbox|mathrm|textrm)\s*\{\s*([A-Za-z/ ^0-9]{1,40}?)\s*\})"
@@ -51,10 +61,11 @@ def without_thinking(completion: str) -> str:
 
     A closing tag without an opening one ends thinking that began in the prompt.
     """
+    completion = _final_channel(completion)
     kept: list[str] = []
     depth, start = 0, 0
     for tag in _THINKING.finditer(completion):
-        closing = tag[1] == "/" or (tag[2] or "").lower() == "end"
+        closing = (tag[1] or tag[2] or tag[3] or tag[4] or "").lower() in ("/", "end")
         if not closing:
             if depth == 0:
                 kept.append(completion[start : tag.start()])
@@ -69,6 +80,22 @@ def without_thinking(completion: str) -> str:
         raise NoAnswerError("the thinking never ends, so no answer was given")
     kept.append(completion[start:])
     return "\n".join(kept)
+
+
+def _final_channel(completion: str) -> str:
+    """What is said on the channel `final`, where a completion names its channels at all."""
+    channels = list(_CHANNEL.finditer(completion))
+    if not channels:
+        return completion
+    ends = [*(channel.start() for channel in channels[1:]), len(completion)]
+    said = [
+        completion[channel.end() : end]
+        for channel, end in zip(channels, ends, strict=True)
+        if channel[1].lower() == "final"
+    ]
+    if not said:
+        raise NoAnswerError("the thinking never ends, so no answer was given")
+    return _CONTROL.sub("\n", "\n".join(said))
 
 
 def extract(completion: str) -> tuple[Found, ...]:
@@ -123,38 +150,63 @@ def last_box(text: str, *, alone: bool = False) -> str:
 def _boxes(text: str) -> tuple[tuple[Found, ...], str]:
     """The content of each box, and the text after the last."""
     boxes: list[Found] = []
-    end = 0
+    end = floor = 0
     for box in _BOX.finditer(text):
+        floor = end
         if box.start() < end:
             raise NoAnswerError("a box inside a box")
         content, close = _content(text, box)
         if len(boxes) >= BOX_LIMIT:
             raise NoAnswerError(f"more than {BOX_LIMIT} boxes")
-        if denied := doubt.denial(text, box.start(), close):
+        if denied := doubt.denial(text, box.start(), close, floor):
             raise NoAnswerError(denied)
         end = close
         if not content.strip():
             raise NoAnswerError("an empty box")
-        boxes.append(_with_dress(text, box.start(), content.strip(), close))
+        boxes.extend(_with_dress(text, box.start(), content.strip(), close))
     if boxes and (words := doubt.retraction(text[end:])):
         raise NoAnswerError(f"the answer is taken back after the box ('{words}')")
     return tuple(boxes), text[end:]
 
 
-def _with_dress(text: str, start: int, content: str, close: int) -> Found:
-    """The box with what is set against it.
+def _with_dress(text: str, start: int, content: str, close: int) -> list[Found]:
+    """The box with what is set against it, and what an `=` behind it says, which must be the same.
 
-    A sign or a unit there is part of the answer. A percent, degree or base may be: golds that were taken
-    from such boxes lack it.
+    Mathematics there is part of the answer, and so is a unit. A percent, degree or base may be: golds that
+    were taken from such boxes lack it.
     """
-    if _MINUS.search(text[max(0, start - 20) : start]):
-        content = f"-({content})"
     behind = _BEHIND.match(text, close)
+    touching = around(text, start, content, close, behind.end() if behind else close)
+    if touching.expression is not None and not _says_words(content):
+        return [Found(touching.expression)]
     if behind is None:
-        return Found(content)
-    if behind[1] is None:
-        return Found(content, content + behind[0].strip())
-    return Found(f"{content}\\text{{ {behind[1]} }}" if units.is_known(behind[1]) else content)
+        found = Found(content)
+    elif behind[1] is None:
+        found = Found(content, content + behind[0].strip())
+    else:
+        found = Found(f"{content}\\text{{ {behind[1]} }}" if units.is_known(behind[1]) else content)
+    return [found, *(Found(f"{content} = {side}") for side in touching.sides if _is_said(side, content))]
+
+
+def _says_words(content: str) -> bool:
+    try:
+        return is_words(parse(content))
+    except ParseError:
+        return False
+
+
+def _is_said(side: str, content: str) -> bool:
+    """Whether a side of an equation states a value, rather than naming what the box is the value of."""
+    try:
+        node = parse(side)
+    except ParseError:
+        return bool(set(_NUMERAL.findall(side)) - set(_NUMERAL.findall(content)))
+    if is_words(node):
+        return False
+    try:
+        return symbols(node) <= symbols(parse(content))
+    except ParseError:
+        return not symbols(node)
 
 
 def _content(text: str, box: re.Match[str]) -> tuple[str, int]:

@@ -61,6 +61,21 @@ _IGNORED = frozenset(
         "normalsize",
         "nonumber",
         "notag",
+        "bf",
+        "it",
+        "sf",
+        "tt",
+        "em",
+        "bfseries",
+        "itshape",
+        "Large",
+        "LARGE",
+        "huge",
+        "Huge",
+        "scriptsize",
+        "footnotesize",
+        "scriptscriptstyle",
+        "boldmath",
     ]
 )
 _WORDS = frozenset(
@@ -82,6 +97,8 @@ _UPRIGHT = frozenset(
         "rm",
     ]
 )
+_BOLD = frozenset(["mathbf", "boldsymbol", "bm", "mathcal", "pmb", "mathit", "mathnormal"])
+_LETTERS = re.compile(r"\s*(?:[A-Za-z]+|\\[A-Za-z]+)\s*")
 _SETS = frozenset("RQZNC")
 _UPRIGHT_FUNCTIONS = frozenset(
     [
@@ -198,6 +215,15 @@ def _macro(text: str, at: int, spaced: bool) -> tuple[Token | None, int]:
     if name in ("hspace", "vspace"):
         _, end = braced(text, end)
         return None, end
+    if name == "textcolor":
+        _, end = braced(text, end)
+        return None, end
+    if name in ("underline", "bold"):
+        return None, end
+    if name in _BOLD and (not _BRACED.match(text, end) or not _LETTERS.fullmatch(braced(text, end)[0])):
+        return None, end
+    if name == "rm" and not _BRACED.match(text, end):
+        return None, end
     if name in _WORDS or name in _UPRIGHT or name in ("mathbb", "Bbb"):
         content, end = braced(text, end)
         return _dressed(name, content, spaced), end
@@ -231,9 +257,7 @@ def _dressed(name: str, content: str, spaced: bool) -> Token:
         return Token("macro", inner, spaced)
     if name in _UPRIGHT and re.fullmatch(r"[A-Za-z]", inner):
         return Token("name", inner, spaced)
-    if name in ("mathbf", "boldsymbol", "bm", "mathcal", "pmb", "mathit", "mathnormal"):
-        if not re.fullmatch(r"[A-Za-z]+|\\[A-Za-z]+", inner):
-            raise ParseError(f"unreadable '\\{name}'")
+    if name in _BOLD:
         return Token("macro", inner[1:], spaced) if inner[0] == "\\" else Token("name", inner, spaced)
     return Token("text", inner, spaced)
 

@@ -55,6 +55,7 @@ _HEDGES = re.compile(
 )
 _KNOWN_WORDS = frozenset({*FUNCTIONS, *PLAIN_WORDS, *GREEK, *CONSTANT_NAMES, "union"})
 _WORDY = re.compile(r"[A-Za-z][A-Za-z .,'()\-]*")
+_COUNTED = re.compile(r"-?\d[\d.,]* +[A-Za-z]{2,}(?: +[A-Za-z]+){0,2}")
 _CAPITALS = re.compile(r"[A-Z]{3,}")
 _BASED = re.compile(
     r"(-?)\s*(?:\\(?:text|mathrm)\s*\{\s*)?([0-9A-Fa-f ]*[A-Fa-f][0-9A-Fa-f ]*)\}?\s*_\s*\{?\s*(\d\d)\s*\}?"
@@ -75,7 +76,10 @@ def parse(text: str) -> Node:
         return _worded(text)
     tokens = lexer.tokens(text)
     if all(token.kind == "text" for token in tokens):
-        return _worded(" ".join(token.text for token in tokens))
+        said = " ".join(token.text for token in tokens)
+        if not _COUNTED.fullmatch(said):
+            return _worded(said)
+        tokens = lexer.tokens(said)
     node = _Parser(tokens).whole()
     if depth(node) > TREE_LIMIT:
         raise ParseError("too many operations in a row")

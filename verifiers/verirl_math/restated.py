@@ -1,8 +1,9 @@
 """Is a right value an answer, or the question again with its work left undone?
 
-`7+8` has the value of 15 and says nothing that the question did not. Two rules: a number must not be left as
-a sum, difference, product or nested quotient of numbers; and no unfinished expression of the question's own
-is an answer. What the gold itself leaves standing is never held against an answer.
+`7+8` has the value of 15 and says nothing that the question did not. Three rules: a number must not be
+left as a sum, difference, product or nested quotient of numbers; where the gold is rational, nor as one
+operation upon another (a logarithm of a power, the square of a root); and no unfinished expression of the
+question's own is an answer. What the gold itself leaves standing is never held against an answer.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 
 from verirl_math.exact import rational
-from verirl_math.nodes import Node, Num, Op, ParseError, Rel, Sym, symbols, walk
+from verirl_math.nodes import Const, Node, Num, Op, ParseError, Rel, Sym, symbols, walk
 from verirl_math.parser import parse
 from verirl_math.units import SCALES
 
@@ -21,6 +22,11 @@ _LAYOUT = re.compile(r"\\left|\\right|\\[,;:! ]|[\s${}]|\\\(|\\\)")
 _ASKS = re.compile(r"[=,;?]")
 _COUNTS = re.compile("|".join(SCALES), re.IGNORECASE)
 """Words that are part of a numeral: `2 million` is read as a product and is none."""
+
+_WRITING = frozenset(
+    {"+", "-", "*", "/", "neg", "mixed", "percent", "degrees", "ratio", "approx", "pm", "mp"}
+)
+"""Operations that write a number, or that `_is_pending` and `_is_disguised` judge."""
 
 _SPANS = 40
 """At most so many pieces of a question are read: a question is ours, but it may be long."""
@@ -34,7 +40,10 @@ def undone(asked: str, gold: Node, answer: Node, text: str) -> str | None:
     # A chain such as `7+8=15` shows its work and its end.
     if answer == gold or (isinstance(answer, Rel) and gold in answer.terms):
         return None
-    if _is_number(gold) and _has_pending(answer) and not (_has_pending(gold) or _COUNTS.search(text)):
+    held = _is_number(gold) and not (_has_pending(gold) or _COUNTS.search(text))
+    if held and (
+        _has_pending(answer) or (_is_plain(gold) and (_has_disguised(answer) or _has_nested(answer)))
+    ):
         return "arithmetic that was not carried out"
     if _is_finished(answer) or not _in_question(asked, answer, text):
         return None
@@ -61,6 +70,59 @@ def _is_pending(node: Op) -> bool:
     return node.name in ("+", "-", "*") and _is_rational(node)
 
 
+def _is_plain(gold: Node) -> bool:
+    """Numerals and fractions alone: no root, no `\\pi`, no `i` is left in the value."""
+    return all(
+        not isinstance(part, Const) and (not isinstance(part, Op) or _is_finished(part))
+        for part in walk(gold)
+    )
+
+
+def _has_disguised(answer: Node) -> bool:
+    """Sums and products of numbers that a dress keeps from being one: `\\ln(e^7 e^8)`, `7 - 8i^2`."""
+    return any(isinstance(one, Op) and _is_disguised(one) for one in walk(answer))
+
+
+def _is_disguised(node: Op) -> bool:
+    if node.name not in ("+", "-", "*") or symbols(node) or _is_written_number(node):
+        return False
+    powers = node.name == "*" and all(isinstance(part, Op) and part.name == "^" for part in node.args)
+    return powers or any(_is_rational(part) for part in node.args)
+
+
+def _has_nested(answer: Node) -> bool:
+    """An operation upon the result of another: two steps of work, often a pair that cancels."""
+    steps = [one for one in walk(answer) if isinstance(one, Op) and _is_step(one)]
+    return any(
+        isinstance(part, Op) and _is_step(part)
+        for one in steps
+        for arg in _operands(one)
+        for part in walk(arg)
+    )
+
+
+def _operands(node: Op) -> tuple[Node, ...]:
+    """A step's arguments; `\\sin^2 1` is one step, however it is built."""
+    match node:
+        case Op("^", (Op(name, inside), exponent)) if name in ("sin", "cos", "tan", "cot", "sec", "csc"):
+            return (*inside, exponent)
+    return node.args
+
+
+def _is_step(node: Op) -> bool:
+    return node.name not in _WRITING and not _is_power_of_ten(node) and not symbols(node)
+
+
+def _is_written_number(node: Op) -> bool:
+    """`1.5 \\times 10^3`, `12\\tfrac12\\%`, `3 \\cdot 30^\\circ`: a factor that belongs to the writing."""
+    if node.name != "*":
+        return False
+    left, right = node.args
+    if isinstance(left, Num) and _is_power_of_ten(right):
+        return True
+    return any(isinstance(part, Op) and part.name in ("percent", "degrees") for part in node.args)
+
+
 def _is_numeral(node: Node) -> bool:
     if isinstance(node, Op) and node.name == "neg":
         return _is_numeral(node.args[0])
@@ -69,8 +131,8 @@ def _is_numeral(node: Node) -> bool:
 
 def _is_power_of_ten(node: Node) -> bool:
     match node:
-        case Op("^", (Num(value), _)):
-            return value == 10
+        case Op("^", (Num(value), exponent)):
+            return value == 10 and not any(isinstance(p, Op) and p.name != "neg" for p in walk(exponent))
     return False
 
 

@@ -109,7 +109,10 @@ def _plain_character(character: str) -> str:
 
 
 _DELIMITER = re.compile(r"(?<!\\)\\[()\[\]]")
-_THOUSANDS = re.compile(r"(?<=\d)(?:,\s*\\[!,]|\{,\}|\\,|\\ )\s*(?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<=\d)(?:,\s*\\[!,]|\{,\}|\\,|\\ |~)\s*(?=\d{3}(?!\d))")
+_DECIMAL_COMMA = re.compile(r"(?<![\d.,}])0\{,\}(?=\d)|(?<=\d)\{,\}(?=\d{1,2}(?!\d)|\d{4})")
+_NAMED_FRACTION = re.compile(r"\\(?:nicefrac|sfrac|flatfrac)(?![A-Za-z])")
+_EMPTY_GROUP = re.compile(r"(?<![A-Za-z}\]^_\\])\{\s*\}")
 _PRIME = re.compile(r"\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime(?![A-Za-z])))")
 _UNIT_FRACTION = re.compile(
     r"\\[dt]?frac\s*\{\s*(\\(?:text|mathrm|mbox)\s*\{[^{}]*\})\s*\}\s*\{\s*(\\(?:text|mathrm|mbox)\s*\{[^{}]*\})\s*\}"
@@ -127,7 +130,10 @@ def prepared(text: str) -> str:
         raise ParseError(f"longer than {2 * LENGTH_LIMIT} characters")
     text = _money_and_delimiters(text)
     text = _PRIME.sub(lambda m: "'" * (m[1] or m[2]).count("\\prime"), text)
+    text = _DECIMAL_COMMA.sub(lambda m: "0." if m[0][0] == "0" else ".", text)
     text = _THOUSANDS.sub(GROUP_MARK, text)
+    text = _NAMED_FRACTION.sub(r"\\frac", text)
+    text = _EMPTY_GROUP.sub(" ", text)
     text = _UNIT_FRACTION.sub(r"\1/\2", text)
     text = _DERIVATIVE.sub(r"\\frac{\1}{\2}", text)
     if text.lstrip().startswith("~"):
@@ -164,7 +170,7 @@ def _trimmed(text: str) -> str:
 
 _WRAPPER = re.compile(
     r"\\(?:text|textbf|textit|textrm|textsf|texttt|textnormal|textup|mbox|hbox|mathrm|mathbf|mathit|mathsf|rm|bf|it"
-    r"|operatorname|emph)\b\s*\*?"
+    r"|operatorname|emph|underline|boldsymbol|bm)\b\s*\*?"
 )
 _SPACING = re.compile(r"\\[,;:! ]|\\quad\b|\\qquad\b|\\\\|~|\\left\b|\\right\b")
 
@@ -180,6 +186,8 @@ def words(text: str) -> str:
     if "(" not in text:
         text = text.rstrip(")")
     parts = text.split()
-    if len(parts) > 1:
-        parts = [part for part in parts if part not in ("a", "an", "the")] or parts
+    kept = [part for part in parts if part not in ("a", "an", "the")]
+    # Beside nothing but letters an `A` is a choice of its own: `A, B` is not `B`.
+    if any(len(part.strip(",")) > 1 for part in kept):
+        parts = kept
     return " ".join(part.strip(",") for part in parts)

@@ -22,7 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("eval", "Score a model on tasks: pass@k with intervals, gates, reports."),
     "compare": ("compare", "Compare two evaluations, paired by task."),
     "report": ("report", "Show what a run learned."),
-    "audit": ("audit", "Attack rewards and verifiers; show counterexamples."),
+    "audit": ("audit", "Hold rewards to their properties; show counterexamples."),
+    "optics": ("optics", "Evaluate and draw lens prescriptions."),
 }
 """Command → its module in this package and its line in `verirl --help`."""
 

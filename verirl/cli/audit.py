@@ -28,7 +28,7 @@ MARKS = {
 
 @click.group(name="audit", epilog="Example: verirl audit rewards --scheme weighted")
 def command() -> None:
-    """Attack rewards; show properties and counterexamples."""
+    """Hold rewards to their properties; show counterexamples."""
 
 
 @command.command(

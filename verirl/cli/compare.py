@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("-k", type=click.IntRange(min=1), help="Compare pass@K (default: the smallest both report).")
 @click.option(
     "--min-gain",
-    type=click.FloatRange(-1, 1),
+    type=console.FiniteRange(-1, 1),
     help="Leave with 3 where B gains less than this.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")

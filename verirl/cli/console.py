@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -23,6 +25,18 @@ PLAIN_WIDTH = 110
 
 PLAIN_SECONDS = 5.0
 """Where there is no terminal, progress is at most one line in this many seconds."""
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers that `nan` and `inf` are not in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; click's own usage error for anything else."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
@@ -138,3 +152,23 @@ def _plain(description: str, total: int) -> Advance:
             err().print(f"{description}: {done}/{total}, about {left:.0f} s left")
 
     return advance
+
+
+def check_places(outputs: Sequence[Path | str | None], inputs: Sequence[Path | str] = ()) -> None:
+    """Refuse, before any work, an output that is a folder, an input, or another output; `-` is no file."""
+    from verirl.errors import InputError
+
+    read = {Path(place).resolve() for place in inputs}
+    taken: set[Path] = set()
+    for place in outputs:
+        if place is None or str(place) == "-":
+            continue
+        path = Path(place)
+        if path.is_dir():
+            raise InputError.at(path, "is a folder; name a file")
+        if path.resolve() in read:
+            raise InputError.at(path, "is an input; name another file for the output")
+        # A device such as /dev/null may be named twice.
+        if path.resolve() in taken and (path.is_file() or not path.exists()):
+            raise InputError.at(path, "is named for two outputs; name a file for each")
+        taken.add(path.resolve())

@@ -35,7 +35,7 @@ SHOWN_GROUPS = 12
 @click.argument("tasks")
 @click.option("-k", "ks", type=click.IntRange(min=1), multiple=True, default=(1,), help="pass@K; repeatable.")
 @click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples a task (default: the largest k).")
-@click.option("--temperature", type=click.FloatRange(min=0), default=1.0, show_default=True)
+@click.option("--temperature", type=console.FiniteRange(min=0), default=1.0, show_default=True)
 @click.option("--greedy", is_flag=True, help="One sample a task at temperature 0.")
 @click.option("--max-new-tokens", type=click.IntRange(min=1), default=512, show_default=True)
 @click.option("--reward", default="lexicographic", show_default=True, help="Scheme of the mean reward.")
@@ -49,7 +49,7 @@ SHOWN_GROUPS = 12
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
+    type=console.FiniteRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
     help="Seconds for a verdict.",
@@ -100,7 +100,8 @@ def command(
 
     wanted = [gating.parse(text) for text in minima]
     rate = scheme(reward)
-    _check_places((output, junit, markdown, verdicts, completions))
+    answers = model.removeprefix("replay:")
+    console.check_places((output, junit, markdown, verdicts, completions), (tasks, answers))
     chosen = read_tasks(tasks)[:limit]
     _check_gates(wanted, chosen)
     all_ks = tuple(sorted({*ks, *(gate.k for gate in wanted if gate.k)}))
@@ -144,12 +145,6 @@ def command(
             console.show(table, quiet=quiet)
     _say_errors(found.evaluation)
     _hold(results, quiet=quiet)
-
-
-def _check_places(places: Sequence[Path | None]) -> None:
-    for place in filter(None, places):
-        if place.is_dir():
-            raise InputError.at(place, "is a folder; name a file")
 
 
 def _check_gates(wanted: Sequence[Gate], tasks: Sequence[Task]) -> None:

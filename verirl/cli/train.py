@@ -42,6 +42,13 @@ QUIET_LIBRARIES = {
 @click.command(epilog="Example: verirl train quickstart --set seed=3 --run runs/third")
 @click.argument("recipe", required=False)
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a key.")
+@click.option("--lora", type=click.IntRange(min=1), metavar="RANK", help="Train low-rank adapters (peft).")
+@click.option(
+    "--track",
+    multiple=True,
+    type=click.Choice(["tensorboard", "trackio", "wandb"]),
+    help="Send the steps' figures there too.",
+)
 @click.option("--run", "run_dir", type=click.Path(path_type=Path), help="The run folder [runs/NAME].")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, from where it was.")
 @click.option("--list", "list_recipes", is_flag=True, help="List the built-in recipes.")
@@ -53,6 +60,8 @@ QUIET_LIBRARIES = {
 def command(
     recipe: str | None,
     overrides: tuple[str, ...],
+    lora: int | None,
+    track: tuple[str, ...],
     run_dir: Path | None,
     resume: bool,
     list_recipes: bool,
@@ -67,10 +76,15 @@ def command(
     The run folder holds everything that is made. A run that was stopped at any moment goes on with
     --resume and ends with the same weights.
     """
+    from verirl import sandbox
     from verirl.errors import InputError
 
     if list_recipes:
         return _list(as_json)
+    if lora:
+        overrides += (f"model.lora.rank={lora}",)
+    if track:
+        overrides += (f"trackers=[{', '.join(track)}]",)
     chosen, folder = _resolve(recipe, overrides, run_dir, resume)
     if show_recipe:
         out().print(chosen.to_yaml(), end="", markup=False, highlight=False, soft_wrap=True)
@@ -81,6 +95,10 @@ def command(
     if folder.begun and not resume:
         raise InputError.at(folder.path, "already holds a run; add --resume, or choose another with --run")
     warn_if_unsafe(unsafe_no_sandbox)
+    # Verdicts from the cache need no sandbox: without this, its lack would stop a run hours later.
+    if not unsafe_no_sandbox:
+        sandbox.require()
+    _set_up_libraries(chosen)
     folder.write_text("recipe.yaml", chosen.to_yaml())
     folder.log("resumed" if resume else "begun", recipe=chosen.name, seed=chosen.seed)
     try:
@@ -152,22 +170,30 @@ def _flat(value: object, prefix: str = "") -> dict[str, object]:
     return found
 
 
-def _carry_out(recipe: Recipe, folder: RunFolder, workers: int | None, *, unsafe: bool, quiet: bool) -> None:
+def _set_up_libraries(recipe: Recipe) -> None:
+    """Import what the recipe needs, so that a package that is missing is said before anything is begun."""
     for name, value in QUIET_LIBRARIES.items():
         os.environ.setdefault(name, value)
     cores = len(os.sched_getaffinity(0))
     os.environ.setdefault("OMP_NUM_THREADS", str(recipe.threads or cores))
     from verirl.extras import need
 
+    for tracker in recipe.trackers:
+        need(tracker, tracker)
+    if recipe.grpo and recipe.grpo.sampler == "vllm":
+        need("vllm", "vllm")
     torch = need("torch", "train")
     need("trl", "train")
     from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
+    torch.set_num_threads(recipe.threads or cores)
+
+
+def _carry_out(recipe: Recipe, folder: RunFolder, workers: int | None, *, unsafe: bool, quiet: bool) -> None:
     from verirl.engine import VerdictCache, VerifierPool
     from verirl.training.pipeline import Pipeline, Ui
 
-    transformers_logging.disable_progress_bar()
-    torch.set_num_threads(recipe.threads or cores)
     ui = Ui(
         say=lambda line: show(line, quiet=quiet),
         progress=lambda what, total: progress(what, total, quiet=quiet),

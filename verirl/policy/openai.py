@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 from verirl.errors import InputError, VerirlError
@@ -61,7 +63,7 @@ class OpenAIPolicy:
 
         def ask(place: tuple[int, int]) -> str:
             index, draw = place
-            text = self._ask(
+            return self._ask(
                 {
                     "model": self._model,
                     "messages": [message.model_dump() for message in tasks[index].prompt],
@@ -71,16 +73,13 @@ class OpenAIPolicy:
                     "seed": derive("openai", seed, index, draw) % 2**31,
                 }
             )
+
+        texts = [[""] * n for _ in tasks]
+        for (index, draw), text in _in_parallel(ask, wanted):
+            texts[index][draw] = text
             if on_progress:
                 on_progress(1)
-            return text
-
-        pool = ThreadPoolExecutor(PARALLEL)
-        try:
-            texts = list(pool.map(ask, wanted))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        return [texts[index * n : (index + 1) * n] for index in range(len(tasks))]
+        return texts
 
     def _ask(self, body: dict[str, Any]) -> str:
         headers = {"Content-Type": "application/json"}
@@ -112,3 +111,41 @@ class OpenAIPolicy:
 def _content(reply: bytes) -> str:
     message = json.loads(reply)["choices"][0]["message"]
     return message["content"] or ""
+
+
+Place = tuple[int, int]
+
+
+def _in_parallel(ask: Callable[[Place], str], places: Sequence[Place]) -> Iterator[tuple[Place, str]]:
+    """Each place with its answer, as they come; the first failure is raised and ends the asking.
+
+    On daemon threads: one that waits for a server which never answers must not keep us from leaving.
+    """
+    left: SimpleQueue[Place] = SimpleQueue()
+    done: SimpleQueue[tuple[Place, str | Exception]] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            try:
+                place = left.get_nowait()
+            except Empty:
+                return
+            try:
+                done.put((place, ask(place)))
+            except Exception as problem:  # noqa: BLE001 - it is raised where the answers are awaited
+                done.put((place, problem))
+
+    for place in places:
+        left.put(place)
+    for _ in range(min(PARALLEL, len(places))):
+        Thread(target=work, daemon=True).start()
+    try:
+        for _ in places:
+            place, found = done.get()
+            if isinstance(found, Exception):
+                raise found
+            yield place, found
+    finally:
+        with contextlib.suppress(Empty):
+            while True:
+                left.get_nowait()

@@ -20,7 +20,7 @@ from verirl.reporting.heldout import HeldOut, read_held_out
 from verirl.reporting.lenient import lines, number, record, whole
 from verirl.reporting.plan import Plan, read_plan
 from verirl.reporting.rollouts import Sample
-from verirl.runs import RECIPE, RunFolder
+from verirl.runs import RECIPE, RunFolder, latest
 from verirl.types import Task
 
 Event = Mapping[str, Any]
@@ -183,16 +183,6 @@ def read(folder: RunFolder) -> Summary:
         grpo=_grpo(events),
         samples=survey.samples or _evaluated(folder, held_out, known),
     )
-
-
-def latest(events: Iterable[Event], kind: str, stage: str, key: str = "step") -> list[Event]:
-    """The events `kind` of `stage`, one for each value of `key`: after a resume the later record counts."""
-    found = {
-        event[key]: event
-        for event in events
-        if event["event"] == kind and event.get("stage") == stage and whole(event.get(key)) is not None
-    }
-    return [found[value] for value in sorted(found)]
 
 
 def _evaluated(folder: RunFolder, held_out: HeldOut | None, known: Mapping[str, Task]) -> tuple[Sample, ...]:

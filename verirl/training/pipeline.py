@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import time
@@ -22,15 +23,12 @@ from verirl.rewards.refinements import length
 from verirl.runs import RunFolder
 from verirl.seeds import derive
 from verirl.training import schedule
-from verirl.training.recipe import Recipe, TaskSet, Watch
+from verirl.training.recipe import Recipe, Sft, TaskSet, Watch
 from verirl.types import Task, Verdict
 
 if TYPE_CHECKING:
     from verirl.engine import VerifierPool
     from verirl.training.trl_bridge import Judge, Scored
-
-START = {"sft": None, "grpo": "sft", "control": "sft"}
-"""Training stage → the stage whose model it starts from, where the recipe has it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +65,7 @@ class Pipeline:
             started = time.perf_counter()
             self.folder.log("stage_begun", stage=stage)
             figures = work[stage]()
+            _free_memory()
             seconds = round(time.perf_counter() - started, 3)
             self.folder.log("stage_done", stage=stage, wall_seconds=seconds, **figures)
             self.ui.say(f"{stage}: done in {seconds:.1f} s")
@@ -89,6 +88,7 @@ class Pipeline:
             sizes[name] = len(self.tasks(name))
             self.ui.say(f"synth: {name}, {sizes[name]} tasks")
         self._refuse_leaks()
+        self._refuse_shared_ids()
         return {"tasks": sizes}
 
     def _read(self, wanted: TaskSet) -> list[Task]:
@@ -115,14 +115,14 @@ class Pipeline:
         return list(report.tasks)
 
     def _refuse_leaks(self) -> None:
-        """Held-out tasks must not be trained on, whatever their ids or files."""
+        """Held-out questions must not be trained on, whatever their ids, files and specs."""
         if self.recipe.eval is None:
             return
-        held_out = {task.content_key() for task in self.tasks(self.recipe.eval.tasks)}
+        held_out = {(task.domain, task.prompt) for task in self.tasks(self.recipe.eval.tasks)}
         trained = {self.recipe.sft.tasks} if self.recipe.sft else set()
         trained |= {mix.tasks for mix in self.recipe.grpo_mixture()}
         for name in sorted(trained):
-            kept = [task for task in self.tasks(name) if task.content_key() not in held_out]
+            kept = [task for task in self.tasks(name) if (task.domain, task.prompt) not in held_out]
             dropped = len(self.tasks(name)) - len(kept)
             if not kept:
                 raise InputError(f"tasks '{name}': every one of them is in '{self.recipe.eval.tasks}'")
@@ -130,6 +130,19 @@ class Pipeline:
                 self.ui.say(f"synth: {name}, {dropped} left out: they are held out for evaluation")
                 self.folder.write_tasks(name, kept)
                 self._tasks[name] = kept
+
+    def _refuse_shared_ids(self) -> None:
+        """In a mixture an id names one task: verdicts are asked for, and rollouts read, by it."""
+        owners: dict[str, tuple[str, str]] = {}
+        for mix in self.recipe.grpo_mixture():
+            for task in self.tasks(mix.tasks):
+                content = task.content_key()
+                first, known = owners.setdefault(task.id, (mix.tasks, content))
+                if content != known:
+                    raise InputError(
+                        f"tasks '{mix.tasks}' and '{first}': both have '{task.id}', for different tasks; "
+                        "give each set a seed, or ids, of its own"
+                    )
 
     # --- training ------------------------------------------------------------------------------------------
 
@@ -158,9 +171,9 @@ class Pipeline:
         settings = self.recipe.sft
         if settings is None:
             return {}
-        loaded = self._start("sft")
+        loaded = self.start("sft")
         tasks = self.tasks(settings.tasks)
-        unique = [encode_example(loaded.tokenizer, task) for task in tasks]
+        unique = self._fitting([encode_example(loaded.tokenizer, task) for task in tasks], settings)
         drawn = schedule.order(len(unique), steps * settings.batch, self.recipe.seed, "sft")
         resume = latest_checkpoint(self.folder.stage("sft"))
         first = settings.steps if stage == "control" else 0
@@ -180,6 +193,23 @@ class Pipeline:
         self._save(stage, Loaded(model, loaded.tokenizer))
         return {"seconds": self._trained_seconds(stage), "parameters": _parameters(model)}
 
+    def _fitting(
+        self, examples: Sequence[tuple[list[int], list[int]]], settings: Sft
+    ) -> list[tuple[list[int], list[int]]]:
+        """The examples that are learned whole: one that is cut off would teach never to stop."""
+        fitting = [pair for pair in examples if sum(map(len, pair)) <= settings.max_length]
+        if not fitting:
+            raise InputError(
+                f"sft.max_length is {settings.max_length}, and every reference of '{settings.tasks}' "
+                "is longer with its prompt"
+            )
+        if len(fitting) < len(examples):
+            self.ui.say(
+                f"sft: {len(examples) - len(fitting)} of {len(examples)} references left out: "
+                f"longer than sft.max_length ({settings.max_length} tokens with their prompts)"
+            )
+        return fitting
+
     def grpo(self) -> dict[str, Any]:
         """Reinforce with verified rewards."""
         from verirl.training.trl_bridge import latest_checkpoint, run_grpo
@@ -196,7 +226,7 @@ class Pipeline:
         )
         chosen = [sets[which][index] for which, index in drawn]
         by_id = {task.id: task for task in chosen}
-        loaded = self._start("grpo")
+        loaded = self.start("grpo")
         with self._steps("grpo", settings.steps, settings.watch, loaded, None) as callback:
             model = run_grpo(
                 loaded,
@@ -284,12 +314,11 @@ class Pipeline:
             seconds={name: round(value, 4) for name, value in seconds.items()},
         )
 
-    def _start(self, stage: str) -> Loaded:
+    def start(self, stage: str) -> Loaded:
         """The model that a training stage starts from."""
-        before = START[stage]
-        if before and getattr(self.recipe, before) is not None:
+        if stage == "grpo" and self.recipe.sft:
             return load_model(
-                str(self.folder.model(before)), device=self.recipe.model.device, dtype=self._dtype()
+                str(self.folder.model("sft")), device=self.recipe.model.device, dtype=self._dtype()
             )
         name = self.recipe.model.name
         if name == "tiny" or name.startswith("tiny:"):
@@ -448,6 +477,13 @@ def _reached(scored: Sequence[Scored]) -> dict[str, dict[str, float]]:
         }
         for name, results in found.items()
     }
+
+
+def _free_memory() -> None:
+    """Trainers are cycles of references: their optimisers must not live on, on a GPU, into the next stage."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _parameters(model: Any) -> int:

@@ -39,7 +39,7 @@ class Model(_Part):
     name: str = "tiny:s"
     vocabulary: int = Field(default=0, ge=0)
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    device: str | None = None
+    device: Literal["cpu", "cuda"] | None = None
     gradient_checkpointing: bool = False
     lora: Lora | None = None
 
@@ -201,6 +201,8 @@ class Recipe(_Part):
                 raise ValueError(f"{place} names '{name}', and 'tasks' has {', '.join(self.tasks)}")
         if self.control and not (self.sft and self.grpo):
             raise ValueError("'control' continues SFT for as long as GRPO takes: it needs both stages")
+        if self.control and self.sft and self.sft.optimiser.schedule != "constant":
+            raise ValueError("'control' carries SFT on: that is fair with sft.optimiser.schedule 'constant'")
         return self
 
     @model_validator(mode="after")
@@ -220,6 +222,8 @@ class Recipe(_Part):
             scheme(self.eval.scheme)
             for gate in self.eval.min:
                 parse_gate(gate)
+            if self.eval.min_gain is not None and self.grpo is None:
+                raise ValueError("eval.min_gain is a gate on what GRPO gains: it needs that stage")
             if 1 not in self.eval.k:
                 raise ValueError("eval.k must hold 1: the comparison of the stages is in pass@1")
             if max(self.eval.k) > self.eval.samples:
@@ -301,7 +305,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else None
         raise InputError.at(path, f"not valid YAML: {problem.problem}", line=line) from problem
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, RecursionError) as problem:
         raise InputError.at(path, f"not valid YAML: {problem}") from problem
     if not isinstance(value, dict):
         raise InputError.at(path, "a recipe is a mapping of keys, as `verirl train --show quickstart` prints")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from verirl.training.pipeline import Pipeline
     from verirl.training.recipe import Eval
 
+BASE = "base"
+"""What a run that has no SFT started from."""
+
 COMPARISONS = "comparisons"
 """Name of the file, beside the evaluations, that holds what changed between them."""
 
@@ -50,7 +53,7 @@ def score_run(run: Pipeline) -> dict[str, Any]:
 def candidates(run: Pipeline) -> dict[str, str]:
     """Name → model of everything that the run has to score; what it started from comes first."""
     trained = [name for name in ("sft", "grpo", "control") if name in run.recipe.stages()]
-    found = {} if "sft" in trained else {"base": run.recipe.model.name}
+    found = {} if "sft" in trained else {BASE: run.recipe.model.name}
     return found | {name: str(run.folder.model(name)) for name in trained}
 
 
@@ -61,7 +64,8 @@ def _pairs(names: list[str]) -> list[tuple[str, str]]:
 
 
 def _score(run: Pipeline, name: str, model: str, settings: Eval, *, greedy: bool) -> Evaluation:
-    loaded = load_model(model, device=run.recipe.model.device, seed=run.recipe.seed)
+    # What training started from may exist nowhere but in the recipe: a tiny model, or a start by its seed.
+    loaded = run.start("grpo") if name == BASE else load_model(model, device=run.recipe.model.device)
     policy = LocalPolicy(loaded, f"{run.recipe.name}/{name}")
     samples = 1 if greedy else settings.samples
     label = f"{name}-greedy" if greedy else name

@@ -7,6 +7,7 @@ Relied on, and pinned by `tests/test_trl_contract.py`: `GRPOTrainer._generate_si
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -29,8 +30,9 @@ from verirl.seeds import derive
 from verirl.training.recipe import Grpo, Lora, Model, Optimiser, Sft
 from verirl.types import Verdict
 
-COMPLETE = "verirl_complete"
-"""Written last into a checkpoint: one without it was cut off and is never resumed from."""
+COMPLETE = "verirl_complete.json"
+"""Written last into a checkpoint, with the size of every file of it: one that was cut off, or of which a
+file was cut since, is never resumed from."""
 
 STATE = "verirl_state_{rank}.pt"
 
@@ -58,9 +60,26 @@ Record = Callable[[int, int, Sequence[Scored], dict[str, float]], None]
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint of a stage that was written whole."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / COMPLETE).is_file()]
+    """The newest checkpoint of a stage that is whole."""
+    found = [path for path in folder.glob("checkpoint-*") if _is_whole(path)]
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def seal(checkpoint: Path) -> None:
+    """Mark a checkpoint as whole."""
+    (checkpoint / COMPLETE).write_text(json.dumps(_sizes(checkpoint)), encoding="utf-8")
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        return bool(json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8")) == _sizes(checkpoint))
+    except (OSError, ValueError):
+        return False
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != COMPLETE)
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files}
 
 
 class _Checkpoints:
@@ -77,7 +96,7 @@ class _Checkpoints:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         self._save_more(folder)
         if self.args.should_save:
-            (folder / COMPLETE).touch()
+            seal(folder)
 
     def _save_more(self, folder: Path) -> None:
         """What a trainer keeps beside what transformers saves."""
@@ -344,8 +363,8 @@ def run_sft(
     micro = settings.micro_batch or settings.batch
     data = Dataset.from_dict(
         {
-            "input_ids": [[*prompt, *answer][: settings.max_length] for prompt, answer in rows],
-            "labels": [[*[-100] * len(prompt), *answer][: settings.max_length] for prompt, answer in rows],
+            "input_ids": [[*prompt, *answer] for prompt, answer in rows],
+            "labels": [[*[-100] * len(prompt), *answer] for prompt, answer in rows],
         }
     )
     config = SFTConfig(
@@ -359,7 +378,7 @@ def run_sft(
     )
     trainer = VerifiedSFT(
         model=loaded.model,
-        args=config,
+        args=_on_one_device(config),
         train_dataset=data,
         processing_class=loaded.tokenizer,
         peft_config=_lora(model.lora),
@@ -413,9 +432,11 @@ def run_grpo(
         use_vllm=settings.sampler == "vllm",
         log_completions=False,
     )
+    if settings.beta and model.lora is None:
+        _make_findable(loaded, folder / "start")
     trainer = VerifiedGRPO(
         model=loaded.model,
-        args=config,
+        args=_on_one_device(config),
         train_dataset=Dataset.from_list(list(prompts)),
         processing_class=loaded.tokenizer,
         peft_config=_lora(model.lora),
@@ -426,6 +447,17 @@ def run_grpo(
         recipe=settings,
     )
     return _train(trainer, resume)
+
+
+def _make_findable(loaded: Loaded, folder: Path) -> None:
+    """TRL loads the reference model from where the model's config says that the model came from.
+
+    A model from random weights or from a GGUF file came from nowhere that transformers could load as it is.
+    """
+    name = loaded.model.config._name_or_path
+    if not name or (Path(name).is_dir() and not (Path(name) / "config.json").is_file()):
+        loaded.model.save_pretrained(folder)
+        loaded.model.config._name_or_path = str(folder)
 
 
 def _common(
@@ -462,6 +494,12 @@ def _common(
     }
 
 
+def _on_one_device(config: Any) -> Any:
+    """`config` for one device: transformers would spread over all GPUs in sight, which TRL's GRPO refuses."""
+    config._n_gpu = min(config.n_gpu, 1)
+    return config
+
+
 def _whole(batch: int, micro: int, name: str, part: str) -> int:
     if batch % micro:
         from verirl.errors import InputError
@@ -486,5 +524,14 @@ def _lora(lora: Lora | None) -> Any:
 
 def _train(trainer: Any, resume: Path | None) -> Any:
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if resume is not None and _steps_of(resume) >= trainer.args.max_steps > 0:
+        # Nothing is left to do, and the trainer would take one step more before it looked.
+        trainer._load_from_checkpoint(str(resume))
+    else:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return trainer.accelerator.unwrap_model(trainer.model)
+
+
+def _steps_of(checkpoint: Path) -> int:
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    return int(state["global_step"])

@@ -1,0 +1,92 @@
+"""Lens design: prescriptions judged by a batched ray tracer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from verirl.types import Ladder
+
+if TYPE_CHECKING:
+    from click import Command
+    from rich.console import RenderableType
+
+    from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.types import Task, Verdict
+
+
+class OpticsDomain:
+    """The domain `optics`; its rooms are imported when they are first needed."""
+
+    name = "optics"
+    version = "1.0"
+    confined = True
+
+    @property
+    def ladder(self) -> Ladder:
+        """extract → format → feasible → accurate, then quality."""
+        from verirl_optics.ladder import LADDER
+
+        return LADDER
+
+    def tools(self) -> Mapping[str, str]:
+        """The package whose version could change a verdict."""
+        try:
+            return {"torch": version("torch")}
+        except PackageNotFoundError:
+            return {"torch": "missing"}
+
+    def check_spec(self, spec: Mapping[str, Any]) -> None:
+        """Raise SpecError where `spec` is not an optics spec that an answer can be held to."""
+        from verirl_optics.spec import read_spec
+
+        read_spec(spec)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The names of the lens families."""
+        from verirl_optics.synth import FAMILIES
+
+        return FAMILIES
+
+    def synth(
+        self, seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
+    ) -> Task:
+        """The task at `(split, seed, index)`."""
+        from verirl_optics.synth import synth
+
+        return synth(seed, index, difficulty, split=split, family=family)
+
+    def stages(self, task: Task, completion: str, job: Job) -> Iterator[Finding]:
+        """Judge one completion."""
+        from verirl_optics.stages import climb
+
+        return climb(task, completion)
+
+    def mutants(self, task: Task) -> Sequence[Mutant]:
+        """Wrong completions near the task's reference."""
+        from verirl_optics.mutants import mutants
+
+        return mutants(task)
+
+    @property
+    def importers(self) -> Mapping[str, Importer]:
+        """Benchmark name → reader."""
+        return {}
+
+    @property
+    def command(self) -> Command:
+        """The click command `verirl optics`."""
+        from verirl_optics.cli import command
+
+        return command
+
+    def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
+        """The answer beside the limits, with the ladder."""
+        from verirl_optics.render import render
+
+        return render(task, completion, verdict)
+
+
+domain = OpticsDomain()

@@ -1,0 +1,117 @@
+"""`verirl optics`: the commands that this domain adds to the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verirl.cli import console
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@click.group(name="optics", epilog="Example: verirl optics show lens.zmx --draw lens.svg")
+def command() -> None:
+    """Evaluate and draw lens prescriptions."""
+
+
+@command.command(name="show", epilog="Example: verirl optics show triplet.json --json")
+@click.argument("file", type=click.Path(path_type=Path))
+@console.json_option
+@click.option("--oracle", is_flag=True, help="Print the keys and the sampling of the reference figures.")
+@click.option("--aim", is_flag=True, help="Aim rays at the real stop, not at the paraxial pupil.")
+@click.option("--draw", type=click.Path(path_type=Path), metavar="OUT.svg", help="Draw the lens with rays.")
+@console.quiet_option
+def show(file: Path, as_json: bool, oracle: bool, aim: bool, draw: Path | None, quiet: bool) -> None:
+    """Evaluate the lens in FILE: JSON, surface lines, Zemax .zmx text, or rows of the benchmark.
+
+    Spots are RMS radii by Gauss quadrature at the image plane of the prescription. With --oracle: hexapolar
+    and Gauss sampling through the paraxial entrance pupil, one JSON object a line.
+    """
+    from verirl.errors import InputError, StorageError
+    from verirl.extras import need
+
+    need("torch", "optics")
+    from verirl_optics.files import read
+
+    lenses = read(file)
+    if draw is not None:
+        from verirl_optics.draw import svg
+
+        if len(lenses) > 1:
+            raise InputError(f"--draw: {file} has {len(lenses)} lenses; a drawing shows one")
+        try:
+            draw.write_text(svg(lenses[0]), encoding="utf-8")
+        except OSError as problem:
+            raise StorageError(f"{draw}: {problem.strerror}") from problem
+    if oracle:
+        from verirl_optics.oracle import figures
+
+        found = [figures(lens) for lens in lenses]
+    else:
+        from verirl_optics.summary import summary
+
+        found = [summary(lens, aim=aim) for lens in lenses]
+    if as_json:
+        console.emit_json(_plain(found[0] if len(found) == 1 else found))
+        return
+    for item in found:
+        if oracle:
+            click.echo(json.dumps(_plain(item), ensure_ascii=False))
+        else:
+            console.out().print(_table(item))
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no nan and no inf: null stands for a figure that a lens does not have."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and (value != value or abs(value) == float("inf")) else value
+
+
+def _table(item: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    first = Table(title=item["name"] or None, title_justify="left", show_header=False)
+    for key, unit in (
+        ("efl_mm", "mm"),
+        ("bfl_mm", "mm"),
+        ("fno", ""),
+        ("entrance_pupil_diameter_mm", "mm"),
+        ("entrance_pupil_z_mm", "mm"),
+        ("exit_pupil_z_mm", "mm"),
+        ("total_track_mm", "mm"),
+        ("axial_colour_mm", "mm"),
+    ):
+        first.add_row(key.removesuffix("_mm").replace("_", " "), f"{_shown(item[key])} {unit}".strip())
+    fields = Table("field °", "RMS µm", "chief mm", "distortion %", "lateral µm", "T mm", "S mm", "lost")
+    for row in item["fields"]:
+        lost = ", ".join(f"{count} {name}" for name, count in row["lost"].items())
+        fields.add_row(
+            f"{row['field_deg']:g}",
+            *(
+                _shown(row[key])
+                for key in (
+                    "rms_poly_um", "chief_y_mm", "distortion_pct", "lateral_colour_um",
+                    "tangential_focus_mm", "sagittal_focus_mm",
+                )
+            ),
+            lost,
+        )  # fmt: skip
+    narrow = [
+        f"surfaces {s['behind']} and {s['behind'] + 1} overlap" for s in item["spaces"] if s["overlaps"]
+    ]
+    notes = [Text(note, style="yellow") for note in (*item["notes"], *narrow)]
+    return Group(first, fields, *notes)
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"

@@ -1,0 +1,212 @@
+"""A prescription from a file: JSON, surface lines, Zemax `.zmx`, or rows of the benchmark's layout."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from verirl.errors import InputError
+from verirl_optics.glass import GlassError, Medium, find, model
+from verirl_optics.importers import from_benchmark
+from verirl_optics.prescription import Aperture, Prescription, Surface
+from verirl_optics.zmx import decode, read_zmx
+
+FILE_LIMIT = 64 * 1024 * 1024
+KEYS = (
+    "name",
+    "surfaces",
+    "epd_mm",
+    "fno",
+    "stop_semi_diameter_mm",
+    "fields_deg",
+    "wavelengths_um",
+    "primary",
+)
+APERTURES = {"epd_mm": "epd", "fno": "fno", "stop_semi_diameter_mm": "stop"}
+SURFACE_KEYS = ("radius", "thickness", "glass", "conic", "asphere", "semi_diameter", "stop")
+LINES_FNO = 8.0
+WAVELENGTHS = (0.4861327, 0.5875618, 0.6562725)
+_MOST_SURFACES = 1000
+
+
+def read(path: Path) -> list[Prescription]:
+    """The lenses of a file, one or (JSON lines) several; InputError with file, line and field."""
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise InputError.at(path, problem.strerror or str(problem)) from problem
+    if len(data) > FILE_LIMIT:
+        raise InputError.at(path, f"longer than {FILE_LIMIT} bytes")
+    text = decode(data)
+    try:
+        if path.suffix.lower() == ".zmx" or text.lstrip("\ufeff").startswith(("VERS", "MODE")):
+            found = [read_zmx(text)]
+        elif text.lstrip()[:1] == "{":
+            return _json(path, text)
+        else:
+            found = [from_lines(text)]
+        return [_checked(lens) for lens in found]
+    except InputError as problem:
+        raise InputError.at(path, str(problem)) from problem
+
+
+def _json(path: Path, text: str) -> list[Prescription]:
+    try:
+        whole = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    except RecursionError as problem:
+        raise InputError.at(path, "nested too deeply") from problem
+    except json.JSONDecodeError as problem:
+        if problem.msg != "Extra data":
+            raise InputError.at(path, f"not valid JSON ({problem})") from problem
+        return _json_lines(path)
+    except ValueError as problem:
+        raise InputError.at(path, f"not valid JSON ({problem})") from problem
+    return [_checked(from_object(whole))]
+
+
+def _json_lines(path: Path) -> list[Prescription]:
+    from verirl.jsonl import read_lines
+
+    lenses = []
+    for line in read_lines(path):
+        try:
+            lenses.append(_checked(from_object(line.value)))
+        except InputError as problem:
+            raise InputError.at(line.file, str(problem), line=line.number) from problem
+    return lenses
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key appears twice in one object")
+    return value
+
+
+def _refuse(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+def from_object(value: Any) -> Prescription:
+    """A lens from a JSON object: a benchmark row, or the keys of `KEYS`."""
+    if not isinstance(value, dict):
+        raise InputError("expected a JSON object")
+    if "epd" in value and "fields_deg" in value:
+        return from_benchmark(value)
+    for key in value:
+        if key not in KEYS:
+            raise InputError(f"field '{key}': unknown; a lens has {', '.join(KEYS)}")
+    rows = value.get("surfaces")
+    if not isinstance(rows, list) or not rows:
+        raise InputError("field 'surfaces': must be a list of surfaces")
+    given = [key for key in APERTURES if key in value]
+    if len(given) > 1:
+        raise InputError(f"field '{given[1]}': the aperture is already given by '{given[0]}'")
+    aperture = Aperture(APERTURES[given[0]], _number(value[given[0]], given[0])) if given else None
+    wavelengths = _numbers(value.get("wavelengths_um", list(WAVELENGTHS)), "wavelengths_um")
+    primary = value.get("primary", len(wavelengths) // 2)
+    if type(primary) is not int:
+        raise InputError("field 'primary': must be the index of a wavelength")
+    return Prescription(
+        tuple(_surface(number, row) for number, row in enumerate(rows, start=1)),
+        aperture or Aperture("fno", LINES_FNO),
+        _numbers(value.get("fields_deg", [0.0]), "fields_deg"),
+        wavelengths,
+        primary,
+        str(value.get("name", "")),
+        () if aperture else (f"no aperture is given: f/{LINES_FNO:g} is taken",),
+    )
+
+
+def _surface(number: int, row: Any) -> Surface:
+    where = f"surfaces[{number - 1}]"
+    if not isinstance(row, dict):
+        raise InputError(f"field '{where}': must be an object")
+    for key in row:
+        if key not in SURFACE_KEYS:
+            raise InputError(f"field '{where}.{key}': unknown; a surface has {', '.join(SURFACE_KEYS)}")
+    for key in ("radius", "thickness"):
+        if key not in row:
+            raise InputError(f"field '{where}.{key}': missing")
+    radius, semi, stop = row["radius"], row.get("semi_diameter"), row.get("stop", False)
+    if not isinstance(stop, bool):
+        raise InputError(f"field '{where}.stop': must be true or false")
+    bent = math.inf if radius is None else _number(radius, f"{where}.radius")
+    return Surface(
+        bent or math.inf,
+        _number(row["thickness"], f"{where}.thickness"),
+        _medium(row.get("glass"), where),
+        _number(row.get("conic", 0.0), f"{where}.conic"),
+        _numbers(row.get("asphere", []), f"{where}.asphere"),
+        None if semi is None else _number(semi, f"{where}.semi_diameter"),
+        stop,
+    )
+
+
+def _medium(glass: Any, where: str) -> Medium | None:
+    try:
+        if glass is None:
+            return None
+        if isinstance(glass, str):
+            return find(glass)
+        if isinstance(glass, Mapping) and set(glass) == {"nd", "vd"}:
+            return model(_number(glass["nd"], f"{where}.glass.nd"), _number(glass["vd"], f"{where}.glass.vd"))
+    except (GlassError, ZeroDivisionError) as problem:
+        raise InputError(f"field '{where}.glass': {problem}") from problem
+    raise InputError(
+        f'field \'{where}.glass\': must be a catalogue name, {{"nd": …, "vd": …}}, or null for air'
+    )
+
+
+def _number(value: Any, field: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InputError(f"field '{field}': must be a number")
+    return float(value)
+
+
+def _numbers(value: Any, field: str) -> tuple[float, ...]:
+    if not isinstance(value, list):
+        raise InputError(f"field '{field}': must be a list of numbers")
+    return tuple(_number(item, field) for item in value)
+
+
+def from_lines(text: str) -> Prescription:
+    """Surface lines as answers have them; f/8, on axis, F d C lines, for want of anything said."""
+    from verirl_optics.answer import FormatError, parse
+
+    try:
+        rows = parse(text)
+        surfaces = tuple(
+            Surface(row.radius, row.thickness, find(row.glass) if row.glass else None, stop=row.stop)
+            for row in rows
+        )
+    except (FormatError, GlassError) as problem:
+        raise InputError(str(problem)) from problem
+    note = f"surface lines say no aperture and no field: f/{LINES_FNO:g} on axis is taken"
+    return Prescription(surfaces, Aperture("fno", LINES_FNO), (0.0,), WAVELENGTHS, 1, "", (note,))
+
+
+def _checked(lens: Prescription) -> Prescription:
+    if sum(surface.stop for surface in lens.surfaces) != 1:
+        raise InputError("field 'surfaces': exactly one surface must be the stop")
+    if len(lens.surfaces) > _MOST_SURFACES:
+        raise InputError(f"field 'surfaces': at most {_MOST_SURFACES} surfaces")
+    if not (math.isfinite(lens.aperture.value) and lens.aperture.value > 0.0):
+        raise InputError("the aperture must be a positive number")
+    if not lens.fields or any(not abs(angle) < 90.0 for angle in lens.fields):
+        raise InputError("field 'fields_deg': needs angles under 90 degrees")
+    if not lens.wavelengths or any(not 0.0 < colour < 1e3 for colour in lens.wavelengths):
+        raise InputError("field 'wavelengths_um': needs wavelengths in µm")
+    if not 0 <= lens.primary < len(lens.wavelengths):
+        raise InputError("field 'primary': must be the index of a wavelength")
+    for surface in lens.surfaces:
+        for wavelength in lens.wavelengths:
+            try:
+                if surface.medium is not None:
+                    surface.medium.index(wavelength)
+            except GlassError as problem:
+                raise InputError(str(problem)) from problem
+    return lens

@@ -1,0 +1,69 @@
+"""A lens as data: surfaces from the object side, an aperture, fields and wavelengths.
+
+Lengths in mm, angles in degrees, wavelengths in µm. The object is at infinity, the image plane lies one
+thickness behind the last surface. Sag: z = c r² / (1 + √(1 − (1 + k) c² r²)) + Σ Aᵢ r^(2i), i = 1, 2, ….
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from verirl_optics.glass import Medium, Tabled
+
+AIR = None
+"""The medium of a surface with nothing but air behind it; its index is exactly 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """One surface and the space behind it. `radius`: mm, inf for a plane; `semi_diameter`: mm or None."""
+
+    radius: float
+    thickness: float
+    medium: Medium | Tabled | None = AIR
+    conic: float = 0.0
+    asphere: tuple[float, ...] = ()
+    semi_diameter: float | None = None
+    stop: bool = False
+
+    @property
+    def curvature(self) -> float:
+        """1 / radius in 1/mm; 0 for a plane."""
+        return 0.0 if math.isinf(self.radius) else 1.0 / self.radius
+
+
+@dataclass(frozen=True, slots=True)
+class Aperture:
+    """How wide the axial beam is: `kind` is `epd`, `fno` or `stop` (semi-diameter of the stop)."""
+
+    kind: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prescription:
+    """A whole lens. `primary` indexes `wavelengths`; exactly one surface is the stop."""
+
+    surfaces: tuple[Surface, ...]
+    aperture: Aperture
+    fields: tuple[float, ...] = (0.0,)
+    wavelengths: tuple[float, ...] = (0.5875618,)
+    primary: int = 0
+    name: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def stop(self) -> int:
+        """Index of the stop surface."""
+        return next(i for i, surface in enumerate(self.surfaces) if surface.stop)
+
+    @property
+    def total_track(self) -> float:
+        """First surface to image plane, mm."""
+        return sum(surface.thickness for surface in self.surfaces)
+
+    @property
+    def elements(self) -> int:
+        """Number of glass spaces; a cemented doublet has two."""
+        return sum(surface.medium is not None for surface in self.surfaces)

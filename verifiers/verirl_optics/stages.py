@@ -1,0 +1,63 @@
+"""The ladder: extract → format → feasible → accurate → quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from verirl.domains import Finding, failed, passed, skipped
+from verirl.types import Task
+from verirl_optics.answer import FormatError, parse
+from verirl_optics.extract import NoAnswerError, extract
+from verirl_optics.spec import changed, completed, read_spec
+
+SHOWN = 6
+
+
+def climb(task: Task, completion: str) -> Iterator[Finding]:
+    """One finding a stage, in order, up to the first that was not climbed."""
+    spec = read_spec(task.spec)
+    try:
+        text = extract(completion)
+    except NoAnswerError as problem:
+        yield failed("extract", detail=str(problem))
+        return
+    yield passed("extract")
+    try:
+        rows = parse(text)
+    except FormatError as problem:
+        yield failed("format", detail=str(problem))
+        return
+    if spec.given is not None:
+        difference = changed(spec.given, rows)
+        if difference is not None:
+            yield failed("format", detail=difference)
+            return
+        rows = completed(spec.given, rows)
+    yield passed("format")
+    from verirl_optics.judge import judge
+
+    found = judge(spec, rows)
+    broken = [check for check in found.feasible if not check.kept]
+    if broken:
+        score = sum(check.score for check in found.feasible) / len(found.feasible)
+        told = _told([check.detail for check in broken])
+        yield replace(failed("feasible", min(score, 0.999), told), metrics=found.figures)
+        return
+    yield replace(passed("feasible"), metrics=found.figures)
+    missed = [check for _, check, _ in found.accurate if not check.kept]
+    if missed:
+        weights = sum(weight for weight, _, _ in found.accurate)
+        score = sum(weight * score for weight, _, score in found.accurate) / weights
+        yield failed("accurate", min(score, 0.999), _told([check.detail for check in missed]))
+        return
+    yield passed("accurate")
+    if found.quality is None:
+        yield skipped("quality", "the task states no spot to compare with")
+        return
+    yield passed("quality", found.quality)
+
+
+def _told(details: list[str]) -> str:
+    rest = len(details) - SHOWN
+    return "; ".join(details[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
