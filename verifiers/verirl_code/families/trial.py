@@ -68,7 +68,7 @@ class _Counted(ast.NodeTransformer):
         node.body = [ast.Expr(ast.Call(ast.Name("_tick", ast.Load()), [], [])), *node.body]
         return node
 
-    visit_For = visit_While = visit_FunctionDef = _count  # noqa: N815 - ast's names
+    visit_For = visit_While = visit_FunctionDef = _count
 
 
 def differs(
