@@ -1,0 +1,128 @@
+"""The hostile suite: no attack passes, reaches anything, outlives its deadline or leaves anything behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from code_attacks import BOMBS, FORGED, REACHES
+
+from verirl import domains, sandbox
+from verirl.domains import Finding, Job
+from verirl.engine import Request, VerifierPool
+from verirl.errors import ToolMissingError
+from verirl.sandbox import processes
+from verirl.types import Message, Status, Task
+
+CODE = domains.load("code")
+HONEST = "def f(x):\n    return 2 * x\n"
+SPEC = {
+    "entry_point": "f",
+    "tests": [{"input": [n], "expected": 2 * n} for n in range(1, 7)],
+    "visible": 2,
+    "memory_mb": 256,
+}
+CHECK = {
+    "entry_point": "f",
+    "test_code": "def check(candidate):\n"
+    + "".join(f"    assert candidate({n}) == {2 * n}\n" for n in range(1, 7)),
+    "memory_mb": 256,
+}
+ASSERTS = {"test_code": "".join(f"assert f({n}) == {2 * n}\n" for n in range(1, 7)), "memory_mb": 256}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _sandbox() -> None:
+    try:
+        sandbox.require()
+    except ToolMissingError as problem:
+        pytest.skip(str(problem))
+
+
+def judge(spec: dict, answer: str, folder: Path, seconds: float = 8.0) -> list[Finding]:
+    task = Task(id="t", domain="code", prompt=(Message(role="user", content="Double."),), spec=spec)
+    completion = f"```python\n{answer}\n```\n"
+    return list(CODE.stages(task, completion, Job(folder, seconds)))
+
+
+def statuses(found: list[Finding]) -> dict[str, Status]:
+    return {one.stage.name: one.stage.status for one in found}
+
+
+def descriptors() -> list[Path]:
+    return list(Path("/proc/self/fd").iterdir())
+
+
+def has_passed(found: list[Finding]) -> bool:
+    return statuses(found).get("tests") is Status.PASSED
+
+
+@pytest.mark.parametrize("spec", [SPEC, CHECK, ASSERTS], ids=["calls", "check", "asserts"])
+@pytest.mark.parametrize("kind", FORGED)
+def test_no_verdict_is_forged(kind: str, spec: dict, tmp_path: Path) -> None:
+    found = judge({**spec, "time_s": 1.5}, FORGED[kind], tmp_path)
+    assert not has_passed(found)
+    assert Status.ERROR not in statuses(found).values()
+    assert has_passed(judge(spec, HONEST, tmp_path))
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_bombs_end_in_time(kind: str, tmp_path: Path) -> None:
+    started = time.monotonic()
+    found = judge({**SPEC, "time_s": 0.7}, BOMBS[kind], tmp_path)
+    seconds = time.monotonic() - started
+    assert not has_passed(found)
+    assert Status.ERROR not in statuses(found).values()
+    assert seconds < 12.0, "the job had 8 seconds"
+    assert has_passed(judge(SPEC, HONEST, tmp_path))
+
+
+@pytest.mark.parametrize("kind", REACHES)
+def test_nothing_is_in_reach(kind: str, tmp_path: Path) -> None:
+    lines = "".join(f"        {line}\n" for line in REACHES[kind].splitlines())
+    caught = "    except Exception:\n        return 'out of reach'\n    return 'reached'\n"
+    answer = f"def f(x):\n    try:\n{lines}{caught}"
+    spec = {"entry_point": "f", "tests": [{"input": [1], "expected": "out of reach"}]}
+    found = judge(spec, answer, tmp_path)
+    assert has_passed(found), found[-1].stage.detail
+
+
+def test_a_jobs_files_are_gone_for_the_next(tmp_path: Path) -> None:
+    answer = (
+        "import os\nplaces = ['/tmp', '/job']\n"
+        "def f(x):\n    seen = [name for place in places for name in os.listdir(place)]\n"
+        "    for place in places:\n        open(f'{place}/left', 'w').write('x')\n    return len(seen)\n"
+    )
+    spec = {"entry_point": "f", "tests": [{"input": [1], "expected": 0}]}
+    assert has_passed(judge(spec, answer, tmp_path))
+    assert has_passed(judge(spec, answer, tmp_path))
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    judge(SPEC, HONEST, tmp_path)
+    before = processes.descendants(os.getpid()), len(descriptors())
+    for answer in [*FORGED.values()][:12]:
+        judge({**SPEC, "time_s": 1.0}, answer, tmp_path)
+    assert (processes.descendants(os.getpid()), len(descriptors())) == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_hostile_and_honest_side_by_side_in_a_pool() -> None:
+    task = Task(
+        id="t", domain="code", prompt=(Message(role="user", content="Double."),), spec={**SPEC, "time_s": 1.0}
+    )
+    hostile = [FORGED[kind] for kind in list(FORGED)[:10]] + [
+        BOMBS["fork"],
+        BOMBS["memory"],
+        BOMBS["threads"],
+    ]
+    jobs = []
+    for number, answer in enumerate(hostile):
+        jobs += [Request(task, f"```python\n{answer}```", sample=2 * number)]
+        jobs += [Request(task, f"```python\n{HONEST}# {number}\n```", sample=2 * number + 1)]
+    with VerifierPool(workers=2, deadline_s=10) as pool:
+        verdicts = pool.verify(jobs)
+    assert [verdict.passed for verdict in verdicts] == [False, True] * len(hostile)
+    assert not any(verdict.is_error for verdict in verdicts)

@@ -1,0 +1,156 @@
+"""Code benchmarks in their published layouts, and the published files themselves where they are there."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from verirl.engine import Request, VerifierPool
+from verirl.errors import InputError
+from verirl_code import domain
+from verirl_code.importers import IMPORTERS
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "shared" / "benchmarks" / "code"
+
+HUMANEVAL = {
+    "task_id": "HumanEval/0",
+    "prompt": 'def twice(x):\n    """Twice x."""\n',
+    "entry_point": "twice",
+    "canonical_solution": "    return 2 * x\n",
+    "test": "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(5) == 10\n",
+}
+PLUS = HUMANEVAL | {"base_input": [[2], [5]], "plus_input": [[-1], [0.5], ["ab"]], "atol": 0, "contract": ""}
+MBPP = {
+    "task_id": 7,
+    "text": "Write a function that gives the value of a node.",
+    "code": "class Node:\r\n  def __init__(self, v):\r\n    self.v = v\r\ndef value(n):\r\n  return n.v",
+    "test_setup_code": "root = Node(3)",
+    "test_list": ["assert value(root) == 3"],
+    "challenge_test_list": ["assert value(Node(math.floor(4.5))) == 4"],
+}
+SANITIZED = {
+    "task_id": 8,
+    "prompt": "Write a function to find the area of a circle.",
+    "code": "import math\ndef area(r):\n  return math.pi * r * r",
+    "test_imports": ["import math"],
+    "test_list": ["assert math.isclose(area(1), 3.14159, rel_tol=0.001)", "assert area(0) == 0"],
+}
+MBPP_PLUS = {
+    "task_id": "Mbpp/9",
+    "prompt": '"""\nWrite a function to swap.\n"""',
+    "entry_point": "swap",
+    "canonical_solution": "def swap(a, b):\n  return (b, a)",
+    "base_input": [[1, 2]],
+    "plus_input": [[3, [4]], [float("inf"), 1]],
+    "assertion": "assert swap(1, 2) == (2, 1)",
+    "atol": 0,
+    "contract": "",
+}
+ROWS = {
+    "humaneval": HUMANEVAL,
+    "humaneval-plus": PLUS,
+    "mbpp": MBPP,
+    "mbpp-sanitized": SANITIZED,
+    "mbpp-plus": MBPP_PLUS,
+}
+
+
+def written(folder, row, name="rows.jsonl"):
+    text = json.dumps(row) + "\n"
+    path = folder / name
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(f"[{text}]" if name.endswith(".json") else text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with VerifierPool(workers=1) as pool:
+        yield pool
+
+
+def judged(pool, tasks):
+    """The tasks whose reference does not pass, and the mutants that do."""
+    references = pool.verify([Request(task, task.reference) for task in tasks])
+    made = [(task, mutant) for task in tasks for mutant in domain.mutants(task)]
+    others = pool.verify([Request(task, m.completion, n) for n, (task, m) in enumerate(made, 1)])
+    failing = [task.id for task, verdict in zip(tasks, references, strict=True) if not verdict.passed]
+    passing = [(task.id, m.kind) for (task, m), v in zip(made, others, strict=True) if v.passed or v.is_error]
+    return failing, passing
+
+
+@pytest.mark.parametrize("source", ROWS)
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.json"])
+def test_every_layout_and_packing_gives_the_same_task(tmp_path, source, name):
+    (task,) = IMPORTERS[source](written(tmp_path, ROWS[source], name))
+    assert (task.domain, task.split, task.source.name) == ("code", "eval", source)
+    assert task.id.startswith(f"{source}/")
+    domain.check_spec(task.spec)
+    (folder,) = IMPORTERS[source](tmp_path)
+    assert folder == task
+
+
+def test_references_pass_and_wrong_answers_do_not(tmp_path, pool):
+    tasks = [task for source in ROWS for task in IMPORTERS[source](written(tmp_path, ROWS[source]))]
+    assert judged(pool, tasks) == ([], [])
+
+
+def test_inputs_without_results_become_data(tmp_path):
+    (task,) = IMPORTERS["humaneval-plus"](written(tmp_path, PLUS))
+    assert [test["expected"] for test in task.spec["tests"]] == [4, 10, -2, 1.0, "abab"]
+    (task,) = IMPORTERS["mbpp-plus"](written(tmp_path, MBPP_PLUS))
+    assert task.spec["tests"] == [
+        {"input": [1, 2], "expected": [2, 1]},
+        {"input": [3, [4]], "expected": [[4], 3]},
+    ]
+
+
+def test_what_data_cannot_say_stays_assertions(tmp_path):
+    tuples = MBPP_PLUS | {"assertion": "assert swap((1,), 2) == (2, (1,))", "base_input": [[[1], 2]]}
+    sets = PLUS | {"canonical_solution": "    return {x}\n"}
+    for source, row in (("mbpp-plus", tuples), ("humaneval-plus", sets)):
+        (task,) = IMPORTERS[source](written(tmp_path, row))
+        assert "test_code" in task.spec
+
+
+@pytest.mark.parametrize("source", ROWS)
+def test_a_row_without_a_field_names_file_line_and_field(tmp_path, source):
+    for field in set(ROWS[source]) & {"prompt", "code", "entry_point", "canonical_solution", "test_list"}:
+        row = {name: value for name, value in ROWS[source].items() if name != field}
+        with pytest.raises(InputError) as caught:
+            list(IMPORTERS[source](written(tmp_path, row)))
+        assert field in str(caught.value)
+        assert "rows.jsonl:1" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[1]\n", "{", '{"a": 1}\n[', "\x00"])
+def test_what_is_no_benchmark_is_said(tmp_path, text):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+    for source in ROWS:
+        with pytest.raises(InputError):
+            list(IMPORTERS[source](path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the published files are not here")
+@pytest.mark.parametrize(
+    ("source", "file", "known"),
+    [
+        ("humaneval", "humaneval", set()),
+        ("humaneval-plus", "humaneval_plus", set()),
+        # Its tests hand a type to the answer, and only data crosses to the process that runs it.
+        ("mbpp", "mbpp", {"mbpp/533"}),
+        # These return match objects, which are no data either.
+        ("mbpp-sanitized", "mbpp_sanitized", {f"mbpp-sanitized/{n}" for n in (737, 787, 794)}),
+        ("mbpp-plus", "mbpp_plus", {f"mbpp-plus/{n}" for n in (737, 787, 794)}),
+    ],
+)
+def test_published_references_pass_and_wrong_answers_do_not(pool, source, file, known):
+    tasks = list(IMPORTERS[source](BENCHMARKS / f"{file}.jsonl.gz"))
+    failing, passing = judged(pool, tasks)
+    assert set(failing) == known
+    assert passing == []

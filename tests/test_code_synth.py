@@ -1,0 +1,163 @@
+"""Code tasks: what they promise of ids, splits, tests and mutants, family by family."""
+
+import json
+import random
+
+import pytest
+
+from verirl.errors import InputError
+from verirl.types import Message, Task
+from verirl_code import synth as synthesis
+from verirl_code.families import FAMILIES
+from verirl_code.families.slips import slips
+from verirl_code.families.trial import Program, differs, same
+from verirl_code.mutants import MUTANTS, fenced, mutants
+from verirl_code.spec import check_spec
+from verirl_code.synth import case_of, inputs_of, synth
+
+TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
+EVERY = tuple(FAMILIES)
+
+
+def drawn(family, count=6, seed=4, **options):
+    return [synth(seed, n, n / max(1, count - 1), family=family, **options) for n in range(count)]
+
+
+def test_there_are_twelve_families_of_several_subjects():
+    assert len(FAMILIES) >= 12
+    assert len({family.subject for family in FAMILIES.values()}) >= 5
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_a_task_is_the_same_whenever_it_is_drawn(family):
+    first = [task.to_json() for task in drawn(family)]
+    synthesis.draw.cache_clear()
+    assert [task.to_json() for task in drawn(family)] == first
+    assert [task.to_json() for task in drawn(family, seed=5)] != first
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_specs_are_whole_plain_and_shown_tests_lead(family):
+    for task in drawn(family):
+        check_spec(task.spec)
+        assert json.loads(json.dumps(task.spec)) == task.spec
+        assert len(task.spec["tests"]) >= 8
+        shown, hidden = task.spec["tests"][: task.spec["visible"]], task.spec["tests"][task.spec["visible"] :]
+        assert 2 <= len(shown) < len(task.spec["tests"])
+        assert all(one not in shown for one in hidden)
+        prompt = task.prompt[0].content
+        for test in shown:
+            assert ("stdin" in test and test["stdin"] in prompt) or repr(test.get("expected")) in prompt
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_expected_values_are_what_the_reference_text_gives(family):
+    """The reference is run again, plainly, from the text that a policy would have to write."""
+    for task in drawn(family, 6):
+        if task.tags[-1] != "function":
+            continue
+        space: dict = {}
+        exec(fenced(task.reference), space)
+        call = space[task.spec["entry_point"]]
+        for test in task.spec["tests"]:
+            given = json.loads(json.dumps(test["input"]))
+            assert call(*given) == test["expected"]
+            assert given == test["input"], "the reference changes its arguments"
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_the_splits_share_no_problem(family):
+    def problems(split):
+        return {case_of(task).problem.source for task in drawn(family, 10, split=split)}
+
+    assert not problems("train") & problems("eval")
+
+
+def test_the_styles_share_no_problem_across_splits_either():
+    for family in TERSE:
+        train = {case_of(task).problem.source for task in drawn(family, 60, style="terse")}
+        held_out = {case_of(task).problem.source for task in drawn(family, 60, split="eval", style="terse")}
+        assert not train & held_out
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_the_tests_kill_the_slips_that_fresh_inputs_tell_apart(family):
+    """Kill rate on inputs that the tests were not chosen from."""
+    judged = killed = 0
+    for number, task in enumerate(drawn(family, 3, seed=21)):
+        case = case_of(task)
+        problem = case.problem
+        reference = Program(problem.source, problem.name)
+        fresh = inputs_of(problem, random.Random(number), 600)
+        right = [reference(args) for args in fresh]
+        tests = [test.args for test in case.tests]
+        wanted = [reference(args) for args in tests]
+        for slip in slips(problem.source):
+            if differs(slip.source, problem.name, fresh, right) is not None:
+                judged += 1
+                killed += differs(slip.source, problem.name, tests, wanted) is not None
+    assert judged > 20
+    assert killed >= 0.95 * judged
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_mutants_are_many_distinct_and_always_the_same(family):
+    for task in drawn(family, 3):
+        found = mutants(task)
+        assert 5 <= len(found) <= MUTANTS
+        assert found == mutants(task)
+        texts = {mutant.completion for mutant in found}
+        assert len(texts) == len(found)
+        assert task.reference not in texts
+
+
+def test_a_task_from_elsewhere_gets_only_answers_in_bad_faith():
+    task = drawn("lists", 1)[0]
+    other = task.model_copy(update={"prompt": (Message(role="user", content="changed"),)})
+    assert case_of(other) is None
+    assert {m.kind for m in mutants(other)} <= {
+        "empty body",
+        "constant",
+        "result off by one",
+        "empty program",
+    }
+    assert mutants(Task(id="x", domain="code", prompt=task.prompt, spec=task.spec)) == ()
+
+
+def test_shorthand_is_short_and_varied():
+    prompts = set()
+    for family in TERSE:
+        for n in range(300):
+            case = synthesis.draw(8, n, 0.2 + 0.4 * n / 300, split="train", family=family, style="terse")
+            assert len(case.problem.terse) <= 40
+            assert len(case.problem.source) <= 64
+            prompts.add(case.problem.terse)
+    assert len(prompts) >= 600
+
+
+def test_what_cannot_be_asked_for_is_said():
+    for wrong in (
+        {"family": "nosuch"},
+        {"style": "verse"},
+        {"split": "test"},
+        {"family": "graphs", "style": "terse"},
+    ):
+        with pytest.raises(InputError):
+            synth(1, 1, 0.5, **wrong)
+    with pytest.raises(InputError):
+        synth(1, 1, 1.5)
+
+
+def test_a_slip_that_never_ends_is_ended_by_a_count():
+    right = Program("def f(n):\n    while n > 0:\n        n -= 1\n    return n\n", "f")
+    inputs = [(3,)]
+    endless = "def f(n):\n    while n > 0:\n        pass\n    return n\n"
+    assert differs(endless, "f", inputs, [right(args) for args in inputs]) == (0, "endless")
+    assert differs("def f(n):\n    return f(n)\n", "f", inputs, [right(args) for args in inputs]) is not None
+
+
+def test_equal_as_data():
+    assert same([1, (2, 3.0)], [True, [2, 3]])
+    assert not same({"a": 1}, {"a": 2})
+    assert not same("a", ["a"])
+    assert not same(None, 0)

@@ -1,0 +1,14 @@
+"""Families of problems. Each is a function of a generator and a difficulty, with a reference of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from verirl_code.families import arithmetic, planning, sequences, structures, text
+from verirl_code.families.problem import Family
+
+FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for module in (text, sequences, arithmetic, structures, planning)
+    for family in module.FAMILIES
+}

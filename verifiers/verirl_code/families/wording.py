@@ -1,0 +1,83 @@
+"""A problem in words: as a function with examples, or as a program that reads and prints."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from verirl_code.families.problem import Args, Problem
+
+_READ = {
+    "int": "int(input())",
+    "str": "input()",
+    "list[int]": "list(map(int, input().split()))",
+    "list[str]": "input().split()",
+}
+_LINES = {
+    "int": "an integer",
+    "str": "a string, which may be empty",
+    "list[int]": "integers separated by spaces, possibly none",
+    "list[str]": "words separated by spaces, possibly none",
+}
+_PRINT = {"int": "print({})", "str": "print({})", "list[int]": "print(*{})", "list[str]": "print(*{})"}
+_SHOW = {"int": "the result", "str": "the result", "list[int]": "the numbers", "list[str]": "the words"}
+_FENCE = (
+    "Answer with the code in a ```python block.",
+    "Put the code in a ```python block.",
+    "End with the whole code in a ```python block.",
+)
+
+
+def can_read(problem: Problem) -> bool:
+    """Whether the problem's arguments and result can be lines of text."""
+    return problem.result in _PRINT and all(kind in _READ for _, kind in problem.args)
+
+
+def whole_program(problem: Problem, source: str) -> str:
+    """`source` with the lines that read its arguments, call it and print the result."""
+    reads = [f"{name} = {_READ[kind]}" for name, kind in problem.args]
+    call = f"{problem.name}({', '.join(name for name, _ in problem.args)})"
+    return "\n".join([source.rstrip(), "", "", *reads, _PRINT[problem.result].format(call)]) + "\n"
+
+
+def spoken(problem: Problem, args: Args, expected: Any) -> dict[str, str]:
+    """One test of the program: what it reads and what it must print."""
+    stdin = "".join(_line(value) + "\n" for value in args)
+    return {"stdin": stdin, "stdout": _line(expected) + "\n"}
+
+
+def _line(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def question(problem: Problem, examples: list[tuple[Args, Any]], words: Random, *, program: bool) -> str:
+    """The whole prompt."""
+    fence = words.choice(_FENCE)
+    if program:
+        return "\n\n".join([_as_program(problem), *(_exchange(problem, *one) for one in examples), fence])
+    arguments = ", ".join(f"{name}: {kind}" for name, kind in problem.args)
+    head = words.choice(("Write a Python function", "Implement the Python function", "Write the function"))
+    shown = "\n".join(
+        f"{problem.name}({', '.join(map(repr, args))}) == {value!r}" for args, value in examples
+    )
+    return f"{head} `{problem.name}({arguments}) -> {problem.result}`.\n\n{problem.ask}\n\n{shown}\n\n{fence}"
+
+
+def _as_program(problem: Problem) -> str:
+    count = len(problem.args)
+    lines = "; ".join(
+        f"{'line' if count == 1 else f'line {place}'} `{name}`: {_LINES[kind]}"
+        for place, (name, kind) in enumerate(problem.args, start=1)
+    )
+    one = "one line" if count == 1 else f"{count} lines"
+    ask = problem.ask.replace("Return", "Print").replace("return", "print")
+    joined = " on one line, separated by single spaces" if problem.result.startswith("list") else ""
+    return (
+        f"Write a Python program that reads {one} from standard input ({lines}) and prints "
+        f"{_SHOW[problem.result]}{joined}.\n\n{ask}"
+    )
+
+
+def _exchange(problem: Problem, args: Args, expected: Any) -> str:
+    test = spoken(problem, args, expected)
+    return f"Input:\n{test['stdin']}Output:\n{test['stdout'].rstrip()}"

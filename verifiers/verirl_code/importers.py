@@ -1,0 +1,323 @@
+"""The field's benchmarks in their published layouts, as tasks of the split `eval`.
+
+A row without its fields is an error with file, line and field. HumanEval+ and MBPP+ publish inputs, not
+results: their own solution is run on them in the sandbox, and each task becomes inputs and results as data.
+Where data cannot say what the benchmark means (an oracle of its own, tuples or sets among the arguments),
+the published assertions are taken instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from verirl.domains import Importer
+from verirl.errors import InputError, SpecError
+from verirl.jsonl import Line
+from verirl.types import Message, Source, Task
+from verirl_code.oracle import results
+from verirl_code.spec import check_spec
+
+INSTRUCTION = "Answer with the whole code in one ```python block."
+PLUS_SECONDS = 20.0
+"""For all the tests of a HumanEval+ or MBPP+ task together: up to some thousands."""
+PLUS_TESTS = 5000
+
+_ORACLES = {
+    # EvalPlus compares these otherwise than by value: a root of a polynomial, as sets, or not for None only.
+    "find_zero",
+    "similar_elements",
+    "find_char_long",
+    "common_in_nested_lists",
+    "extract_singly",
+    "larg_nnum",
+    "intersection_array",
+    "find_dissimilar",
+    "Diff",
+    "are_equivalent",
+    "sum_div",
+    "surface_Area",
+    "digit_distance_nums",
+    "check_str",
+    "text_match_three",
+    "text_starta_endb",
+}
+_MODULES = ("cmath", "collections", "heapq", "itertools", "math", "re", "sys")
+
+
+def humaneval(path: Path) -> Iterator[Task]:
+    """HumanEval (Chen et al. 2021): JSONL of prompt, entry_point, canonical_solution and test."""
+    for line in _rows(path):
+        prompt, name = _text(line, "prompt"), _text(line, "entry_point")
+        spec = {"test_code": _text(line, "test"), "entry_point": name}
+        code = prompt + _text(line, "canonical_solution")
+        yield from _task(line, "humaneval", _completion(prompt), spec, code, license="MIT")
+
+
+def humaneval_plus(path: Path) -> Iterator[Task]:
+    """HumanEval+ (Liu et al. 2023): HumanEval's fields with base_input and plus_input."""
+    for line in _rows(path):
+        prompt, name = _text(line, "prompt"), _text(line, "entry_point")
+        code = prompt + _text(line, "canonical_solution")
+        spec = None if name in _ORACLES else _as_data(line, code, name)
+        if spec is None:
+            if not isinstance(line.value.get("test"), str):
+                _warn(line, "left out: its results are not plain data, and the row has no 'test'")
+                continue
+            spec = {"test_code": _text(line, "test"), "entry_point": name}
+        yield from _task(line, "humaneval-plus", _completion(prompt), spec, code, license="Apache-2.0")
+
+
+def mbpp(path: Path) -> Iterator[Task]:
+    """MBPP (Austin et al. 2021), full or sanitized: text or prompt, code, test_list and what they need."""
+    yield from _mbpp(path, "mbpp")
+
+
+def mbpp_sanitized(path: Path) -> Iterator[Task]:
+    """The sanitized part of MBPP: a JSON array (or JSONL) of prompt, code, test_imports and test_list."""
+    yield from _mbpp(path, "mbpp-sanitized")
+
+
+def _mbpp(path: Path, source: str) -> Iterator[Task]:
+    for line in _rows(path):
+        code, tests = _text(line, "code"), _texts(line, "test_list")
+        hidden = _texts(line, "challenge_test_list", required=False)
+        # The set-up builds objects of the classes that the answer defines, so it comes after the answer.
+        setup = line.value.get("test_setup_code") or ""
+        imports = _texts(line, "test_imports", required=False)
+        test_code = _tests_of([*imports, setup, *tests, *hidden])
+        spec: dict[str, Any] = {"test_code": test_code}
+        name = _called(line, code, tests)
+        if name is not None:
+            spec["entry_point"] = name
+        text = _text(line, "text" if "text" in line.value else "prompt").strip()
+        shown = "\n".join(test.strip() for test in tests)
+        prompt = f"{text}\nYour code should pass these tests:\n\n{shown}\n\n{INSTRUCTION}"
+        yield from _task(line, source, prompt, spec, code, license="CC-BY-4.0")
+
+
+def mbpp_plus(path: Path) -> Iterator[Task]:
+    """MBPP+ (Liu et al. 2023): prompt, entry_point, canonical_solution, inputs, and assertion."""
+    for line in _rows(path):
+        code, name = _text(line, "canonical_solution"), _text(line, "entry_point")
+        assertion = _text(line, "assertion")
+        spec = None
+        if name not in _ORACLES and _plain_calls(assertion, name, line.value.get("base_input")):
+            spec = _as_data(line, code, name)
+        if spec is None:
+            spec = {"test_code": _tests_of([assertion]), "entry_point": name}
+        prompt = f"{_text(line, 'prompt').strip()}\n\n{INSTRUCTION}"
+        yield from _task(line, "mbpp-plus", prompt, spec, code, license="Apache-2.0")
+
+
+IMPORTERS: Mapping[str, Importer] = {
+    "humaneval": humaneval,
+    "humaneval-plus": humaneval_plus,
+    "mbpp": mbpp,
+    "mbpp-sanitized": mbpp_sanitized,
+    "mbpp-plus": mbpp_plus,
+}
+
+
+def _rows(path: Path) -> Iterator[Line]:
+    """The rows of a JSONL file (`.gz` too) or a JSON array, or of all such files of a folder."""
+    if path.is_dir():
+        names = (".jsonl", ".jsonl.gz", ".json")
+        files = sorted(file for file in path.iterdir() if file.name.endswith(names))
+        if not files:
+            raise InputError.at(path, "holds no .jsonl or .json file")
+        for file in files:
+            yield from _rows(file)
+    elif path.suffix == ".parquet":
+        raise InputError.at(path, "is Parquet; save it as JSON lines first (datasets: .to_json(FILE))")
+    elif path.suffix == ".json":
+        yield from _array(path)
+    else:
+        yield from _lines(path)
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    """JSON lines as EvalPlus writes them: with Infinity among the inputs."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as stream:
+            for number, text in enumerate(stream, start=1):
+                if text.strip():
+                    yield Line(str(path), number, _object(path, number, text))
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as problem:
+        raise InputError.at(path, f"is not a UTF-8 JSONL file ({problem})") from problem
+    except OSError as problem:
+        raise InputError.at(path, problem.strerror or str(problem)) from problem
+
+
+def _object(path: Path, number: int, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise InputError.at(path, f"not valid JSON ({problem})", line=number) from problem
+    if not isinstance(value, dict):
+        raise InputError.at(path, f"expected an object, got {type(value).__name__}", line=number)
+    return value
+
+
+def _array(path: Path) -> Iterator[Line]:
+    """The objects of a JSON array, numbered from 1; a `.json` file of JSON lines is read as that."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise InputError.at(path, f"cannot be read ({problem})") from problem
+    if not text.lstrip().startswith("["):
+        yield from _lines(path)
+        return
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise InputError.at(path, f"not a JSON file ({problem})") from problem
+    for number, value in enumerate(values, start=1):
+        if not isinstance(value, dict):
+            raise InputError.at(path, f"expected an object, got {type(value).__name__}", line=number)
+        yield Line(str(path), number, value)
+
+
+def _text(line: Line, field: str) -> str:
+    value = line.value.get(field)
+    if not isinstance(value, str):
+        what = "missing" if field not in line.value else "must be text"
+        raise InputError.at(line.file, what, line=line.number, field=field)
+    return value.replace("\r\n", "\n")
+
+
+def _texts(line: Line, field: str, *, required: bool = True) -> list[str]:
+    value = line.value.get(field, None if required else [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        what = "missing" if field not in line.value else "must be a list of texts"
+        raise InputError.at(line.file, what, line=line.number, field=field)
+    return [one.replace("\r\n", "\n") for one in value]
+
+
+def _inputs(line: Line) -> list[list[Any]]:
+    found: list[list[Any]] = []
+    for field in ("base_input", "plus_input"):
+        # Where the extra inputs are none, EvalPlus writes an empty object.
+        value = line.value.get(field) or []
+        if not isinstance(value, list) or not all(isinstance(one, list) for one in value):
+            raise InputError.at(line.file, "must be a list of argument lists", line=line.number, field=field)
+        found += value
+    return [one for one in found if _finite(one)][:PLUS_TESTS]
+
+
+def _finite(value: Any) -> bool:
+    """Whether JSON proper can hold the value: it knows neither Infinity nor NaN."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(_finite(one) for one in value.values())
+    return not isinstance(value, list) or all(_finite(one) for one in value)
+
+
+def _as_data(line: Line, code: str, name: str) -> dict[str, Any] | None:
+    """Inputs and results; None where the solution does not give plain data for all the base inputs."""
+    inputs = _inputs(line)
+    base = sum(_finite(one) for one in line.value.get("base_input") or [])
+    found = results(code, name, inputs)
+    if not found or any(one is None for one in found[:base]):
+        return None
+    tests = [
+        {"input": given, "expected": one.value}
+        for given, one in zip(inputs, found, strict=True)
+        if one is not None
+    ]
+    spec = {"entry_point": name, "tests": tests, "time_s": PLUS_SECONDS}
+    try:
+        check_spec(spec)
+    except SpecError:
+        return None
+    return spec
+
+
+def _plain_calls(assertion: str, name: str, base: object) -> bool:
+    """Whether every assertion is `name(…) == literal`, with the arguments that `base` says, as plain data."""
+    if not isinstance(base, list):
+        return False
+    try:
+        lines = ast.parse(assertion).body
+    except (SyntaxError, ValueError):
+        return False
+    calls: list[list[Any]] = []
+    for line in lines:
+        match line:
+            case ast.Assert(
+                test=ast.Compare(
+                    left=ast.Call(func=ast.Name(id=called), args=args, keywords=[]),
+                    ops=[ast.Eq()],
+                    comparators=[right],
+                )
+            ) if called == name:
+                try:
+                    calls.append([ast.literal_eval(arg) for arg in args])
+                    ast.literal_eval(right)
+                except (ValueError, TypeError):
+                    return False
+            case _:
+                return False
+    return [repr(call) for call in calls] == [repr(call) for call in base[: len(calls)]]
+
+
+def _tests_of(parts: Iterable[str]) -> str:
+    """Test code, with the modules imported that it uses and does not import."""
+    code = "\n".join(part.strip() for part in parts if part.strip()) + "\n"
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return code
+    nodes = list(ast.walk(tree))
+    used = {n.value.id for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)}
+    there = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    missing = [name for name in _MODULES if name in used and name not in there]
+    return "".join(f"import {name}\n" for name in missing) + code
+
+
+def _called(line: Line, code: str, tests: list[str]) -> str | None:
+    """The function of `code` that the tests call: the answer has to define it."""
+    try:
+        defined = {node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)}
+        nodes = [node for test in tests for node in ast.walk(ast.parse(test.strip()))]
+    except (SyntaxError, ValueError) as problem:
+        raise InputError.at(line.file, f"not Python ({problem})", line=line.number, field="code") from None
+    calls = (n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
+    return next((name for name in calls if name in defined), None)
+
+
+def _completion(prompt: str) -> str:
+    return f"Complete this Python code.\n\n```python\n{prompt.strip()}\n```\n\n{INSTRUCTION}"
+
+
+def _task(
+    line: Line, source: str, prompt: str, spec: dict[str, Any], code: str, *, license: str
+) -> Iterator[Task]:
+    try:
+        check_spec(spec)
+    except SpecError as problem:
+        _warn(line, f"left out: {problem}")
+        return
+    given = str(line.value.get("task_id", f"{line.number:06d}"))
+    yield Task(
+        id=f"{source}/{given.rpartition('/')[2]}",
+        domain="code",
+        prompt=(Message(role="user", content=prompt),),
+        spec=spec,
+        reference=f"```python\n{code.strip()}\n```",
+        tags=(source,),
+        split="eval",
+        source=Source(name=source, license=license),
+    )
+
+
+def _warn(line: Line, what: str) -> None:
+    warnings.warn(f"{line.file}:{line.number}: {what}", stacklevel=3)

@@ -1,0 +1,107 @@
+"""The ladder: extract → parse → runs → tests, and how much CPU time the answer took."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+
+from verirl.domains import Finding, Job, failed, passed, timed_out
+from verirl.types import Status, Task
+from verirl_code.extract import NoAnswerError, extract
+from verirl_code.ladder import LEVELS
+from verirl_code.launch import nest
+from verirl_code.spec import Spec, read_spec
+from verirl_code.trial import Result, Trial, attempt, told
+
+DEAD_BAND = 1 / 8
+"""Share of the time limit below which no answer is better than another."""
+
+_SPARE_SECONDS = 0.5
+_WALL = 3
+"""Wall-clock seconds for one of CPU time: a busy machine is not the answer's fault."""
+_SHOWN = 120
+
+
+def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
+    """One finding a stage, in order, up to the first that was not climbed."""
+    started = time.monotonic()
+    spec = read_spec(task.spec)
+    try:
+        code = extract(completion)
+    except NoAnswerError as problem:
+        yield failed("extract", detail=str(problem))
+        return
+    yield passed("extract")
+    makers = nest(job.sandboxed)
+    left = job.seconds - (time.monotonic() - started)
+    seconds = min(_WALL * spec.time_s + 1, max(left - _SPARE_SECONDS, left / 2))
+    trial = attempt(spec, code, makers, seconds, key=task.content_key(), home=job.folder)
+    if trial.fell == "parse":
+        yield _fall("parse", trial)
+        return
+    yield passed("parse")
+    if trial.fell == "runs":
+        yield _fall("runs", trial)
+        return
+    yield passed("runs")
+    found = _tests(spec, trial)
+    yield found
+    if found.stage.status is not Status.PASSED:
+        return
+    yield _efficiency(spec, trial)
+
+
+def _fall(stage: str, trial: Trial) -> Finding:
+    words = f"{trial.why} (line {trial.line})" if trial.line else trial.why
+    if trial.late:
+        return timed_out(stage, words)
+    head = "The code does not parse" if stage == "parse" else "The code does not run"
+    return failed(stage, detail=words, feedback=f"{head}: {words}.")
+
+
+def _tests(spec: Spec, trial: Trial) -> Finding:
+    """The share passed; visible and hidden tests apart in the figures."""
+    right = {number for number, result in trial.results.items() if result.right}
+    share = len(right) / trial.total
+    metrics = {"tests_passed": float(len(right)), "tests_total": float(trial.total)}
+    if spec.visible:
+        metrics["visible_share"] = sum(number < spec.visible for number in right) / spec.visible
+    if hidden := trial.total - spec.visible:
+        metrics["hidden_share"] = sum(number >= spec.visible for number in right) / hidden
+    if len(right) == trial.total:
+        return passed("tests", 1.0, f"{trial.total} of {trial.total}", **metrics)
+    number, result = _worst(trial)
+    score = min(share, 1 - 1e-6)
+    count = f"{len(right)} of {trial.total} tests passed"
+    detail = f"{count}; {_words(spec, number, result, hidden=False)}"
+    feedback = f"{count}. {_words(spec, number, result, hidden=number >= spec.visible)}"
+    found = timed_out("tests", detail, score) if result.late else failed("tests", score, detail)
+    return Finding(found.stage, metrics, feedback)
+
+
+def _worst(trial: Trial) -> tuple[int, Result]:
+    """The first test that failed, one that was late before any other."""
+    wrong = sorted((not one.late, number) for number, one in trial.results.items() if not one.right)
+    if not wrong:
+        return len(trial.results), Result(False, "not reached")
+    return wrong[0][1], trial.results[wrong[0][1]]
+
+
+def _words(spec: Spec, number: int, result: Result, *, hidden: bool) -> str:
+    """What went wrong; of a hidden test, no value."""
+    line = f" (line {result.line})" if result.line else ""
+    if spec.test_code is not None or number >= len(spec.cases):
+        return f"{result.why}{line}"
+    if hidden:
+        kind = result.why if result.line or result.late else "a wrong result"
+        return f"A hidden test failed: {kind if not result.line else kind.split(':')[0]}{line}."
+    return f"test {number + 1}: {told(spec.cases[number], spec)}: {result.why}{line}"
+
+
+def _efficiency(spec: Spec, trial: Trial) -> Finding:
+    """CPU time against the task's limit, in powers of two above the dead band."""
+    share = trial.cpu_s / spec.time_s
+    steps = max(0, math.ceil(math.log2(share / DEAD_BAND))) if share > 0 else 0
+    score = max(0.0, 1 - steps / (LEVELS - 1))
+    return passed("efficiency", score, f"{trial.cpu_s:.3f} s of CPU time", cpu_s=round(trial.cpu_s, 3))

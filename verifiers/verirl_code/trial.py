@@ -1,0 +1,423 @@
+"""Put an answer to its tests: the supervisor's part, which alone knows what is expected.
+
+The answer is asked one question at a time, each with a number that it cannot foresee, so it can neither
+answer what it was not asked nor see what comes. The tests come in an order that hangs on the task alone.
+Where all are right, some are asked again of a fresh process in another order: what an answer kept of the
+first time does not help it there.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from verirl.errors import SandboxError
+from verirl.seeds import rng
+from verirl.types import fingerprint
+from verirl_code.compare import difference, difference_of_text, shown
+from verirl_code.data import DEPTH_LIMIT
+from verirl_code.launch import BROKEN, Bounds, Ended, GoneError, Guest, LateError, Nest, readable
+from verirl_code.spec import Case, Spec
+
+OUTPUT_LIMIT = 8 * 1024 * 1024
+"""Bytes of a program's output that are read; one that writes more has failed."""
+
+ASKED_AGAIN = 3
+_WORDS = 400
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one test. `why`: in words, empty where it was right. `line`: of the answer, or 0."""
+
+    right: bool
+    why: str = ""
+    line: int = 0
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of an answer. `fell`: parse, runs, or None; `results`: by the number of the test."""
+
+    fell: str | None = None
+    why: str = ""
+    line: int = 0
+    late: bool = False
+    results: dict[int, Result] = field(default_factory=dict)
+    total: int = 0
+    cpu_s: float = 0.0
+
+
+class _FellError(Exception):
+    """The answer does not come as far as its tests."""
+
+    def __init__(self, stage: str, why: str, line: int = 0, *, late: bool = False) -> None:
+        super().__init__(why)
+        self.trial = Trial(stage, why, line, late)
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Where guests come from, what they may use, until when."""
+
+    nest: Nest
+    bounds: Bounds
+    until: float
+    home: Path | None
+
+    @contextmanager
+    def guest(self, streams: Sequence[int] = ()) -> Iterator[Guest]:
+        guest = self.nest.guest(self.bounds, streams, self.home)
+        try:
+            yield guest
+        finally:
+            guest.close()
+
+
+def attempt(
+    spec: Spec, code: str, nest: Nest, seconds: float, *, key: str, home: Path | None = None
+) -> Trial:
+    """Run `code` against the tests of `spec` within `seconds` of wall clock. `key`: orders the tests."""
+    bounds = Bounds(memory_mb=spec.memory_mb, cpu_s=math.ceil(spec.time_s))
+    room = _Room(nest, bounds, time.monotonic() + seconds, home)
+    try:
+        if spec.test_code is not None:
+            return _tested(spec, code, room)
+        if spec.is_program:
+            return _programs(spec, code, room, key)
+        return _calls(spec, code, room, key)
+    except _FellError as fall:
+        return fall.trial
+
+
+# -- functions ------------------------------------------------------------------------------------------
+
+
+def _calls(spec: Spec, code: str, room: _Room, key: str) -> Trial:
+    draw = rng("code", "order", key)
+    order = list(range(len(spec.cases)))
+    draw.shuffle(order)
+    results, cpu_s = _asked(spec, code, room, order)
+    if len(results) == len(order) and all(result.right for result in results.values()):
+        again = draw.sample(order, min(ASKED_AGAIN, len(order)))
+        if again == order[: len(again)]:
+            again.reverse()
+        fresh, _ = _asked(spec, code, room, again)
+        for number in again:
+            result = fresh.get(number, Result(False, "not reached"))
+            if not result.right:
+                results[number] = replace(result, why=f"asked again in a fresh process: {result.why}")
+    return Trial(results=results, total=len(order), cpu_s=cpu_s)
+
+
+def _asked(spec: Spec, code: str, room: _Room, order: Sequence[int]) -> tuple[dict[int, Result], float]:
+    """Ask one process the tests in `order`, up to one that ends it or the time."""
+    results: dict[int, Result] = {}
+    with room.guest() as guest:
+        _open(guest, {"role": "answer", "code": code, "entry_point": spec.entry_point}, room)
+        for number in order:
+            case = spec.cases[number]
+            try:
+                reply = _ask(guest, {"op": "plain", "name": spec.entry_point, "args": case.given}, room.until)
+            except LateError:
+                results[number] = Result(False, "did not return in time", late=True)
+                break
+            except GoneError as problem:
+                results[number] = _gone(guest, room, str(problem))
+                break
+            results[number] = _judged(case, reply)
+    return results, guest.ended.cpu_s if guest.ended else 0.0
+
+
+def _ask(guest: Guest, question: dict[str, Any], until: float) -> dict[str, Any]:
+    """The reply to one question; GoneError where it is not to this question."""
+    nonce = secrets.token_hex(8)
+    guest.say({"nonce": nonce, **question}, until)
+    reply = guest.hear(until)
+    if reply.get("nonce") != nonce:
+        raise GoneError("it said what it was not asked")
+    if _depth(reply.get("value")) > DEPTH_LIMIT + 2:
+        raise GoneError("it said what no value looks like")
+    return reply
+
+
+def _depth(node: Any) -> int:
+    """How deep lists nest in `node`, counted no further than is of interest."""
+    level, depth = [node], 0
+    while level and depth <= DEPTH_LIMIT + 2:
+        level = [item for one in level if isinstance(one, list) for item in one]
+        depth += 1
+    return depth
+
+
+def _judged(case: Case, reply: dict[str, Any]) -> Result:
+    if "value" in reply:
+        why = difference(case.expected, reply["value"])
+        return Result(why is None, why or "")
+    if "odd" in reply:
+        return Result(False, f"did not return plain data: {_word(reply['odd'])}")
+    return Result(False, f"raised {_word(reply.get('raised'))}", _whole(reply.get("line")))
+
+
+def _open(guest: Guest, order: dict[str, Any], room: _Room) -> None:
+    """Give a guest its code and see it through to where it can be asked; _FellError where it does not."""
+    stage = "parse"
+    try:
+        guest.say(order, room.until)
+        for word, following in (("parsed", "runs"), ("ran", "")):
+            message = guest.hear(room.until)
+            if "fell" in message:
+                why = _word(message.get("why"))
+                raise _FellError("parse" if stage == "parse" else "runs", why, _whole(message.get("line")))
+            if word not in message:
+                raise GoneError("it said what it was not asked")  # noqa: TRY301 - the same as a dead guest
+            stage = following or stage
+    except LateError:
+        raise _FellError(stage, "not done in time", late=True) from None
+    except GoneError as problem:
+        gone = _gone(guest, room, str(problem), before_parse=stage == "parse")
+        raise _FellError(stage, gone.why, late=gone.late) from None
+
+
+def _gone(guest: Guest, room: _Room, words: str, *, before_parse: bool = False) -> Result:
+    """What a process died of, or why it is not believed any more. SandboxError where it was our doing."""
+    try:
+        ended = guest.wait(min(room.until, time.monotonic() + 0.2)) if words == "it ended" else guest.close()
+    except LateError:
+        ended = guest.close()
+    if before_parse and ended.code == BROKEN:
+        raise SandboxError(f"the walls around an answer could not be made: {ended.why or words}")
+    return _death(ended, room.bounds, words)
+
+
+def _death(ended: Ended, bounds: Bounds, words: str) -> Result:
+    if words != "it ended":
+        return Result(False, f"took over its process: {words}")
+    if ended.code >= 0:
+        return Result(False, f"ended its process (exit code {ended.code})")
+    if ended.cpu_s >= bounds.cpu_s - 0.5:
+        return Result(False, "used up its CPU time", late=True)
+    return Result(False, f"crashed its process ({_signal(-ended.code)})")
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _word(value: object) -> str:
+    """A guest's words, on one line."""
+    text = value if isinstance(value, str) else "nothing"
+    return " ".join(text[:_WORDS].encode("utf-8", "replace").decode().split())
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**7 else 0
+
+
+# -- programs -------------------------------------------------------------------------------------------
+
+
+def _programs(spec: Spec, code: str, room: _Room, key: str) -> Trial:
+    order = list(range(len(spec.cases)))
+    rng("code", "order", key).shuffle(order)
+    results: dict[int, Result] = {}
+    cpu_s = 0.0
+    for number in order:
+        fall, results[number], used = _program(spec.cases[number], code, room)
+        cpu_s += used
+        if fall == "parse" or (fall == "runs" and len(results) == 1):
+            one = results[number]
+            return Trial(fall, one.why, one.line, one.late)
+        if results[number].late:
+            break
+    return Trial(results=results, total=len(order), cpu_s=cpu_s)
+
+
+def _program(case: Case, code: str, room: _Room) -> tuple[str | None, Result, float]:
+    """One run: where it fell (None: it came to its end), what is to be said of its output, its CPU time."""
+    stdin = os.memfd_create("stdin")
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    try:
+        view = memoryview(case.given.encode("utf-8", "surrogateescape"))
+        while view:
+            view = view[os.write(stdin, view) :]
+        os.lseek(stdin, 0, os.SEEK_SET)
+        with room.guest((stdin, writer)) as guest:
+            os.close(writer)
+            writer = -1
+            fall, result = _watched(guest, reader, case, code, room)
+        return fall, result, guest.ended.cpu_s if guest.ended else 0.0
+    finally:
+        for fd in (stdin, reader, writer):
+            if fd >= 0:
+                os.close(fd)
+
+
+def _watched(guest: Guest, reader: int, case: Case, code: str, room: _Room) -> tuple[str | None, Result]:
+    stage = "parse"
+    try:
+        guest.say({"role": "program", "code": code}, room.until)
+        first = guest.hear(room.until)
+        if "fell" in first:
+            return "parse", Result(False, _word(first.get("why")), _whole(first.get("line")))
+        stage = "runs"
+        output = _output(reader, room.until)
+        if len(output) > OUTPUT_LIMIT:
+            return None, Result(False, f"wrote more than {OUTPUT_LIMIT} bytes")
+        try:
+            last = guest.hear(room.until)
+        except GoneError:
+            last = {}
+        if "fell" in last:
+            return "runs", Result(False, f"raised {_word(last.get('why'))}", _whole(last.get("line")))
+        ended = guest.wait(room.until)
+    except LateError:
+        return stage, Result(False, "did not end in time", late=True)
+    except GoneError as problem:
+        return stage, _gone(guest, room, str(problem), before_parse=stage == "parse")
+    if ended.code != 0:
+        return "runs", _death(ended, room.bounds, "it ended")
+    why = difference_of_text(case.expected, output.decode("utf-8", "surrogateescape"))
+    return None, Result(why is None, why or "")
+
+
+def _output(reader: int, until: float) -> bytes:
+    """What is written until the end, or a little more than the limit; LateError where neither comes."""
+    kept = bytearray()
+    while len(kept) <= OUTPUT_LIMIT:
+        if not readable(reader, until - time.monotonic()):
+            raise LateError
+        piece = os.read(reader, 1 << 16)
+        if not piece:
+            break
+        kept += piece
+    return bytes(kept)
+
+
+# -- test code ------------------------------------------------------------------------------------------
+
+
+def _tested(spec: Spec, code: str, room: _Room) -> Trial:
+    """Two processes, neither of which sees the other: one runs the tests, one the answer; we pass on."""
+    order = {"role": "answer", "code": code, "entry_point": spec.entry_point, "setup": _lent(spec.setup_code)}
+    tests = {
+        "role": "tests",
+        "test_code": spec.test_code,
+        "setup": spec.setup_code,
+        "entry_point": spec.entry_point,
+    }
+    log = _Log()
+    with room.guest() as answer:
+        _open(answer, order, room)
+        with room.guest() as tester:
+            told = _passed_on(tester, answer, tests, room, log)
+    if isinstance(told, dict) and told.get("passed") == told.get("total") and log.calls:
+        told = _repeated(order, log, room, fingerprint({"test_code": spec.test_code})) or told
+    cpu_s = answer.ended.cpu_s if answer.ended else 0.0
+    if isinstance(told, Result):
+        return Trial(results={0: told}, total=1, cpu_s=cpu_s)
+    right, total = _whole(told.get("passed")), max(1, _whole(told.get("total")))
+    wrong = Result(False, _word(told.get("why")), late=False)
+    results = {number: Result(True) if number < right else wrong for number in range(total)}
+    return Trial(results=results, total=total, cpu_s=cpu_s)
+
+
+@dataclass
+class _Log:
+    """The calls that tests made with plain data, and what came back: name, arguments, value."""
+
+    names: dict[int, str] = field(default_factory=dict)
+    calls: list[tuple[str, Any, Any]] = field(default_factory=list)
+
+    def add(self, question: dict[str, Any], reply: dict[str, Any]) -> None:
+        """Take note of one exchange."""
+        value = reply.get("value")
+        if question["op"] == "name" and isinstance(value, list) and _is_kept(value):
+            self.names[value[1]] = question["name"]
+        elif question["op"] == "call" and question["on"] in self.names and "value" in reply:
+            plain = question["named"] == ["d"] and not _has_kept(question["args"]) and not _has_kept(value)
+            if plain:
+                self.calls.append((self.names[question["on"]], question["args"], value))
+
+
+def _is_kept(node: Any) -> bool:
+    return isinstance(node, list) and len(node) == 2 and node[0] == "r" and isinstance(node[1], int)
+
+
+def _has_kept(node: Any) -> bool:
+    """Whether an object that is no data is part of a tagged value."""
+    return isinstance(node, list) and (_is_kept(node) or any(_has_kept(item) for item in node))
+
+
+def _repeated(order: dict[str, Any], log: _Log, room: _Room, key: str) -> Result | None:
+    """Ask a fresh process some of what the tests asked, in another order; what is wrong with it, if anything.
+
+    Test code asks in an order of its own, which an answer could have learnt by heart.
+    """
+    draw = rng("code", "again", key)
+    again = draw.sample(range(len(log.calls)), min(ASKED_AGAIN, len(log.calls)))
+    if len(again) > 1 and again == sorted(again):
+        again.reverse()
+    try:
+        with room.guest() as guest:
+            _open(guest, order, room)
+            for number in again:
+                name, args, value = log.calls[number]
+                reply = _ask(guest, {"op": "plain", "name": name, "args": args}, room.until)
+                if "value" not in reply or difference(value, reply["value"]) is not None:
+                    return Result(False, "asked again in a fresh process, it gave another value")
+    except (LateError, GoneError, _FellError):
+        return Result(False, "asked again in a fresh process, it gave no value")
+    return None
+
+
+def _passed_on(
+    tester: Guest, answer: Guest, tests: dict[str, Any], room: _Room, log: _Log
+) -> dict[str, Any] | Result:
+    """The tests' last word, or what became of the answer meanwhile."""
+    try:
+        tester.say(tests, room.until)
+        while "ask" in (message := tester.hear(room.until)):
+            try:
+                reply = _ask(answer, message["ask"], room.until)
+            except GoneError as problem:
+                return _gone(answer, room, str(problem))
+            log.add(message["ask"], reply)
+            tester.say(
+                {name: reply[name] for name in ("value", "odd", "raised", "kind") if name in reply},
+                room.until,
+            )
+    except LateError:
+        return Result(False, "did not return in time", late=True)
+    except GoneError:
+        # What an answer gives can only be data; a test that dies of it (too much, too deep) has not passed.
+        return Result(False, "the tests did not come to an end")
+    return message
+
+
+def _lent(setup: str) -> str:
+    """What of the setup the answer may use as well: its imports and definitions, nothing that tests."""
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    body: list[ast.stmt] = [one for one in ast.parse(setup).body if isinstance(one, kinds)]
+    return ast.unparse(ast.Module(body, []))
+
+
+def told(case: Case, spec: Spec) -> str:
+    """A test in words: the call, or the standard input."""
+    if spec.is_program:
+        return f"standard input {case.given[:200]!r}"
+    inside = shown(case.given)
+    return f"{spec.entry_point}({inside[1:-1] if inside.endswith(']') else inside[1:]})"
