@@ -174,6 +174,11 @@ def test_a_place_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> N
     assert "free some space" in capsys.readouterr().err
 
 
+def _interruptible() -> None:
+    """A job in a shell's background ignores SIGINT, and hands that down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_what_was_judged_before_an_interruption_is_there(folder: Path, how: signal.Signals) -> None:
     lines = [{"task_id": "t0", "completion": f"x{i}"} for i in range(50)]
@@ -192,7 +197,13 @@ def test_what_was_judged_before_an_interruption_is_there(folder: Path, how: sign
         "--deadline",
         "60",
     ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=dict(os.environ), start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ),
+        start_new_session=True,
+        preexec_fn=_interruptible,
+    )
     until = time.monotonic() + 60
     while time.monotonic() < until and (not Path("verdicts.jsonl").exists() or len(verdicts()) < 50):
         time.sleep(0.05)
