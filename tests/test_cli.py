@@ -400,7 +400,14 @@ class TestOutput:
     def test_an_interrupt(self) -> None:
         os.mkfifo("tasks.jsonl")
         command = [sys.executable, "-m", "verirl", "verify", "tasks.jsonl", "reference"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Where SIGINT is ignored, as in a shell's background job, it would be in the child as well.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         # Opening the pipe waits for its reader: from then on the command is at work.
         with process, Path("tasks.jsonl").open("w", encoding="utf-8"):
             process.send_signal(signal.SIGINT)
