@@ -215,7 +215,7 @@ def _macro(text: str, at: int, spaced: bool) -> tuple[Token | None, int]:
     if name in ("hspace", "vspace"):
         _, end = braced(text, end)
         return None, end
-    if name == "textcolor":
+    if name in ("textcolor", "color"):
         _, end = braced(text, end)
         return None, end
     if name in ("underline", "bold"):

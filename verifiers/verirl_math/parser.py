@@ -51,7 +51,7 @@ TREE_LIMIT = 150
 """Levels of the tree, in which `a + b + c` has three."""
 
 _HEDGES = re.compile(
-    r"\\(?:cancel|xcancel|bcancel|sout|not|neg|lnot|boxed|fbox|color|href|input|def|phantom)\b"
+    r"\\(?:cancel|xcancel|bcancel|sout|not|neg|lnot|boxed|fbox|href|input|def|phantom)\b"
 )
 _KNOWN_WORDS = frozenset({*FUNCTIONS, *PLAIN_WORDS, *GREEK, *CONSTANT_NAMES, "union"})
 _WORDY = re.compile(r"[A-Za-z][A-Za-z .,'()\-]*")
