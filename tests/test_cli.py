@@ -397,7 +397,8 @@ class TestOutput:
         assert done.returncode == 1
         assert done.stderr == ""
 
-    def test_an_interrupt(self) -> None:
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+    def test_an_interrupt(self, how: signal.Signals) -> None:
         os.mkfifo("tasks.jsonl")
         command = [sys.executable, "-m", "verirl", "verify", "tasks.jsonl", "reference"]
         process = subprocess.Popen(
@@ -410,7 +411,7 @@ class TestOutput:
         )
         # Opening the pipe waits for its reader: from then on the command is at work.
         with process, Path("tasks.jsonl").open("w", encoding="utf-8"):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(how)
             out, err = process.communicate(timeout=60)
         assert (process.returncode, out, err.strip()) == (130, "", "verirl: interrupted")
 

@@ -211,6 +211,6 @@ def test_what_was_judged_before_an_interruption_is_there(folder: Path, how: sign
     _, err = process.communicate(timeout=30)
     assert len(verdicts()) == 50
     assert b"Traceback" not in err
-    if how == signal.SIGINT:
+    if how != signal.SIGKILL:
         assert process.returncode == 130
         assert b"interrupted after 50 of 52" in err

@@ -6,6 +6,7 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
 from typing import Any
 
@@ -99,6 +100,8 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and leave with the exit code of the contract (`docs/cli.md`)."""
+    # A scheduler that takes the machine back asks with SIGTERM: the same as Ctrl-C, so what it is told is the same.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(args))
 
 
