@@ -50,9 +50,7 @@ from verirl_math.text import words as plain_words
 TREE_LIMIT = 150
 """Levels of the tree, in which `a + b + c` has three."""
 
-_HEDGES = re.compile(
-    r"\\(?:cancel|xcancel|bcancel|sout|not|neg|lnot|boxed|fbox|href|input|def|phantom)\b"
-)
+_HEDGES = re.compile(r"\\(?:cancel|xcancel|bcancel|sout|not|neg|lnot|boxed|fbox|href|input|def|phantom)\b")
 _KNOWN_WORDS = frozenset({*FUNCTIONS, *PLAIN_WORDS, *GREEK, *CONSTANT_NAMES, "union"})
 _WORDY = re.compile(r"[A-Za-z][A-Za-z .,'()\-]*")
 _COUNTED = re.compile(r"-?\d[\d.,]* +[A-Za-z]{2,}(?: +[A-Za-z]+){0,2}")

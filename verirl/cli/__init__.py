@@ -100,7 +100,7 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and leave with the exit code of the contract (`docs/cli.md`)."""
-    # A scheduler that takes the machine back asks with SIGTERM: the same as Ctrl-C, so what it is told is the same.
+    # A scheduler that takes the machine back sends SIGTERM; it is told what Ctrl-C is told.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(args))
 
