@@ -21,7 +21,7 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments.add_argument("--keep", type=Path, help="leave the run folders here")
     asked = arguments.parse_args()
-    print(f"{asked.recipe}, held-out pass@1, sampled at temperature 1; gains in points, paired 95 % intervals")
+    print(f"{asked.recipe}, held-out pass@1, sampled at temperature 1; gains with paired 95 % intervals")
     print("seed  SFT start  after GRPO  gain                  control  GRPO over control     minutes")
     with tempfile.TemporaryDirectory() as folder:
         for seed in asked.seeds:
