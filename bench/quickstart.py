@@ -1,6 +1,6 @@
-"""What the quickstart gains: several training seeds from nothing, each with its control, one after the other.
+"""What a recipe gains: several training seeds from nothing, each with its control, one after the other.
 
-python bench/quickstart.py [--seeds 0 1 2] [--keep DIR]
+python bench/quickstart.py [--recipe quickstart] [--seeds 0 1 2] [--keep DIR]
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from typing import Any
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--recipe", default="quickstart", help="any that has SFT, GRPO, control and eval")
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments.add_argument("--keep", type=Path, help="leave the run folders here")
     asked = arguments.parse_args()
-    print("held-out pass@1, sampled at temperature 1; gains in points with paired 95 % intervals")
+    print(f"{asked.recipe}, held-out pass@1, sampled at temperature 1; gains with paired 95 % intervals")
     print("seed  SFT start  after GRPO  gain                  control  GRPO over control     minutes")
     with tempfile.TemporaryDirectory() as folder:
         for seed in asked.seeds:
-            print(row(seed, (asked.keep or Path(folder)) / f"seed-{seed}"), flush=True)
+            run = (asked.keep or Path(folder)) / f"{asked.recipe}-{seed}"
+            print(row(asked.recipe, seed, run), flush=True)
 
 
-def row(seed: int, run: Path) -> str:
-    command = [sys.executable, "-m", "verirl", "train", "quickstart", "--quiet"]
+def row(recipe: str, seed: int, run: Path) -> str:
+    command = [sys.executable, "-m", "verirl", "train", recipe, "--quiet"]
     started = time.monotonic()
     code = subprocess.run([*command, "--set", f"seed={seed}", "--run", str(run)], check=False).returncode
     minutes = (time.monotonic() - started) / 60

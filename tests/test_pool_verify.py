@@ -103,6 +103,29 @@ def test_strict_is_a_gate(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 of 2" in capsys.readouterr().err
 
 
+def test_the_first_that_did_not_pass_are_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = [
+        {
+            "id": f"code/{n}",
+            "domain": "code",
+            "prompt": [{"role": "user", "content": "Twice x."}],
+            "spec": {"entry_point": "f", "tests": [{"input": [n], "expected": 2 * n}]},
+        }
+        for n in range(1, 5)
+    ]
+    codes = ("f = lambda x: x + 1", "f = lambda x: x * x + 9", "f = lambda x: 7", "f = lambda x: 2 * x")
+    lines = [{"task_id": task["id"], "completion": code} for task, code in zip(tasks, codes, strict=True)]
+    name = answers(*lines)
+    answers(*tasks, name="code.jsonl")
+    assert run(["verify", "code.jsonl", name, "--show", "1", "--workers", "1"]) == 0
+    said = capsys.readouterr().err
+    assert "code/2: wrong" in said
+    assert "13" in said
+    assert "code/3" not in said
+    assert run(["verify", "code.jsonl", name, "--show", "9", "-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

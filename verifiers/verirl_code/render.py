@@ -1,12 +1,21 @@
-"""An answer as a person wants to see it: the code, the line at fault, and the test that it fails."""
+"""An answer as a person wants to see it: the code, the line at fault, and the test that it fails.
+
+What a model wrote is only cut and cleaned here: nothing of it moves a cursor, and no size of it makes the
+picture large.
+"""
 
 from __future__ import annotations
 
+import ast
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from verirl.types import Status, Task, Verdict
+from verirl.reporting.words import clean
+from verirl.types import StageResult, Status, Task, Verdict
+from verirl_code.compare import shown
 from verirl_code.extract import NoAnswerError, extract
+from verirl_code.spec import read_spec
+from verirl_code.trial import told
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,91 +27,154 @@ _MARKS = {
     Status.ERROR: ("!", "magenta"),
     Status.SKIPPED: ("–", "dim"),
 }
-_SHOWN = 400
-_LINES = 60
-"""Lines of source that are shown."""
+_CHARACTERS = 400
+_LINES = 12
+"""Lines of a question, an input or an output that are shown."""
+_SOURCE_LINES = 40
+_SOURCE_WIDTH = 200
 
-_LINE = re.compile(r"\(line (\d+)\)")
-_TEST = re.compile(r"\btest (\d+)\b")
+_LINE = re.compile(r"\(line (\d{1,6})\)$")
+_COUNT = re.compile(r"(\d{1,9}) of \d{1,9} tests passed; ")
+_TEST = re.compile(r"test (\d{1,9}): ")
+_DIFFERS = re.compile(r"(?:at .{1,200}?|line \d+): expected |\d+ lines of output, ", re.DOTALL)
+_COMPILER = re.compile(r" \(<answer>, line \d+\)")
+
+
+class Row(NamedTuple):
+    """A label and what stands beside it."""
+
+    label: str
+    text: str
 
 
 def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
-    """The question, the code with its failing line marked, the failing test, and the ladder."""
+    """The question, the failing test, the code with its failing line marked, and the ladder."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
 
     fallen = next((s for s in verdict.stages if s.status in (Status.FAILED, Status.TIMEOUT)), None)
-    detail = fallen.detail if fallen else ""
+    failing = failing_test(task, fallen) if fallen else []
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
-    facts.add_row("question", Text(_short(task.prompt[-1].content)))
-    for what, words in failing_test(task, detail):
-        facts.add_row(what, Text(_short(words)))
+    question = task.prompt[-1].content if task.prompt else ""
+    facts.add_row("question", Text(cut(question, 3 * _CHARACTERS, 2 * _LINES)))
+    for label, text in failing:
+        facts.add_row(label, Text(cut(text)))
     ladder = Table.grid(padding=(0, 2))
     for _ in range(4):
         ladder.add_column(overflow="fold")
     for stage in verdict.stages:
         mark, style = _MARKS[stage.status]
+        said = _COMPILER.sub("", stage.detail)
+        if failing and stage is fallen and (count := _COUNT.match(said)):
+            said = count[0].removesuffix("; ")
         ladder.add_row(
-            Text(mark, style=style), Text(stage.name), Text(f"{stage.score:.2f}"), Text(_short(stage.detail))
+            Text(mark, style=style), Text(stage.name), Text(f"{stage.score:.2f}"), Text(cut(said, lines=3))
         )
-    title = Text(f"{task.id}: {'right' if verdict.passed else 'wrong'}", style="bold")
+    outcome = "right" if verdict.passed else "could not be judged" if verdict.is_error else "wrong"
     return Panel(
-        Group(facts, Text(), _source(completion, detail), Text(), ladder), title=title, title_align="left"
+        Group(facts, Text(), _source(completion, fallen.detail if fallen else ""), Text(), ladder),
+        title=Text(f"{clean(task.id)}: {outcome}", style="bold"),
+        title_align="left",
     )
 
 
 def _source(completion: str, detail: str) -> RenderableType:
     """The code with numbered lines around the failing one, which is marked."""
+    from rich.console import Group
     from rich.syntax import Syntax
     from rich.text import Text
 
     try:
         code = extract(completion)
-    except NoAnswerError as problem:
-        return Text(str(problem), style="italic red")
-    line = failing_line(detail)
-    first = max(1, line - _LINES // 2) if line else 1
-    marked = {line} if line else None
-    return Syntax(
-        code,
+    except NoAnswerError:
+        return Text(cut(completion.strip()) or "(nothing)", style="italic")
+    lines = code.rstrip().split("\n")
+    failing = failing_line(detail) or 0
+    first = max(0, min(failing - _SOURCE_LINES // 2, len(lines) - _SOURCE_LINES))
+    shown = [_clip(line) for line in lines[first : first + _SOURCE_LINES]]
+    part = Syntax(
+        "\n".join(shown),
         "python",
         theme="ansi_dark",
         line_numbers=True,
-        line_range=(first, first + _LINES - 1),
-        highlight_lines=marked,
+        start_line=first + 1,
+        highlight_lines={failing} if failing else None,
         word_wrap=True,
     )
+    after = len(lines) - first - len(shown)
+    left_out = [Text(f"  … {count} more lines" if count else "", style="dim") for count in (first, after)]
+    return Group(*left_out[:1] if first else (), part, *left_out[1:] if after else ())
+
+
+def _clip(line: str) -> str:
+    text = clean(line[: _SOURCE_WIDTH + 1])
+    return text if len(text) <= _SOURCE_WIDTH else f"{text[:_SOURCE_WIDTH]}…"
 
 
 def failing_line(detail: str) -> int | None:
-    """The number of the line that a stage's detail names, from 1; None where it names none."""
-    found = _LINE.findall(detail)
-    return int(found[-1]) if found and len(found[-1]) < 7 else None
+    """The number of the answer's line that a stage's detail ends with, from 1; None where it names none."""
+    found = _LINE.search(detail)
+    return int(found[1]) if found else None
 
 
-def failing_test(task: Task, detail: str) -> list[tuple[str, str]]:
-    """What the test named in a stage's detail gave, wanted and got, as labelled text."""
+def failing_test(task: Task, fallen: StageResult) -> list[Row]:
+    """What the test at which a stage fell gave, wanted and got; empty where the stage has to do with no test.
+
+    Of a program that did not come to its end that is the first test, and of test code the assertion, or all.
+    """
     tests: Any = task.spec.get("tests")
-    named = _TEST.search(detail)
-    if named is None or not isinstance(tests, list) or not 0 < int(named[1]) <= len(tests):
+    if fallen.name == "runs" and isinstance(tests, list) and "stdin" in tests[0]:
+        return [*_asked(task, tests[0]), Row("got", fallen.detail)]
+    count = _COUNT.match(fallen.detail)
+    if fallen.name != "tests" or count is None:
         return []
-    test = tests[int(named[1]) - 1]
-    if "stdin" in test:
-        rows = [("input", test["stdin"]), ("expected", test["stdout"])]
+    said = fallen.detail[count.end() :]
+    if isinstance(task.spec.get("test_code"), str):
+        # Where none passed, the first of them is the one that the detail is about.
+        claims = assertions(task.spec["test_code"]) if int(count[1]) == 0 else []
+        return [Row("test", claims[0] if claims else task.spec["test_code"].strip("\n")), Row("got", said)]
+    named = _TEST.match(said)
+    spec = read_spec(task.spec)
+    if named is None or not 0 < int(named[1]) <= len(spec.cases):
+        return []
+    number = int(named[1]) - 1
+    case = spec.cases[number]
+    words = said[named.end() :].removeprefix(f"{told(case, spec)}: ")
+    value = f"expected {shown(case.expected)}, got "
+    if words.startswith(value):
+        result = Row("got", words.removeprefix(value))
     else:
-        name = task.spec.get("entry_point", "f")
-        rows = [
-            ("input", f"{name}({', '.join(map(repr, test['input']))})"),
-            ("expected", repr(test["expected"])),
-        ]
-    _, got, words = detail.partition(", got ")
-    return [*rows, ("got", words if got else detail[named.end() :].lstrip(" :,"))]
+        result = Row("differs" if _DIFFERS.match(words) else "got", words)
+    return [*_asked(task, task.spec["tests"][number]), result]
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def _asked(task: Task, test: dict[str, Any]) -> list[Row]:
+    if "stdin" in test:
+        pairs = (("input", test["stdin"]), ("expected", test["stdout"]))
+        return [Row(label, text.rstrip("\n") or "(nothing)") for label, text in pairs]
+    call = f"{task.spec['entry_point']}({', '.join(map(repr, test['input']))})"
+    return [Row("input", call), Row("expected", repr(test["expected"]))]
+
+
+def assertions(code: str) -> list[str]:
+    """The text of each top-level `assert`; none where the code defines `check`, which counts as one test."""
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    if any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in body):
+        return []
+    return [ast.unparse(node) for node in body if isinstance(node, ast.Assert)]
+
+
+def cut(text: str, characters: int = _CHARACTERS, lines: int = _LINES) -> str:
+    """Cleaned text within bounds; what is left out is said."""
+    kept = text[: 4 * characters].split("\n")
+    shown = clean("\n".join(line.rstrip() for line in kept[:lines]))
+    if len(shown) > characters or len(text) > 4 * characters:
+        return f"{shown[:characters]}… ({len(text)} characters)"
+    return f"{shown}\n… ({text.count(chr(10)) + 1} lines)" if len(kept) > lines else shown

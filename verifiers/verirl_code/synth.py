@@ -1,8 +1,9 @@
 """Make a code task from `(split, seed, index)` and a difficulty, with its reference and its tests.
 
 The expected values come from our own reference, run here. Tests are added until they tell the reference
-from every slip (`families.slips`) that differs from it on a large set of random inputs. A problem belongs
-to one split for ever: a hash of its reference says which.
+from every slip (`families.slips`) that differs from it on a large set of random inputs. Inputs, tests and
+wording come from the problem alone, so that a problem drawn twice is the same task twice, and is dropped.
+A problem belongs to one split for ever: a hash of its reference says which.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ def synth(
 
 
 def _written(case: Case, source: Source, family: str, split: str, difficulty: float, style: str) -> Task:
-    words = rng("code", split, source.seed or 0, source.index or 0, family, "words")
     problem = case.problem
+    words = rng("code", "words", family, problem.source)
     program = style == "prose" and wording.can_read(problem) and words.random() < PROGRAMS
     examples = [(test.args, test.expected) for test in case.tests]
     spec: dict[str, Any]
@@ -140,7 +141,8 @@ def draw(seed: int, index: int, difficulty: float, *, split: str, family: str, s
         problem = make(chance, difficulty)
         if split_of(family, problem) != split:
             continue
-        case = _case(problem, chance, 0 if style == "terse" else chance.choice(SHOWN))
+        own = rng("code", "tests", family, style, problem.source)
+        case = _case(problem, own, 0 if style == "terse" else own.choice(SHOWN))
         if case is not None:
             return case
     raise InputError(f"family '{family}' has no problem for split '{split}' at difficulty {difficulty:g}")

@@ -53,6 +53,13 @@ _OUTCOMES = ("passed", "failed", "timeout", "error")
 )
 @click.option("--no-cache", is_flag=True, help="Judge everything anew and keep nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 3 unless every answer passed.")
+@click.option(
+    "--show",
+    "shown",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw the first N answers that did not pass, each as its domain shows it.",
+)
 @workers_option
 @unsafe_option
 @json_option
@@ -65,6 +72,7 @@ def command(
     deadline: float,
     no_cache: bool,
     strict: bool,
+    shown: int | None,
     workers: int | None,
     unsafe_no_sandbox: bool,
     as_json: bool,
@@ -76,6 +84,7 @@ def command(
     {"task_id", "completion", "sample"?}, a folder of them (a run's rollouts), '-', or the word reference
     for each task's own answer.
     """
+    from verirl import domains
     from verirl.engine import VerdictCache, VerifierPool
     from verirl.errors import GateError, InputError
     from verirl.rewards import scheme
@@ -98,7 +107,15 @@ def command(
         )
         advance = stack.enter_context(progress("verdicts", len(jobs), quiet=quiet))
         writer = stack.enter_context(_writer(output))
-        ordered = _InOrder(lambda index, verdict: writer(counted.add(jobs[index].task.domain, verdict)))
+        fallen: list[tuple[Request, Verdict]] = []
+
+        def take(index: int, verdict: Verdict) -> None:
+            verdict = counted.add(jobs[index].task.domain, verdict)
+            writer(verdict)
+            if not verdict.passed and len(fallen) < (shown or 0):
+                fallen.append((jobs[index], verdict))
+
+        ordered = _InOrder(take)
 
         def on_done(index: int, verdict: Verdict) -> None:
             ordered.add(index, verdict)
@@ -116,6 +133,8 @@ def command(
     summary = counted.summary(stats, output)
     if as_json:
         emit_json(summary)
+    for job, verdict in fallen:
+        show(domains.load(job.task.domain).render(job.task, job.completion, verdict), quiet=quiet)
     show(counted.table(), quiet=quiet)
     if summary["error"]:
         warn(f"{summary['error']} of {summary['total']} answers could not be judged, by no fault of theirs")

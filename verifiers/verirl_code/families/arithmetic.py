@@ -19,16 +19,16 @@ def _digits(rng: Random, difficulty: float) -> Problem:
             Piece("even", "d % 2 == 0"),
             Piece(f"at least {k}", f"d >= {k}"),
             Piece(f"not {k}", f"d != {k}"),
-            Piece("at an even place (the last digit is at place 0)", "place % 2 == 0"),
+            Piece("at an even place", "place % 2 == 0"),
         )
     )
     value = rng.choice(
         (
-            Piece("it", "d"),
-            Piece("its square", "d * d"),
-            Piece(f"{m} times it", f"{m} * d"),
-            Piece("it times its place (the last digit is at place 0)", "d * place"),
-            Piece("1", "1"),
+            Piece("the sum of the {}", "d"),
+            Piece("the sum of the squares of the {}", "d * d"),
+            Piece(f"{m} times the sum of the {{}}", f"{m} * d"),
+            Piece("the sum, over the {}, of the digit times its place", "d * place"),
+            Piece("the number of {}", "1"),
         )
     )
     add = f"if {test.code}:\n            total += {value.code}" if test.code else f"total += {value.code}"
@@ -40,10 +40,14 @@ def _digits(rng: Random, difficulty: float) -> Problem:
         + ("        place += 1\n" if place else "")
         + "    return total\n"
     )
-    which = f"each digit of `n` in base {base}" if base != 10 else "each decimal digit of `n`"
+    which = (
+        f"{'decimal digits of `n`' if base == 10 else f'digits of `n` in base {base}'}"
+        f"{f' that are {test.say}' if test.say else ''}"
+    )
+    count = " The last digit is at place 0, the one before it at place 1, and so on." if place else ""
     ask = (
-        f"Sum a value over {which}{f' that is {test.say}' if test.say else ''}: {value.say}. "
-        "`n` is at least 0; 0 gives 0."
+        f"Return {value.say.format(which)} (`n` is at least 0, written without leading zeros).{count} "
+        "For n = 0 the result is 0."
     )
     return Problem(
         "digits", (("n", "int"),), "int", ask, source, integers((0, 10 ** rng.randint(3, 6))), _SMALL
@@ -58,22 +62,18 @@ def _divisors(rng: Random, difficulty: float) -> Problem:
             Piece(" that are odd", " and d % 2 == 1"),
             Piece(f" that are not divisible by {m}", f" and d % {m} != 0"),
             Piece(f" that are greater than {k}", f" and d > {k}"),
-            Piece(f" whose quotient n / d is less than {k * 2}", f" and n // d < {k * 2}"),
+            Piece(f" for which n / d is less than {k * 2}", f" and n // d < {k * 2}"),
         )
     )
     power, low = rng.randint(0, 2), rng.randint(1, 3)
     term = ("1", "d", "d * d")[power]
-    say = ("how many divisors", "the sum of the divisors", "the sum of the squares of the divisors")[power]
+    say = ("how many there are", "their sum", "the sum of their squares")[power]
     source = (
         f"def divisors(n):\n    total = 0\n    for d in range({low}, n + 1):\n"
         f"        if n % d == 0{test.code}:\n            total += {term}\n    return total\n"
     )
-    at_least = f" of at least {low}" if low > 1 else ""
-    ask = (
-        f"Return {say} of `n` (at least 1){at_least} there are{test.say}."
-        if power == 0
-        else f"Return {say}{at_least} of `n` (at least 1){test.say}; 0 if there are none."
-    )
+    at_least = f"d ≥ {low}" if low > 1 else "d, from 1 to n,"
+    ask = f"Take the divisors {at_least} of `n` (at least 1){test.say}. Return {say}; 0 if there are none."
     return Problem(
         "divisors", (("n", "int"),), "int", ask, source, integers((1, 120)), ((1,), (2,), (12,), (36,), (60,))
     )
@@ -81,10 +81,10 @@ def _divisors(rng: Random, difficulty: float) -> Problem:
 
 def _interval(rng: Random, difficulty: float) -> Problem:
     p, q, m = rng.randint(2, 6), rng.randint(3, 11), rng.randint(2, 9)
-    r = rng.randrange(q)
+    r = rng.randint(1, q - 1)
     tests = (
         Piece(f"divisible by {p} but not by {q}", f"x % {p} == 0 and x % {q} != 0"),
-        Piece(f"congruent to {r} modulo {q}", f"x % {q} == {r}"),
+        Piece(f"{r} more than a multiple of {q}", f"x % {q} == {r}"),
         Piece(f"divisible by exactly one of {p} and {q}", f"(x % {p} == 0) != (x % {q} == 0)"),
         Piece(f"with a digit sum divisible by {m}", f"sum(int(d) for d in str(x)) % {m} == 0"),
         Piece(f"with the digit {r % 10} among their decimal digits", f"'{r % 10}' in str(x)"),
@@ -93,8 +93,8 @@ def _interval(rng: Random, difficulty: float) -> Problem:
     what = rng.choice(
         (
             Piece("how many", "count += 1"),
-            Piece("the sum of all", "count += x"),
-            Piece("the largest of all", "count = x"),
+            Piece("the sum of the", "count += x"),
+            Piece("the largest of the", "count = x"),
         )
     )
     source = (
@@ -131,7 +131,7 @@ def _steps(rng: Random, difficulty: float) -> Problem:
         (
             Piece("how many steps are made", "steps"),
             Piece("the largest number reached, the first included", "top"),
-            Piece("the number reached", "n"),
+            Piece("the number at which it stops", "n"),
         )
     )
     source = (
@@ -143,7 +143,8 @@ def _steps(rng: Random, difficulty: float) -> Problem:
     ask = (
         f"Start at `n` (at least 1). A step divides a multiple of {m} by {m} and turns any "
         f"other number x into {a}x + {b}. "
-        f"Stop at a number of at most {end}, or after {limit} steps. Return {what.say}."
+        f"Stop as soon as the number is at most {end} (at once, where `n` is), or after {limit} steps. "
+        f"Return {what.say}."
     )
     return Problem("walk", (("n", "int"),), "int", ask, source, integers((1, 200)), ((1,), (2,), (3,), (16,)))
 
@@ -152,17 +153,18 @@ def _primes(rng: Random, difficulty: float) -> Problem:
     m = rng.randint(3, 8)
     r, gap = rng.randrange(m), rng.choice((2, 4, 6))
     tests = (
-        Piece(f"whose remainder modulo {m} is {r}", f"x % {m} == {r}"),
+        Piece(f"with remainder {r} modulo {m}", f"x % {m} == {r}"),
         Piece(f"for which x + {gap} is prime too", f"prime(x + {gap})"),
-        Piece("whose decimal digits read backwards give a prime too", "prime(int(str(x)[::-1]))"),
+        Piece("whose decimal digits, read backwards, give a prime too", "prime(int(str(x)[::-1]))"),
         Piece(f"whose digit sum is at least {m}", f"sum(int(d) for d in str(x)) >= {m}"),
     )
     test = rng.choice(tests)
     what = rng.choice(
         (
-            Piece("how many", "len(found)"),
-            Piece("the sum of the", "sum(found)"),
-            Piece("the list, from small to large, of the", "found"),
+            Piece("how many there are", "len(found)"),
+            Piece("their sum", "sum(found)"),
+            Piece("the list of them, from small to large", "found"),
+            Piece("the largest of them", "max(found, default=0)"),
         )
     )
     low = rng.randint(2, 12)
@@ -174,8 +176,8 @@ def _primes(rng: Random, difficulty: float) -> Problem:
         f"        if prime(x) and {test.code}:\n            found.append(x)\n"
         f"    return {what.code}\n"
     )
-    there = " there are" if what.say == "how many" else ""
-    ask = f"Return {what.say} primes x with {low} ≤ x ≤ `n`{there} {test.say}."
+    none = "" if what.code == "found" else "; 0 if there are none"
+    ask = f"Consider the primes x with {low} ≤ x ≤ `n` {test.say}. Return {what.say}{none}."
     return Problem(
         "primes",
         (("n", "int"),),
@@ -209,13 +211,16 @@ def _count_bits(rng: Random, difficulty: float) -> Problem:
         "            best = max(best, run)\n        else:\n            run = 0\n"
         f"        n >>= 1\n    return {'best' if longest else 'count'}\n"
     )
-    where = f"with its lowest {low} bits removed" if low else "from its highest 1 to its lowest bit"
+    shifted = f"`n` (at least 0) without its lowest {low} bits, n >> {low}" if low else "`n` (at least 0)"
     ask = (
-        f"Write `n` (at least 0) in binary, {where}. Look at each place where the bits from "
-        f"there to the left, {width} in number with zeros in front where `n` ends, "
-    )
-    ask += f"are {pattern}, among the places from the lowest bit up to the highest 1. Return " + (
-        "the largest number of neighbouring such places." if longest else "how many such places there are."
+        f"Let m be {shifted}. Mark each place p, from 0 (the lowest bit) to that of m's highest 1, where "
+        f"the {f'{width} lowest bits' if width > 1 else 'lowest bit'} of m >> p "
+        f"{f'are {pattern}, the lowest one last' if width > 1 else 'is 1'}. Return "
+        + (
+            "the length of the longest run of neighbouring marked places; 0 if there are none."
+            if longest
+            else "how many marked places there are."
+        )
     )
     return Problem("pattern", (("n", "int"),), "int", ask, source, integers((0, 4095)), _NUMBERS)
 
@@ -223,23 +228,24 @@ def _count_bits(rng: Random, difficulty: float) -> Problem:
 def _edit_bits(rng: Random, difficulty: float) -> Problem:
     width = rng.choice((6, 8, 10))
     steps: list[Piece] = []
-    for _ in range(level(difficulty, 2, 4)):
+    while len(steps) < level(difficulty, 2, 4):
         k, mask = rng.randint(1, 3), rng.randint(1, 2**width - 1)
         bit = rng.randrange(width)
-        steps.append(
-            rng.choice(
-                (
-                    Piece(f"rotate it left by {k}", f"n = (n << {k} | n >> {width - k}) & {2**width - 1}"),
-                    Piece(f"rotate it right by {k}", f"n = (n >> {k} | n << {width - k}) & {2**width - 1}"),
-                    Piece(f"exclusive-or it with {mask}", f"n = n ^ {mask}"),
-                    Piece(f"set bit {bit}", f"n = n | 1 << {bit}"),
-                    Piece(f"clear bit {bit}", f"n = n & ~(1 << {bit})"),
-                    Piece("reverse the order of its bits", f"n = int(format(n, '0{width}b')[::-1], 2)"),
-                    Piece(f"flip all of its {width} bits", f"n = n ^ {2**width - 1}"),
-                    Piece(f"add {mask}, modulo {2**width}", f"n = (n + {mask}) % {2**width}"),
-                )
+        step = rng.choice(
+            (
+                Piece(f"rotate it left by {k}", f"n = (n << {k} | n >> {width - k}) & {2**width - 1}"),
+                Piece(f"rotate it right by {k}", f"n = (n >> {k} | n << {width - k}) & {2**width - 1}"),
+                Piece(f"exclusive-or it with {mask}", f"n = n ^ {mask}"),
+                Piece(f"set bit {bit}", f"n = n | 1 << {bit}"),
+                Piece(f"clear bit {bit}", f"n = n & ~(1 << {bit})"),
+                Piece("reverse the order of its bits", f"n = int(format(n, '0{width}b')[::-1], 2)"),
+                Piece(f"flip all of its {width} bits", f"n = n ^ {2**width - 1}"),
+                Piece(f"add {mask}, modulo {2**width}", f"n = (n + {mask}) % {2**width}"),
             )
         )
+        # Twice the same kind in a row is one step, or none.
+        if not steps or steps[-1].say.split()[0] != step.say.split()[0]:
+            steps.append(step)
     lines = "".join(f"    {step.code}\n" for step in steps)
     source = f"def edited(n):\n    n = n & {2**width - 1}\n{lines}    return n\n"
     ask = (
@@ -258,10 +264,10 @@ def _bit_pairs(rng: Random, difficulty: float) -> Problem:
     name = {"^": "exclusive or", "&": "bitwise and", "|": "bitwise or"}[sign]
     test = rng.choice(
         (
-            Piece(f"has exactly {k} ones", f"ones == {k}"),
-            Piece(f"has at least {k} ones", f"ones >= {k}"),
+            Piece(f"has exactly {k} one{'s' if k > 1 else ''}", f"ones == {k}"),
+            Piece(f"has at least {k} one{'s' if k > 1 else ''}", f"ones >= {k}"),
             Piece("has an odd number of ones", "ones % 2 == 1"),
-            Piece(f"has fewer than {k + 1} ones", f"ones < {k + 1}"),
+            Piece(f"has at most {k} one{'s' if k > 1 else ''}", f"ones <= {k}"),
         )
     )
     gap = rng.randint(1, 1 + level(difficulty, 0, 3))
@@ -325,11 +331,11 @@ def _day_walk(rng: Random, difficulty: float) -> Problem:
 
 
 def _between(rng: Random, difficulty: float) -> Problem:
-    weekday, day, month = rng.randrange(7), rng.randint(1, 28), rng.randint(1, 12)
+    weekday, day, month = rng.randrange(7), rng.randint(2, 28), rng.randint(2, 12)
     tests = [
         Piece(f"a {_DAYS[weekday]}", f"d.weekday() == {weekday}"),
-        Piece(f"the {day}. of a month", f"d.day == {day}"),
-        Piece("the last of a month", "(d + timedelta(days=1)).day == 1"),
+        Piece(f"day {day} of a month", f"d.day == {day}"),
+        Piece("the last day of a month", "(d + timedelta(days=1)).day == 1"),
         Piece(f"in the first {day} days of a month", f"d.day <= {day}"),
         Piece(f"in month {month} or later in its year", f"d.month >= {month}"),
         Piece(
@@ -350,7 +356,7 @@ def _between(rng: Random, difficulty: float) -> Problem:
     ask = (
         "Return how many days from `first` to `last` (YYYY-MM-DD; `last` "
         f"{'included' if last else 'not included'}) there are that are "
-        f"{' and '.join(piece.say for piece in picked)}."
+        f"{' and '.join(piece.say for piece in picked)}; 0 where `last` is before `first`."
     )
 
     def draw(r: Random) -> Args:
@@ -389,9 +395,10 @@ def _calendar(rng: Random, difficulty: float) -> Problem:
             f"    return (date(year, month, min(d.day, length)) + timedelta(days={shift})).isoformat()\n"
         )
         ask = (
-            f"Return the day {months} months after `day` (YYYY-MM-DD), in the same form; where "
-            "that month is too short, take its last day."
-        ) + (f" Then go on by {shift} days." if shift else "")
+            f"Return the same day of the month as `day` (YYYY-MM-DD) {months} "
+            f"month{'s' if months > 1 else ''} later, in the same form; where that month is too "
+            "short, take its last day."
+        ) + (f" Then go on by {shift} day{'s' if shift > 1 else ''}." if shift else "")
 
         def draw(r: Random) -> Args:
             from datetime import date, timedelta
@@ -413,10 +420,11 @@ def _calendar(rng: Random, difficulty: float) -> Problem:
         f"                return (d + timedelta(days={shift})).isoformat()\n"
         "        d += timedelta(days=1)\n"
     )
+    after = f"the day {shift} day{'s' if shift > 1 else ''} after " if shift else ""
     ask = (
-        f"Return {f'the day {shift} days after ' if shift else ''}the "
-        f"{('first', 'second', 'third', 'fourth')[n - 1]} {_DAYS[weekday]} of a month, as "
-        "YYYY-MM-DD."
+        f"Return {after}the "
+        f"{('first', 'second', 'third', 'fourth')[n - 1]} {_DAYS[weekday]} of month `month` (1 to 12) of "
+        "`year`, as YYYY-MM-DD."
     )
     return Problem(
         "meeting",

@@ -10,8 +10,8 @@ _ROWS: tuple[Args, ...] = (([],), ([4],), ([-2],), ([3, 3],), ([1, 5, 2, 8, 3, 9
 
 
 def _apart(rng: Random, difficulty: float) -> Problem:
-    gap, bonus = rng.randint(1, 1 + level(difficulty, 0, 2)), rng.randint(0, level(difficulty, 0, 6))
-    m, factor = rng.randint(2, 4), rng.randint(2, 3)
+    gap, bonus = rng.randint(1, 1 + level(difficulty, 1, 3)), rng.randint(0, level(difficulty, 2, 8))
+    m, factor = rng.randint(2, 5), rng.randint(2, 5)
     twist = rng.choice(("", "double")) if difficulty > 0.3 else ""
     gain = f"(x * {factor} if i % {m} == 0 else x)" if twist else "x"
     source = (
@@ -21,8 +21,8 @@ def _apart(rng: Random, difficulty: float) -> Problem:
     )
     ask = (
         (
-            "Choose elements of `a` (or none), so that the positions of any two chosen ones "
-            f"differ by more than {gap}. "
+            "Choose elements of `a` (or none, for a sum of 0), so that the positions of any two "
+            f"chosen ones differ by more than {gap}. "
         )
         + (f"An element at a position (from 0) divisible by {m} counts {factor} times. " if twist else "")
         + (f"Each chosen element costs {bonus}. " if bonus else "")
@@ -32,7 +32,7 @@ def _apart(rng: Random, difficulty: float) -> Problem:
 
 
 def _coins(rng: Random, difficulty: float) -> Problem:
-    coins = sorted(rng.sample(range(1, 16), level(difficulty, 2, 4)))
+    coins = sorted(rng.sample(range(1, 21), level(difficulty, 2, 4)))
     if rng.random() < 0.5:
         source = (
             "def fewest(n):\n    best = [0] + [None] * n\n    for total in range(1, n + 1):\n"
@@ -75,7 +75,7 @@ def _coins(rng: Random, difficulty: float) -> Problem:
 
 
 def _chain(rng: Random, difficulty: float) -> Problem:
-    k, m = rng.randint(1, 4), rng.randint(2, 4)
+    k, m = rng.randint(1, 7), rng.randint(2, 6)
     step = rng.choice(
         (
             Piece(f"at least {k} larger than the one before it", f"a[i] - a[j] >= {k}"),
@@ -101,7 +101,7 @@ def _chain(rng: Random, difficulty: float) -> Problem:
         f"        best.append(longest + {weight.code})\n    return max(best, default=0)\n"
     )
     ask = (
-        "Leave elements of `a` (all at least 1) out, or none, so that in what remains each "
+        "Leave out elements of `a` (all at least 1), or none, so that in what remains, in its order, each "
         f"element but the first is {step.say}. Return the largest possible {weight.say} of "
         "what remains; 0 for an empty list."
     )
@@ -111,11 +111,12 @@ def _chain(rng: Random, difficulty: float) -> Problem:
 
 def _grid_paths(rng: Random, difficulty: float) -> Problem:
     diagonal = rng.random() < 0.3 + 0.4 * difficulty
-    best, toll = rng.choice(("max", "min")), rng.randint(0, 3)
+    best, toll, down = rng.choice(("max", "min")), rng.randint(0, 6), rng.randint(0, 6)
+    sign = "-" if best == "max" else "+"
     say = "one to the right or one down" + (", or one of both at once" if diagonal else "")
     extra = (
         "            if i > 0 and j > 0:\n                ways.append(best[i - 1][j - 1]"
-        + (f" - {toll}" if toll and best == "max" else f" + {toll}" if toll else "")
+        + (f" {sign} {toll}" if toll else "")
         + ")\n"
         if diagonal
         else ""
@@ -124,7 +125,7 @@ def _grid_paths(rng: Random, difficulty: float) -> Problem:
         "def path(grid):\n    best = []\n    for i, row in enumerate(grid):\n"
         "        best.append([])\n        for j, x in enumerate(row):\n"
         "            ways = []\n            if i > 0:\n"
-        "                ways.append(best[i - 1][j])\n"
+        f"                ways.append(best[i - 1][j]{f' {sign} {down}' if down else ''})\n"
         "            if j > 0:\n                ways.append(best[i][j - 1])\n"
         f"{extra}            best[i].append(x + ({best}(ways) if ways else 0))\n"
         "    return best[-1][-1]\n"
@@ -134,14 +135,10 @@ def _grid_paths(rng: Random, difficulty: float) -> Problem:
         f"of the first row to the last of the last row. A step goes {say}. Return the "
         f"{'largest' if best == 'max' else 'smallest'} possible sum of the numbers on the "
         "way, both ends included."
-    ) + (
-        (
-            f" A step of both at once {'takes' if best == 'max' else 'adds'} "
-            f"{toll}{' away' if best == 'max' else ''}."
-        )
-        if diagonal and toll
-        else ""
     )
+    for kind, much in (("down", down), ("of both at once", toll if diagonal else 0)):
+        if much:
+            ask += f" Each step {kind} {f'takes {much} away' if best == 'max' else f'adds {much}'}."
 
     def draw(r: Random) -> Args:
         width = r.randint(1, 4)
@@ -159,7 +156,7 @@ def _grid_paths(rng: Random, difficulty: float) -> Problem:
 
 
 def _two_words(rng: Random, difficulty: float) -> Problem:
-    insert, remove, change = rng.randint(1, 3), rng.randint(1, 3), rng.randint(1, 4)
+    insert, remove, change = rng.randint(1, 6), rng.randint(1, 6), rng.randint(1, 9)
     if rng.random() < 0.5:
         source = (
             f"def cost(s, t):\n    row = [j * {insert} for j in range(len(t) + 1)]\n"
@@ -175,8 +172,8 @@ def _two_words(rng: Random, difficulty: float) -> Problem:
         )
         name = "cost"
     else:
-        letter, worth = rng.choice("abc"), rng.randint(2, 4)
-        other = rng.randint(1, 3)
+        letter, worth = rng.choice("abc"), rng.randint(2, 9)
+        other = rng.randint(1, 6)
         source = (
             "def common(s, t):\n    best = [[0] * (len(t) + 1) for _ in range(len(s) + 1)]\n"
             "    for i, c in enumerate(s):\n        for j, d in enumerate(t):\n"
@@ -187,9 +184,9 @@ def _two_words(rng: Random, difficulty: float) -> Problem:
             "    return best[-1][-1]\n"
         )
         ask = (
-            f"Remove characters from `s` and from `t` until both are the same. Each '{letter}' "
-            f"that remains is worth {worth}, each other character {other}. Return the largest "
-            "possible worth of the word that remains."
+            "Remove characters from `s` and from `t` (or none), so that both become the same word. Each "
+            f"'{letter}' in that word is worth {worth}, each other character {other}. Return the largest "
+            "possible worth of the word; 0 if it must be empty."
         )
         name = "common"
 
@@ -213,7 +210,9 @@ def dynamic_programming(rng: Random, difficulty: float) -> Problem:
 
 
 def _robot(rng: Random, difficulty: float) -> Problem:
-    width = rng.randint(3, 9)
+    width, turn = rng.randint(3, 9), rng.randrange(4)
+    dx, dy = ((0, 1), (1, 0), (0, -1), (-1, 0))[turn]
+    looks = ("larger y", "larger x", "smaller y", "smaller x")[turn]
     step, rule = rng.randint(1, 3), rng.choice(("wrap", "stop", "free"))
     move = {
         "wrap": "x, y = nx % {w}, ny % {w}",
@@ -224,13 +223,14 @@ def _robot(rng: Random, difficulty: float) -> Problem:
         (
             Piece("[x, y], the square where it ends", "[x, y]"),
             Piece(
-                "how many different squares it has stood on after a step, the first one included", "len(seen)"
+                "how many different squares it has stood on, the first one and those after each step",
+                "len(seen)",
             ),
-            Piece("the distance |x| + |y| from the start at the end", "abs(x) + abs(y)"),
+            Piece("|x| + |y| at the end", "abs(x) + abs(y)"),
         )
     )
     source = (
-        "def robot(s):\n    x = y = 0\n    dx, dy = 0, 1\n    seen = {(0, 0)}\n"
+        f"def robot(s):\n    x = y = 0\n    dx, dy = {dx}, {dy}\n    seen = {{(0, 0)}}\n"
         "    for c in s:\n        if c == 'L':\n            dx, dy = -dy, dx\n"
         "        elif c == 'R':\n            dx, dy = dy, -dx\n        elif c == 'F':\n"
         f"            nx, ny = x + {step} * dx, y + {step} * dy\n            {move}\n"
@@ -248,8 +248,10 @@ def _robot(rng: Random, difficulty: float) -> Problem:
         "free": "The field has no borders.",
     }[rule]
     ask = (
-        "A robot stands at x = 0, y = 0 and looks towards larger y. In `s`, 'L' turns it "
-        f"left by 90 degrees, 'R' right, and 'F' moves it {step} forward in one step; any "
+        f"A robot stands at x = 0, y = 0 and looks towards {looks}. "
+        "The characters of `s` are its orders, from left to right: 'L' turns it "
+        "left by 90 degrees, 'R' right (from larger y to larger x), and "
+        f"'F' moves it {step} forward in one step; any "
         f"other character does nothing. {field} Return {result.say}."
     )
 
@@ -274,11 +276,11 @@ def _account(rng: Random, difficulty: float) -> Problem:
     result = rng.choice(
         (
             Piece("the balance at the end", "balance"),
-            Piece("how many were refused", "refused"),
+            Piece("how many moves were refused", "refused"),
             Piece(
                 (
-                    "the lowest balance there was after any of them (refused ones too); the balance at "
-                    "the start where there is none"
+                    "the lowest balance there was after a move, refused or not; the balance at "
+                    "the start where there are no moves"
                 ),
                 "lowest",
             ),
@@ -314,8 +316,8 @@ def _account(rng: Random, difficulty: float) -> Problem:
         )
         + (
             (
-                f" After every {every}. move, refused ones counted, {interest} is added if the "
-                "account is above 0."
+                f" After every {every}. move (refused ones counted), {interest} is added if the "
+                "account is then above 0; that still belongs to the move."
             )
             if twist
             else ""
@@ -348,7 +350,11 @@ def _cells(rng: Random, difficulty: float) -> Problem:
         f"            new.append({rule} >> value & 1)\n        cells = new\n"
         f"    return {'sum(cells)' if count else 'cells'}\n"
     )
-    edge = "the row is closed to a ring" if ring else "beyond both ends there are zeros"
+    edge = (
+        "the row is closed to a ring, in which a single cell is its own neighbour"
+        if ring
+        else "beyond both ends there are zeros"
+    )
     table = ", ".join(f"{n:03b} gives {rule >> n & 1}" for n in range(8))
     ask = (
         "`row` holds zeros and ones. In a step every cell takes a new value at the same time "
@@ -372,7 +378,7 @@ def _cells(rng: Random, difficulty: float) -> Problem:
 
 
 def _queue(rng: Random, difficulty: float) -> Problem:
-    slot, room = rng.randint(2, 5), rng.randint(2, 4)
+    slot, room, pause = rng.randint(2, 6), rng.randint(2, 4), rng.randint(0, 3)
     limited = rng.random() < difficulty
     front = rng.random() < 0.4
     source = (
@@ -383,7 +389,7 @@ def _queue(rng: Random, difficulty: float) -> Problem:
             f"        i, n = queue.pop({'-1' if front else '0'})\n        if n <= {slot}:\n"
             "            time += n\n"
             f"            done.append({'time' if rng.random() < 0.5 else 'i'})\n        else:\n"
-            f"            time += {slot}\n"
+            f"            time += {slot + pause}\n"
             f"            queue.insert({'0' if front else 'len(queue)'}, [i, n - {slot}])\n"
             "    return done\n"
         )
@@ -399,7 +405,9 @@ def _queue(rng: Random, difficulty: float) -> Problem:
         f"out{f', and so are all after the first {room + 2} that remain' if limited else ''}. "
         f"The others wait in a row in their order. Always the {'last' if front else 'first'} "
         f"of the row gets up to {slot} units of time; if it needs more, it goes with what is "
-        f"left to the {'front' if front else 'end'} of the row. Return the list of {what}."
+        f"left to the {'front' if front else 'end'} of the row"
+        f"{f', which takes {pause} more units of time' if pause else ''}. "
+        f"Time starts at 0. Return the list of {what}."
     )
     return Problem(
         "served",

@@ -11,7 +11,7 @@ from verirl_code.families.problem import Args, Family, Piece, Problem, among, le
 def condition(rng: Random, difficulty: float, name: str = "x") -> Piece:
     """A condition on one integer."""
     k, m = rng.randint(2, 5 + level(difficulty, 0, 20)), rng.randint(3, 9)
-    r, low = rng.randrange(m), rng.randint(-12, 4)
+    r, low = rng.randint(1, m - 1), rng.randint(-12, 4)
     high = low + rng.randint(3, 14)
     simple = (
         Piece("even", f"{name} % 2 == 0"),
@@ -23,7 +23,7 @@ def condition(rng: Random, difficulty: float, name: str = "x") -> Piece:
     )
     harder = (
         Piece(f"divisible by {m}", f"{name} % {m} == 0"),
-        Piece(f"congruent to {r} modulo {m}", f"{name} % {m} == {r}"),
+        Piece(f"{r} more than a multiple of {m}", f"{name} % {m} == {r}"),
         Piece(f"between {low} and {high} (both included)", f"{low} <= {name} <= {high}"),
         Piece(f"of absolute value greater than {k}", f"abs({name}) > {k}"),
         Piece(f"even and at least {low}", f"{name} % 2 == 0 and {name} >= {low}"),
@@ -36,7 +36,7 @@ def image(rng: Random, difficulty: float, name: str = "x") -> Piece:
     """A value computed from one integer."""
     a, b, m = rng.randint(2, 9), rng.randint(1, 9), rng.randint(3, 11)
     simple = (
-        Piece("itself", name),
+        Piece("the element itself", name),
         Piece("its square", f"{name} * {name}"),
         Piece("its absolute value", f"abs({name})"),
         Piece(f"{a} times it", f"{a} * {name}"),
@@ -65,7 +65,10 @@ def _fold(rng: Random, difficulty: float) -> Problem:
         steps = f"if {test.code} and {value.code} > {bound}:\n    result += 1"
         start, end = "result = 0", "return result"
     elif kind == "sum":
-        say = f"the sum, over {which}, of a value for each: {value.say}"
+        say = (
+            f"the sum of the values of {which}, where the value of an element is {value.say}; 0 if there are "
+            "none"
+        )
         start, steps, end = "result = 0", f"if {test.code}:\n    result += {value.code}", "return result"
     elif kind == "largest":
         say = (
@@ -78,7 +81,9 @@ def _fold(rng: Random, difficulty: float) -> Problem:
             "        best = value"
         )
     elif kind == "collect":
-        say = f"a list with one number for each of {which}, in their order: {value.say}"
+        say = (
+            f"the list of the values of {which}, in their order, where the value of an element is {value.say}"
+        )
         start, end = "result = []", "return result"
         steps = f"if {test.code}:\n    result.append({value.code})"
     else:
@@ -111,7 +116,10 @@ def _windows(rng: Random, difficulty: float) -> Problem:
         f"    for i in range(len(a) - {width - 1}):\n        s = sum(a[i:i + {width}])\n"
         f"        if {test.code}:\n            count += 1\n    return count\n"
     )
-    ask = f"Return how many runs of {width} neighbouring elements of `a` have a sum that is {test.say}."
+    ask = (
+        f"Return how many runs of {width} neighbouring elements of `a` (runs may overlap) have a sum that is "
+        f"{test.say}."
+    )
     return Problem("windows", (("a", "list[int]"),), "int", ask, source, _numbers, _EDGES)
 
 
@@ -142,8 +150,11 @@ def _neighbours(rng: Random, difficulty: float) -> Problem:
             "            count += 1\n    return count\n"
         )
         say = f"Return how many elements of `a` there are each of which {ask}."
-    if gap > 1:
-        say += f" The first {gap} elements have no such partner and do not count."
+    say += (
+        f" The first {gap} elements have no such partner and do not count."
+        if gap > 1
+        else " The first element has none before it and does not count."
+    )
     return Problem(kind, (("a", "list[int]"),), "int", say, source, numbers(-8, 12, 14), _EDGES)
 
 
@@ -160,7 +171,8 @@ def _rearranged(rng: Random, difficulty: float) -> Problem:
     )
     ask = (
         f"Put the elements of `a` that are {test.say} first, in their order, then the others {order}. "
-        f"Then move the first element to the end, {turn} time{'s' if turn > 1 else ''}, and return the list."
+        f"Then move the first element to the end, {turn} time{'s' if turn > 1 else ''}, and return the list; "
+        "the empty list stays empty."
     )
     return Problem("rearranged", (("a", "list[int]"),), "list[int]", ask, source, _numbers, _EDGES)
 
@@ -174,19 +186,24 @@ _KEYS = (
     Piece("its first letter", "w[0]"),
     Piece("its last letter", "w[-1]"),
     Piece("its length, written as text", "str(len(w))"),
-    Piece("its first two letters", "w[:2]"),
+    Piece("its first two letters (of a word of one letter, that letter)", "w[:2]"),
     Piece("the letter of it that comes first in the alphabet", "min(w)"),
     Piece("the letter of it that comes last in the alphabet", "max(w)"),
-    Piece("its letters in alphabetical order", "''.join(sorted(w))"),
+    Piece("the text of its letters in alphabetical order", "''.join(sorted(w))"),
 )
 _GROUP_VALUES = (
-    Piece("how many words have that key", "len(words)"),
-    Piece("the total length of the words with that key", "sum(len(w) for w in words)"),
+    Piece("how many words have that key (equal words count each)", "len(words)"),
+    Piece(
+        "the total length of the words with that key (equal words count each)", "sum(len(w) for w in words)"
+    ),
     Piece("the length of the longest word with that key", "max(len(w) for w in words)"),
     Piece("the word with that key that comes first alphabetically", "min(words)"),
     Piece("the last word with that key in the order of `words`", "words[-1]"),
     Piece("how many different words have that key", "len(set(words))"),
-    Piece("the words with that key, sorted and joined by '-'", "'-'.join(sorted(words))"),
+    Piece(
+        "the words with that key in alphabetical order (equal ones too), joined by '-'",
+        "'-'.join(sorted(words))",
+    ),
 )
 
 
@@ -195,16 +212,27 @@ def _words(rng: Random) -> Args:
 
 
 def _grouped(rng: Random, difficulty: float) -> Problem:
-    key = rng.choice(_KEYS[: level(difficulty, 3, len(_KEYS))])
-    value = rng.choice(_GROUP_VALUES[: level(difficulty, 3, len(_GROUP_VALUES))])
-    shortest = rng.randint(1, 1 + level(difficulty, 0, 3))
+    key = rng.choice(_KEYS[: level(difficulty, 4, len(_KEYS))])
+    value = rng.choice(_GROUP_VALUES[: level(difficulty, 4, len(_GROUP_VALUES))])
+    shortest = rng.randint(1, 2 + level(difficulty, 0, 2))
     least = rng.randint(1, 1 + level(difficulty, 0, 2))
-    ask = f"The key of a word is {key.say}. Return a dictionary from each key to {value.say}."
+    letter = rng.choice("abcde")
+    only = rng.choice(
+        (
+            Piece("", ""),
+            Piece(f"Only words that contain '{letter}' count. ", f"'{letter}' not in w"),
+            Piece(f"Words that contain '{letter}' are left out at the start. ", f"'{letter}' in w"),
+            Piece(f"Words that begin with '{letter}' are left out at the start. ", f"w[0] == '{letter}'"),
+        )
+    )
+    ask = f"{only.say}The key of a word is {key.say}. Return a dictionary from each key to {value.say}."
     if shortest > 1:
         ask += f" Words with fewer than {shortest} letters are left out at the start."
     if least > 1:
-        ask += f" Keys that fewer than {least} words have are left out."
-    skip = f"        if len(w) < {shortest}:\n            continue\n" if shortest > 1 else ""
+        ask += f" Keys that fewer than {least} words have (equal words count each) are left out."
+    tests = [f"len(w) < {shortest}"] if shortest > 1 else []
+    tests += [only.code] if only.code else []
+    skip = f"        if {' or '.join(tests)}:\n            continue\n" if tests else ""
     keep = f" if len(words) >= {least}" if least > 1 else ""
     source = (
         f"def grouped(words):\n    groups = {{}}\n    for w in words:\n{skip}"
@@ -221,16 +249,15 @@ def _stock(rng: Random, difficulty: float) -> Problem:
     floor = rng.choice((0, 0, -5, -10))
     drop = rng.random() < 0.5
     ask = (
-        "Each entry of `moves` is a list of an item's name and an amount. Start every item "
-        "at 0 and add the amounts in "
-        f"their order. A move that would bring an item below {floor} is left out; one that "
-        "would bring it above "
-        f"{limit} sets it to {limit}."
+        "Each entry of `moves` is a list of an item's name and an amount. Every item starts at 0; the "
+        "amounts are added in their order. "
+        f"A move that would bring its item below {floor} is left out; one that "
+        f"would bring it above {limit} sets it to {limit}."
     )
     if fee:
         ask += f" Each move that takes something out (a negative amount) takes {fee} more."
-    ask += " Return a dictionary from item to amount" + (
-        ", without the items whose amount is 0." if drop else " of all items named."
+    ask += " Return a dictionary from item to amount at the end, " + (
+        "without the items whose amount is 0." if drop else "with every item that `moves` names."
     )
     source = (
         "def stock(moves):\n    held = {}\n    for item, amount in moves:\n"
@@ -298,14 +325,15 @@ def dicts(rng: Random, difficulty: float) -> Problem:
 
 _WORD_ORDERS = (
     Piece("length, shortest first", "len(w)"),
-    Piece("length, longest first", "-len(w)"),
-    Piece("number of letters a, fewest first", "w.count('a')"),
-    Piece("number of letters b, most first", "-w.count('b')"),
+    Piece("number of letters 'a', fewest first", "w.count('a')"),
+    Piece("number of letters 'b', most first", "-w.count('b')"),
     Piece("number of different letters, fewest first", "len(set(w))"),
-    Piece("last letter", "w[-1]"),
+    Piece("last letter, alphabetically", "w[-1]"),
     Piece("the word read backwards, alphabetically", "w[::-1]"),
-    Piece("the letters of the word in alphabetical order", "sorted(w)"),
-    Piece("the largest letter of the word", "max(w)"),
+    Piece("the text of its letters in alphabetical order, alphabetically", "sorted(w)"),
+    Piece("the letter of it that comes last in the alphabet, alphabetically", "max(w)"),
+    Piece("number of letters other than 'c', most first", "-len(w.replace('c', ''))"),
+    Piece("position of its last 'a' (-1 without one), smallest first", "w.rfind('a')"),
 )
 
 
@@ -314,14 +342,16 @@ def _sorted_words(rng: Random, difficulty: float) -> Problem:
     whole = rng.choice(("w", ""))
     code = [key.code for key in keys] + ([whole] if whole else [])
     ends = (
-        "Words still equal stand in alphabetical order." if whole else "Words still equal keep their order."
+        "Words equal in all that stand in alphabetical order."
+        if whole
+        else "Words equal in all that stay in the order in which they stand in `words`."
     )
     first = f"Sort `words` by {keys[0].say}" + "".join(
         f"; those equal in that by {key.say}" for key in keys[1:]
     )
-    cut = rng.choice((0, rng.randint(1, 4)))
+    cut = rng.choice((0, rng.randint(1, 6)))
     ask = f"{first}. {ends} Return " + (
-        f"the first {cut} of them (all, where there are fewer)." if cut else "the sorted list."
+        f"the list of the first {cut} of them (of all, where there are fewer)." if cut else "the sorted list."
     )
     key = code[0] if len(code) == 1 else f"({', '.join(code)})"
     source = (
@@ -338,22 +368,26 @@ def _sorted_words(rng: Random, difficulty: float) -> Problem:
 
 
 def _sorted_numbers(rng: Random, difficulty: float) -> Problem:
-    m, c = rng.randint(2, 9), rng.randint(-5, 15)
+    m, c = rng.randint(2, 9), rng.choice((-3, -2, -1, *range(1, 16)))
     orders = [
-        Piece(f"remainder modulo {m}, smallest first", f"x % {m}"),
-        Piece(f"remainder modulo {m}, largest first", f"-(x % {m})"),
+        rng.choice(
+            (
+                Piece(f"remainder modulo {m} (from 0 to {m - 1}), smallest first", f"x % {m}"),
+                Piece(f"remainder modulo {m} (from 0 to {m - 1}), largest first", f"-(x % {m})"),
+            )
+        ),
         Piece(f"distance to {c}, nearest first", f"abs(x - {c})"),
         Piece("absolute value, largest first", "-abs(x)"),
         Piece("last digit of the absolute value, smallest first", "abs(x) % 10"),
-        Piece("number of digits, most first", "-len(str(abs(x)))"),
-        Piece("parity, even numbers first", "x % 2"),
+        Piece("number of digits (without the sign), most first", "-len(str(abs(x)))"),
+        Piece("sign, negative numbers first", "x >= 0"),
     ]
     keys = rng.sample(orders, level(difficulty, 1, 3))
     ends = rng.choice((Piece("from small to large", "x"), Piece("from large to small", "-x")))
     ask = (
         f"Sort `a` by {keys[0].say}"
         + "".join(f"; those equal in that by {key.say}" for key in keys[1:])
-        + f"; those still equal {ends.say}. Return the sorted list."
+        + f"; those equal in all that {ends.say}. Return the sorted list."
     )
     key = ", ".join([piece.code for piece in keys] + [ends.code])
     source = f"def arranged(a):\n    return sorted(a, key=lambda x: ({key}))\n"
@@ -387,7 +421,8 @@ def _ranking(rng: Random, difficulty: float) -> Problem:
     )
     ask = (
         f"Each race is a list of names from first to last. The first {len(points)} places give "
-        f"{', '.join(map(str, points))} points. Return all names that took part, "
+        f"{', '.join(map(str, points))} points, later places none. "
+        "Return the list of all names in `races`, each once, "
         f"{'most' if most else 'fewest'} points first; names with equal points {ties.say}."
     )
     names = ("ann", "bo", "cleo", "dan", "eve", "al")

@@ -20,11 +20,13 @@ _TREES: tuple[Args, ...] = (([],), ([1],), ([[]],), ([1, [2, [3, [4]]], 5],), ([
 
 
 def _tree_sum(rng: Random, difficulty: float) -> Problem:
-    start, factor = rng.randint(0, 3), rng.choice((-1, 2, 3))
-    m = rng.randint(2, 6)
+    start, factor = rng.randint(0, 5), rng.choice((-2, -1, 2, 3, 4))
+    m = rng.randint(2, 9)
     test = rng.choice(
         (
             Piece("", "True"),
+            Piece(" that is odd", "x % 2 != 0"),
+            Piece(f" that is less than {m}", f"x < {m}"),
             Piece(" that is even", "x % 2 == 0"),
             Piece(f" that is greater than {m}", f"x > {m}"),
             Piece(f" that is not divisible by {m}", f"x % {m} != 0"),
@@ -33,13 +35,13 @@ def _tree_sum(rng: Random, difficulty: float) -> Problem:
     weight = rng.choice(
         (
             Piece(
-                f"its depth, which is {start} in the outermost list and 1 more in each list inside",
+                f"its depth, which is {start} in the outermost list and 1 more in each list inside another",
                 "depth + 1",
             ),
             Piece(
                 (
-                    f"a weight, which is {start + 1} in the outermost list and {factor} times as much in "
-                    "each list inside"
+                    f"a weight, which is {start + 1} in the outermost list and in a list inside another "
+                    f"{factor} times that of the other"
                 ),
                 f"depth * {factor}",
             ),
@@ -63,7 +65,7 @@ def _tree_sum(rng: Random, difficulty: float) -> Problem:
 
 
 def _tree_shape(rng: Random, difficulty: float) -> Problem:
-    keep, k = rng.randint(0, 3), rng.randint(2, 9)
+    keep, k = rng.randint(0, 3), rng.randint(2, 30)
     kinds = [
         (
             (
@@ -80,9 +82,9 @@ def _tree_shape(rng: Random, difficulty: float) -> Problem:
         ),
         (
             (
-                f"Return the list with each integer x in it, at any depth, replaced by x + {k} times "
-                "its depth (1 in `a` itself), and each empty list inside left out "
-                "(only lists that are empty from the start)."
+                f"Return the list with each integer x in it, at any depth, replaced by x + {k} * d, where d "
+                "is 1 in `a` itself and 1 more in each list inside another; lists inside that are empty in "
+                "`a` are left out, those that become empty stay."
             ),
             (
                 "def deepen(a, depth=1):\n    result = []\n    for x in a:\n"
@@ -95,9 +97,10 @@ def _tree_shape(rng: Random, difficulty: float) -> Problem:
         ),
         (
             (
-                "Return a flat list of the integers of `a` in their order, but those of a list that "
-                f"has more than {keep + 1} elements in reverse: such a list's flat form is turned "
-                "around as a whole."
+                "The flat form of a list is one list of its integers and of the flat forms of the "
+                "lists in it, joined in their order; where the list has more than "
+                f"{keep + 1} elements (integers and lists), that is reversed as a whole. "
+                "Return the flat form of `a`."
             ),
             (
                 "def flat(a):\n    result = []\n    for x in a:\n        if isinstance(x, list):\n"
@@ -142,7 +145,7 @@ def _recurrence(rng: Random, difficulty: float) -> Problem:
     terms = " + ".join(
         f"{c} * f(n - {k + 1})" if c != 1 else f"f(n - {k + 1})" for k, c in enumerate(factors)
     )
-    say = " + ".join(f"{c}·f(n−{k + 1})" if c != 1 else f"f(n−{k + 1})" for k, c in enumerate(factors))
+    say = " + ".join({1: "", -1: "−"}.get(c, f"{c}·") + f"f(n−{k + 1})" for k, c in enumerate(factors))
     right = terms + (f" + {plus}" if plus else "")
     code = f"({right}) % {m}" if m else right
     source = (
@@ -152,8 +155,9 @@ def _recurrence(rng: Random, difficulty: float) -> Problem:
     )
     starts = ", ".join(f"f({n}) = {value}" for n, value in enumerate(first))
     ask = (
-        f"Return f(`n`) where {starts} and, from n = {order} on, f(n) = {say}{f' + {plus}' if plus else ''}"
-        + (f", taken modulo {m} (from 0 to {m - 1})." if m else ".")
+        f"Return f(`n`) (n at least 0) where {starts} and, from n = {order} on, "
+        f"f(n) = {say}{f' + {plus}' if plus else ''}"
+        + (f", all of that modulo {m} (from 0 to {m - 1})." if m else ".")
     )
     return Problem(
         "term", (("n", "int"),), "int", ask, source, integers((0, 25)), tuple((n,) for n in range(5))
@@ -232,21 +236,34 @@ def _reach(rng: Random, difficulty: float) -> Problem:
     )
     what = rng.choice(
         (
-            Piece("how many nodes can be reached", "len(found)"),
-            Piece("the sorted list of the nodes that can be reached", "found"),
-            Piece("the sum of the nodes that can be reached", "sum(found)"),
+            Piece("how many nodes can", "len(found)"),
+            Piece("the sorted list of the nodes that can", "found"),
+            Piece("the sum of the numbers of the nodes that can", "sum(found)"),
+            Piece("the largest number (-1 if there is none) of the nodes that can", "max(found, default=-1)"),
         )
     )
+    last = rng.random() < 0.4
+    start, name = ("n - 1", "node n − 1") if last else ("0", "node 0")
+    k = rng.randint(2, 4)
+    r = rng.randrange(k)
+    closed = rng.random() < 0.2 + 0.5 * difficulty
+    shut = f" and v % {k} != {r}" if closed else ""
     source = (
-        f"def reached(n, edges):\n{_linked(both)}    far = {{0: 0}}\n    queue = [0]\n"
-        "    for u in queue:\n        for v in near[u]:\n            if v not in far:\n"
+        f"def reached(n, edges):\n{_linked(both)}    far = {{{start}: 0}}\n    queue = [{start}]\n"
+        f"    for u in queue:\n        for v in near[u]:\n            if v not in far{shut}:\n"
         "                far[v] = far[u] + 1\n                queue.append(v)\n"
         f"    found = sorted(v for v in far if {test.code})\n    return {what.code}\n"
     )
+    rule = (
+        f" Nodes whose number has remainder {r} modulo {k} are closed: no way enters one (to start at "
+        f"{name} is always allowed)."
+        if closed
+        else ""
+    )
     ask = (
-        f"{_GRAPH}{'between a and b' if both else 'from a to b'}. The distance of a node is "
-        f"the smallest number of edges from node 0 to it (0 for node 0). Return {what.say} "
-        f"from node 0 and have a distance that is {test.say}."
+        f"{_GRAPH}{'between a and b' if both else 'from a to b'}.{rule} The distance of a node is "
+        f"the smallest number of edges on a way from {name} to it (0 for {name}). Return {what.say} be "
+        f"reached from {name} and have a distance that is {test.say}."
     )
     return Problem(
         "reached", _SIGNATURE, "list[int]" if what.code == "found" else "int", ask, source, _graph, _GRAPHS
@@ -258,7 +275,7 @@ def _parts(rng: Random, difficulty: float) -> Problem:
     test = rng.choice(
         (
             Piece(f"at least {least} nodes", f"len(part) >= {least}"),
-            Piece(f"a sum of nodes divisible by {m}", f"sum(part) % {m} == 0"),
+            Piece(f"a sum of node numbers divisible by {m}", f"sum(part) % {m} == 0"),
             Piece("an odd number of nodes", "len(part) % 2 == 1"),
             Piece(f"at most {least} nodes", f"len(part) <= {least}"),
         )
@@ -268,10 +285,26 @@ def _parts(rng: Random, difficulty: float) -> Problem:
             Piece("how many parts there are", "len(sizes)"),
             Piece("the sorted list of the sizes of the parts", "sorted(sizes)"),
             Piece("the size of the largest part (0 if there is none)", "max(sizes, default=0)"),
+            Piece("the size of the smallest part (0 if there is none)", "min(sizes, default=0)"),
         )
     )
+    k = rng.randint(2, 4)
+    r = rng.randrange(k)
+    kept = rng.choice(
+        (
+            Piece("", "True"),
+            Piece(f" whose sum a + b has remainder {r} modulo {k}", f"(a + b) % {k} == {r}"),
+            Piece(f" whose numbers a and b are at most {k} apart", f"abs(a - b) <= {k}"),
+            Piece(f" of which neither a nor b is {r}", f"a != {r} and b != {r}"),
+        )
+    )
+    linked = _linked(True)
+    if kept.say:
+        linked = linked.replace(
+            "in edges:\n", f"in edges:\n        if not ({kept.code}):\n            continue\n"
+        )
     source = (
-        f"def parts(n, edges):\n{_linked(True)}    seen = set()\n    sizes = []\n"
+        f"def parts(n, edges):\n{linked}    seen = set()\n    sizes = []\n"
         "    for start in range(n):\n        if start in seen:\n            continue\n"
         "        part = []\n        stack = [start]\n        seen.add(start)\n"
         "        while stack:\n            u = stack.pop()\n            part.append(u)\n"
@@ -280,9 +313,11 @@ def _parts(rng: Random, difficulty: float) -> Problem:
         f"        if {test.code}:\n            sizes.append(len(part))\n"
         f"    return {what.code}\n"
     )
+    only = f" Only the edges{kept.say} count." if kept.say else ""
     ask = (
-        f"{_GRAPH}between a and b. A part is a largest set of nodes that are all connected "
-        f"with each other, directly or over others. Return {what.say}, counting only parts "
+        f"{_GRAPH}between a and b.{only} A part is a largest set of nodes that are all connected "
+        f"with each other, directly or over others (a node without edges is a part of its own). "
+        f"Return {what.say}, counting only parts "
         f"with {test.say}."
     )
     return Problem(
@@ -291,12 +326,17 @@ def _parts(rng: Random, difficulty: float) -> Problem:
 
 
 def _order(rng: Random, difficulty: float) -> Problem:
-    largest, m = rng.random() < 0.5, rng.randint(2, 3)
+    largest, m, factor = rng.random() < 0.5, rng.randint(2, 7), rng.randint(1, 5)
     pick = "max(ready)" if largest else "min(ready)"
     by = "largest" if largest else "smallest"
+    which = f"{by} number"
     if rng.random() < difficulty:
-        pick = f"{'max' if largest else 'min'}(ready, key=lambda v: (v % {m}, v))"
-        by = f"{by} remainder modulo {m}, and among those the {by} number,"
+        key = f"{factor} * v % {m}" if factor > 1 else f"v % {m}"
+        times = f"{factor} times its number" if factor > 1 else "its number"
+        pick = f"{'max' if largest else 'min'}(ready, key=lambda v: ({key}, v))"
+        which = (
+            f"{by} remainder of {times} modulo {m}, and where several have it the one with the {by} number"
+        )
     source = (
         f"def order(n, edges):\n    waits = [0] * n\n{_linked(False)}        waits[b] += 1\n"
         "    ready = [v for v in range(n) if waits[v] == 0]\n    done = []\n"
@@ -306,8 +346,9 @@ def _order(rng: Random, difficulty: float) -> Problem:
         "            if waits[v] == 0:\n                ready.append(v)\n    return done\n"
     )
     ask = (
-        f"{_GRAPH}from a to b: job a has to be done before job b. Do the jobs one by one: of "
-        f"those that can be done, always the one with the {by}. Return the list of jobs in "
+        f"{_GRAPH}from a to b: job a has to be done before job b. Do the jobs one by one: of those "
+        "whose jobs before are all done, always the one with the "
+        f"{which}. Return the list of jobs in "
         "the order in which they are done; jobs that can never be done are left out."
     )
 
@@ -320,9 +361,7 @@ def _order(rng: Random, difficulty: float) -> Problem:
         "order",
         _SIGNATURE,
         "list[int]",
-        ask.replace(" with the largest.", " with the largest number.").replace(
-            " with the smallest.", " with the smallest number."
-        ),
+        ask,
         source,
         draw,
         _GRAPHS,
@@ -330,11 +369,14 @@ def _order(rng: Random, difficulty: float) -> Problem:
 
 
 def _cheapest(rng: Random, difficulty: float) -> Problem:
-    toll, m = rng.randint(0, 4), rng.randint(2, 4)
+    toll, m = rng.randint(0, 5), rng.randint(2, 4)
     both = rng.random() < 0.5
+    most = rng.randint(6, 20)
+    limited = rng.random() < 0.5
     extra = f"({toll} if v % {m} == 0 else 0)"
     cost = f"d + w + {extra}" if toll else "d + w"
     back = "        near[b].append((a, w))\n" if both else ""
+    found = f"[c if c <= {most} else -1 for c in cost]" if limited else "cost"
     source = (
         "from heapq import heappop, heappush\n\n\n"
         "def cheapest(n, edges):\n    near = [[] for _ in range(n)]\n"
@@ -343,24 +385,24 @@ def _cheapest(rng: Random, difficulty: float) -> Problem:
         "        d, u = heappop(heap)\n        if cost[u] >= 0:\n            continue\n"
         "        cost[u] = d\n"
         "        for v, w in near[u]:\n            if cost[v] < 0:\n"
-        f"                heappush(heap, ({cost}, v))\n    return cost\n"
+        f"                heappush(heap, ({cost}, v))\n    return {found}\n"
     )
     ask = (
         (
             "The nodes of a graph are 0 to n − 1; each element [a, b, w] of `edges` is an edge "
-            f"{'between a and b' if both else 'from a to b'} that costs w. "
+            f"{'between a and b' if both else 'from a to b'} that costs w (at least 1). "
         )
         + (
             (
-                f"Each time that a node divisible by {m} is entered (0 too) costs {toll} more; "
-                "starting at node 0 costs nothing. "
+                f"To enter a node whose number is divisible by {m} costs {toll} more, each time; "
+                "to start at node 0 costs nothing. "
             )
             if toll
             else ""
         )
         + (
-            "Return the list of the lowest costs from node 0 to each node, with -1 for a node "
-            "that cannot be reached."
+            "Return the list of the lowest costs of ways from node 0 to each of the nodes 0 to n − 1, with "
+            "-1 for a node that cannot be reached" + (f" at a cost of at most {most}." if limited else ".")
         )
     )
 
@@ -377,9 +419,11 @@ def _cheapest(rng: Random, difficulty: float) -> Problem:
 
 
 def _degrees(rng: Random, difficulty: float) -> Problem:
-    k = rng.randint(1, 2)
+    k, more = rng.randint(1, 2), rng.randint(1, 3)
     test = rng.choice(
         (
+            Piece(f"have at least {more} edge{'s' if more > 1 else ''} out", f"out[v] >= {more}"),
+            Piece(f"have fewer than {more} edge{'s' if more > 1 else ''} in", f"into[v] < {more}"),
             Piece(f"have at least {k} more edges out than in", f"out[v] - into[v] >= {k}"),
             Piece(f"have exactly {k} edge{'s' if k > 1 else ''} in", f"into[v] == {k}"),
             Piece("have as many edges in as out", "into[v] == out[v]"),
@@ -391,17 +435,28 @@ def _degrees(rng: Random, difficulty: float) -> Problem:
         )
     )
     low, down = rng.randint(0, 2), rng.random() < 0.5
+    what = rng.choice(("list", "list", "len", "sum"))
+    nodes = f"range({f'n - 1, {low - 1}, -1' if down else f'{low}, n'})"
+    wanted = f"v for v in {nodes} if {test.code}"
+    if what != "list":
+        wanted = f"v for v in range({low}, n) if {test.code}"
+    result = {"list": f"[{wanted}]", "len": f"len([{wanted}])", "sum": f"sum({wanted})"}[what]
     source = (
         "def chosen(n, edges):\n    into = [0] * n\n    out = [0] * n\n"
         "    for a, b in edges:\n        out[a] += 1\n        into[b] += 1\n"
-        f"    return [v for v in range({f'n - 1, {low - 1}, -1' if down else f'{low}, n'}) if {test.code}]\n"
+        f"    return {result}\n"
     )
+    say = {
+        "list": f"the list, from {'large to small' if down else 'small to large'}, of the",
+        "len": "the number of",
+        "sum": "the sum of the numbers of the",
+    }[what]
     ask = (
-        f"{_GRAPH}from a to b. Return the list, "
-        f"{'from large to small' if down else 'from small to large'}, of the "
-        f"nodes{f' with a number of at least {low}' if low else ''} that {test.say}."
+        f"{_GRAPH}from a to b. Return {say} nodes{f' with a number of at least {low}' if low else ''} "
+        f"that {test.say}."
     )
-    return Problem("chosen", _SIGNATURE, "list[int]", ask, source, _graph, _GRAPHS)
+    kind = "list[int]" if what == "list" else "int"
+    return Problem("chosen", _SIGNATURE, kind, ask, source, _graph, _GRAPHS)
 
 
 def graphs(rng: Random, difficulty: float) -> Problem:

@@ -45,13 +45,16 @@ def _characters(rng: Random, difficulty: float) -> Problem:
         run = f"result += {width} if {mark.code} else {weight - width}"
         start, result = "0", "int"
     elif kind == "places":
-        ask = f"Return the list of the positions (from {weight}) in `s` at which there is {mark.say}."
+        ask = (
+            f"Return the list of the positions in `s` at which there is {mark.say}; "
+            f"the first character has position {weight}."
+        )
         run, start, result = f"if {mark.code}:\n            result.append(i + {weight})", "[]", "list[int]"
     else:
         other = rng.choice("*#._")
         say, code = {
             "drop": (
-                f"without each character that is {mark.say}, with '{other}' behind each one kept",
+                f"without each character that is {mark.say}, and with '{other}' after each that is kept",
                 f"'' if {mark.code} else c + '{other}'",
             ),
             "double": (
@@ -79,7 +82,7 @@ def _words(rng: Random, difficulty: float) -> Problem:
             Piece(f"have at least {length} letters", f"len(w) >= {length}"),
             Piece(f"have fewer than {length} letters", f"len(w) < {length}"),
             Piece("begin and end with the same letter", "w[0] == w[-1]"),
-            Piece("contain a letter twice", "len(set(w)) < len(w)"),
+            Piece("contain some letter more than once", "len(set(w)) < len(w)"),
             Piece("contain the letter 'a'", "'a' in w"),
         )
     )
@@ -87,10 +90,10 @@ def _words(rng: Random, difficulty: float) -> Problem:
         (
             Piece("reversed", "w[::-1]"),
             Piece("in capitals", "w.upper()"),
-            Piece("with the first letter moved to the end", "w[1:] + w[0]"),
-            Piece("with a capital first letter", "w.capitalize()"),
-            Piece("without its last letter", "w[:-1]"),
-            Piece("followed by its length", "w + str(len(w))"),
+            Piece("with its first letter moved to the end", "w[1:] + w[0]"),
+            Piece("with its first letter as a capital", "w.capitalize()"),
+            Piece("without its last letter (of one letter nothing is left, which is joined too)", "w[:-1]"),
+            Piece("followed by its length (ab as ab2)", "w + str(len(w))"),
         )
     )
     others = rng.random() < difficulty
@@ -99,11 +102,11 @@ def _words(rng: Random, difficulty: float) -> Problem:
         f"def rewritten(s):\n    result = []\n    for w in s.split():\n        if {keep.code}:\n"
         f"            result.append({change.code})\n{tail}    return '{put}'.join(result)\n"
     )
-    rest = "the other words as they are" if others else "leave the other words out"
+    rest = "Keep the other words as they are" if others else "Leave the other words out"
     ask = (
-        f"`s` is words with single spaces between them. Write those that {keep.say} "
-        f"{change.say}, {rest}, and return "
-        f"them in their order, joined by '{put}'."
+        "`s` is words of lower-case letters with single spaces between them, or empty. Take the words "
+        f"that {keep.say} and write each of them {change.say}. {rest}. Return what there is then, in its "
+        f"order, joined by '{put}'; the empty string where no word is left."
     )
 
     def draw(r: Random) -> Args:
@@ -126,12 +129,15 @@ def _cipher(rng: Random, difficulty: float) -> Problem:
     where = f"{'back' if back else 'on'} in the alphabet, around its end"
     ask = (
         (
-            f"Move the lower-case letters of `s` {where}: the first by {shift} places, each one "
-            f"after it by {step} more than the one before it."
+            f"Move the lower-case letters (a to z) of `s` {where}: the first by {shift} places, each "
+            f"further one by {step} more than the lower-case letter before it."
         )
         if growing
-        else f"Move each lower-case letter of `s` by {shift} places {where}."
-    ) + " Other characters stay as they are and do not count. Return the new string."
+        else f"Move each lower-case letter (a to z) of `s` by {shift} places {where}."
+    )
+    ask += (
+        f" Other characters stay as they are{' and do not count' if growing else ''}. Return the new string."
+    )
 
     def draw(r: Random) -> Args:
         return (letters(r, "abcxyzmn AZ1", 12),)
@@ -146,19 +152,25 @@ def _runs(rng: Random, difficulty: float) -> Problem:
             Piece("the character and the length of the run", "c + str(n)"),
             Piece("the length of the run and the character", "str(n) + c"),
             Piece("the character, once", "c"),
+            Piece("the run itself, followed by its length", "c * n + str(n)"),
         )
     )
-    put = rng.choice(("", "-", ","))
+    put, letter = rng.choice(("", "-", ",", "/", "+")), rng.choice("abc")
+    skip = rng.random() < 0.3 + 0.5 * difficulty
+    other = f" and c != '{letter}'" if skip else ""
+    test = f"n >= {least}{other}"
     source = (
         "def runs(s):\n    result = []\n    i = 0\n    while i < len(s):\n        c = s[i]\n        n = 0\n"
         "        while i < len(s) and s[i] == c:\n            n += 1\n            i += 1\n"
-        f"        if n >= {least}:\n            result.append({form.code})\n    return '{put}'.join(result)\n"
+        f"        if {test}:\n            result.append({form.code})\n    return '{put}'.join(result)\n"
     )
+    rules = [f"at least {least} long"] if least > 1 else []
+    rules += [f"not of the character '{letter}'"] if skip else []
+    such = f" that is {' and '.join(rules)}" if rules else ""
+    joined = f"joined by '{put}'" if put else "joined without anything between them"
     ask = (
-        "A run is a longest stretch of equal characters. Return, for the runs of `s` in their order"
-        + (f" that are at least {least} long" if least > 1 else "")
-        + f", {form.say}"
-        + (f", joined by '{put}'." if put else ", joined without anything between them.")
+        "A run is a stretch of equal characters, as long as it can be. Return one piece for each run of "
+        f"`s`{such}, in their order, {joined}: {form.say}."
     )
 
     def draw(r: Random) -> Args:
@@ -169,12 +181,27 @@ def _runs(rng: Random, difficulty: float) -> Problem:
 
 def _mirror(rng: Random, difficulty: float) -> Problem:
     least, odd = rng.randint(2, 2 + level(difficulty, 0, 3)), rng.choice(("", "odd", "even"))
+    letter = rng.choice("abc")
+    with_letter = rng.random() < 0.3 + 0.4 * difficulty
     test = {"": "", "odd": " and len(t) % 2 == 1", "even": " and len(t) % 2 == 0"}[odd]
-    kind = rng.choice(("count", "longest"))
-    step, start, end = (
-        ("count += 1", "count = 0", "count")
-        if kind == "count"
-        else ("best = max(best, len(t))", "best = 0", "best")
+    test += f" and '{letter}' in t" if with_letter else ""
+    start, step, end, say = rng.choice(
+        (
+            (
+                "count = 0",
+                "count += 1",
+                "count",
+                "how many {} there are; equal ones at different places count each",
+            ),
+            (
+                "best = 0",
+                "best = max(best, len(t))",
+                "best",
+                "the length of the longest of all {}; 0 if there are none",
+            ),
+            ("total = 0", "total += len(t)", "total", "the sum of the lengths of all {}"),
+            ("seen = set()", "seen.add(t)", "len(seen)", "how many different {} there are"),
+        )
     )
     source = (
         f"def mirrors(s):\n    {start}\n    for i in range(len(s)):\n"
@@ -182,15 +209,12 @@ def _mirror(rng: Random, difficulty: float) -> Problem:
         f"            t = s[i:j]\n            if t == t[::-1]{test}:\n                {step}\n"
         f"    return {end}\n"
     )
+    holds = f", contain '{letter}'" if with_letter else ""
     which = (
-        "stretches of neighbouring characters of `s` that read the same backwards and have "
+        f"stretches of neighbouring characters of `s` that read the same backwards{holds} and have "
         f"{f'an {odd} length of ' if odd else ''}at least {least} characters"
     )
-    ask = (
-        f"Return how many {which} (equal ones at different places count each)."
-        if kind == "count"
-        else f"Return the length of the longest among the {which}; 0 if there are none."
-    )
+    ask = f"Return {say.format(which)}."
 
     def draw(r: Random) -> Args:
         return (letters(r, "abc"[: r.randint(1, 3)], 10),)
@@ -215,8 +239,8 @@ def _fields(rng: Random, difficulty: float) -> Problem:
             Piece("the first value counts", "result.get(k, {v})"),
         )
     )
-    scale, low = rng.randint(1, 1 + level(difficulty, 0, 8)), rng.randint(-9, 5)
-    limited = rng.random() < difficulty
+    scale, low = rng.randint(1, 1 + level(difficulty, 2, 8)), rng.randint(-9, 5)
+    limited = rng.random() < 0.2 + 0.6 * difficulty
     value = "v"
     skip = f"        if v < {low}:\n            continue\n" if limited else ""
     factor = f"        v = {scale} * v\n" if scale > 1 else ""
@@ -229,10 +253,10 @@ def _fields(rng: Random, difficulty: float) -> Problem:
         f"{rule.code.format(v=value).replace('(k,', '(k.strip(),')}\n    return result\n"
     )
     ask = (
-        f"`s` is parts separated by '{between}', each a name, '{equals}' and an integer, with "
-        "or without spaces around "
-        f"them, or a part without '{equals}', which is left out. Return a dictionary from name to value."
-        + (f" Integers below {low} are left out." if limited else "")
+        f"`s` is parts separated by '{between}', or empty. A part is a name, '{equals}' and an integer, with "
+        f"or without spaces around each of them; parts without '{equals}' are left out. Return a dictionary "
+        "from name (without spaces) to value."
+        + (f" Parts with an integer below {low} are left out." if limited else "")
         + (f" The value is {scale} times the integer." if scale > 1 else "")
         + f" Where a name comes again, {rule.say}."
     )
@@ -263,8 +287,8 @@ def _fields(rng: Random, difficulty: float) -> Problem:
 def _clock(rng: Random, difficulty: float) -> Problem:
     units = rng.choice((("d", 24, "h", 60, "m"), ("h", 60, "m", 60, "s"), ("w", 7, "d", 24, "h")))
     big, per_big, mid, per_mid, small = units
-    extra = rng.randint(0, level(difficulty, 0, 30))
-    round_to = rng.choice((1, rng.choice((5, 10, 15)))) if difficulty > 0.3 else 1
+    extra = rng.randint(0, level(difficulty, 5, 30))
+    round_to = rng.choice((1, rng.choice((5, 10, 15)))) if difficulty > 0.1 else 1
     source = (
         "def duration(s):\n"
         f"    worth = {{'{small}': 1, '{mid}': {per_mid}, '{big}': {per_big * per_mid}}}\n"
@@ -326,7 +350,7 @@ def _chain(rng: Random, difficulty: float) -> Problem:
         f"        y = int(text)\n{cases}    return x\n"
     )
     ask = (
-        "`s` is integers with an operator between each two, all separated by single spaces. "
+        "`s` is integers (-4 is one) with an operator between each two, all separated by single spaces. "
         + "; ".join(
             f"'{sign}' gives {say} of both" if "twice" not in say else f"'{sign}' gives {say}"
             for sign, (say, _) in zip(signs, uses, strict=True)
@@ -368,10 +392,10 @@ def _brackets(rng: Random, difficulty: float) -> Problem:
         f"    return {result} if not stack else -1\n"
     )
     ask = (
-        f"The brackets of `s` are {' and '.join(kinds)}; other characters do not matter. Return "
+        f"The brackets of `s` are {' '.join(kinds)}; other characters do not matter. Return "
         + ("how deeply they nest (0 without any)" if result == "depth" else "how many pairs there are")
-        + ", or -1 where they do not match"
-        + (f" or nest more than {deepest} deep." if deepest else ".")
+        + ", or -1 where some bracket has no partner of its kind, or pairs overlap without one being inside "
+        + ("the other" + (f", or they nest more than {deepest} deep." if deepest else "."))
     )
 
     def draw(r: Random) -> Args:
