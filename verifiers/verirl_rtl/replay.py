@@ -117,7 +117,7 @@ def _icarus(
     width = sum(port.width for port in recording.outputs)
     wide = Bounds(bounds.wall_s, bounds.cpu_s, bounds.memory_mb, bounds.file_mb, samples * (width + 1) + 4096)
     ran = run(["vvp", "-n", "sim"], place, wide)
-    lines = tuple(ran.out.split("\n")[:-1])
+    lines = tuple(line for line in ran.out.split("\n")[:-1] if not line.startswith("VCD info:"))
     seconds = time.monotonic() - started
     if ran.late:
         return Played(problem="the simulation does not end", late=True, seconds=seconds)
