@@ -20,13 +20,14 @@ from verirl_rtl.hdl import fenced
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
 STYLES = ("prose", "terse")
 SPLITS = ("train", "eval")
+PPA = ("score", "off")
 EVAL_SHARE = 4
 """One design in this many belongs to the eval split."""
 DRAWS = 1000
 """Draws after which a family has none left for a split: chance alone never takes as many."""
 
 _SOURCE = {"name": "verirl", "version": __version__, "license": "Apache-2.0"}
-_HARD_TO_PROVE = ("multiplier", "divider")
+_HARD_TO_PROVE = ("multiplier", "divider", "sharing")
 _OPENINGS = (
     "Write a synthesisable Verilog module named `{name}` with these ports:",
     "Implement this module in Verilog. Its name is `{name}` and it has these ports:",
@@ -43,23 +44,30 @@ def synth(
     split: str = "train",
     family: str | None = None,
     style: str = "prose",
+    ppa: str = "score",
 ) -> Task:
     """The task at `(split, seed, index)`; `family` None means drawn, `difficulty` lies in [0, 1].
 
-    `style`: `prose` asks in words for a module with ports that it names; `terse` in shorthand for a module `t`
-    on one line, in the families that have it. Raises InputError on an unknown split, family or style, or a
-    difficulty out of range.
+    `style`: `prose` asks in words for a module with ports that it names; `terse` in shorthand for a module
+    `t` on one line, in the families that have it. `ppa`: whether area, delay and power are judged (`score`)
+    or not (`off`). Raises InputError on an unknown split, family, style or `ppa`, or a difficulty out of
+    range.
     """
-    _check(difficulty, split, family, style)
+    _check(difficulty, split, family, style, ppa)
     known = tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
     name = family or rng("rtl", split, seed, index, "family").choice(known)
     design = draw(seed, index, difficulty, split=split, family=name, style=style)
-    return _written(design, Source(**_SOURCE, seed=seed, index=index), name, split, difficulty, style)
+    made = Source(**_SOURCE, seed=seed, index=index)
+    return _written(design, made, name, split, difficulty, style, ppa)
 
 
-def _written(design: Design, source: Source, family: str, split: str, difficulty: float, style: str) -> Task:
+def _written(
+    design: Design, source: Source, family: str, split: str, difficulty: float, style: str, ppa: str
+) -> Task:
     words = rng("rtl", split, source.seed or 0, source.index or 0, family, "words")
     spec: dict[str, Any] = {"top": design.name, "reference": design.source}
+    if ppa != "score":
+        spec["ppa"] = ppa
     if design.clocking is not None:
         spec |= {"clock": design.clocking.clock, "reset": design.clocking.reset}
     elif style == "prose" and family not in _HARD_TO_PROVE:
@@ -70,7 +78,7 @@ def _written(design: Design, source: Source, family: str, split: str, difficulty
         domain="rtl",
         prompt=(Message(role="user", content=question),),
         spec=spec,
-        reference=completion(design, design.source),
+        reference=completion(design, design.module(design.answer or design.body)),
         difficulty=difficulty,
         tags=(family, "sequential" if design.clocking else "combinational", style),
         split="eval" if split == "eval" else "train",
@@ -124,14 +132,15 @@ def design_of(task: Task) -> Design | None:
         )
     except InputError:
         return None
-    made = _written(design, source, family, task.split, task.difficulty, style)
+    ppa = str(task.spec.get("ppa", "score"))
+    made = _written(design, source, family, task.split, task.difficulty, style, ppa)
     return design if made == task else None
 
 
-def _check(difficulty: float, split: str, family: str | None, style: str) -> None:
+def _check(difficulty: float, split: str, family: str | None, style: str, ppa: str) -> None:
     if not 0.0 <= difficulty <= 1.0:
         raise InputError(f"difficulty {difficulty:g} is not in [0, 1]")
-    for what, value, known in (("split", split, SPLITS), ("style", style, STYLES)):
+    for what, value, known in (("split", split, SPLITS), ("style", style, STYLES), ("ppa", ppa, PPA)):
         if value not in known:
             raise InputError(f"unknown {what} '{value}'; there are: {', '.join(known)}")
     if family is not None and family not in _FAMILIES:

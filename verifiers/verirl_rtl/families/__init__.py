@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from verirl_rtl.families import arithmetic, logic, machines, memories, registers, selection
+from verirl_rtl.families import arithmetic, logic, machines, memories, registers, selection, sharing
 from verirl_rtl.families.design import Family
 
 FAMILIES: Mapping[str, Family] = {
     family.name: family
-    for module in (logic, selection, arithmetic, registers, machines, memories)
+    for module in (logic, selection, arithmetic, sharing, registers, machines, memories)
     for family in module.FAMILIES
 }

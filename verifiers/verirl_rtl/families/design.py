@@ -37,7 +37,7 @@ class Design:
 
     `name`: of the module. `ask` says in full what it does, in every corner. `body` stands between the header
     and `endmodule`. `slips` are bodies that are wrong in the way that people are. `terse`: the question in
-    shorthand, where the design has one.
+    shorthand, where the design has one. `answer`: another right body, which the worked answer has.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Design:
     clocking: Clocking | None = None
     slips: tuple[tuple[str, str], ...] = ()
     terse: str = ""
+    answer: str = ""
 
     @property
     def source(self) -> str:

@@ -114,10 +114,9 @@ def boolean(rng: Random, difficulty: float) -> Design:
 
 
 def boolean_terse(rng: Random, difficulty: float) -> Design:
-    """A boolean function of `a`, `b`, `c`, … in prefix shorthand: `or a nand b c`."""
-    count = rng.randint(2, level(difficulty, 2, 5))
-    names = list(_LETTERS[:count])
-    uses = rng.sample(names, count) + rng.choices(names, k=rng.randint(0, level(difficulty, 0, 3)))
+    """A boolean function of four inputs in prefix shorthand: `or a nand b c`."""
+    names = list(_LETTERS[:4])
+    uses = rng.choices(names, k=rng.randint(2, level(difficulty, 2, 6)))
     term = expression(rng, uses, names, compact=True)
     ports = (*inputs(*names), output("y"))
     return Design("t", ports, term.short, f"assign y={term.code};", terse=term.short)

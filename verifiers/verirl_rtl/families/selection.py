@@ -38,16 +38,6 @@ def mux(rng: Random, difficulty: float) -> Design:
     return Design(f"mux{count}", (*ports, output("y", width, stored=True)), ask, body)
 
 
-def mux_terse(rng: Random, difficulty: float) -> Design:
-    """`mux s: a b` with inverted and constant legs."""
-    legs = [rng.choice((name, name, f"not {name}")) for name in ("a", "b")]
-    rng.shuffle(legs)
-    code = [leg.replace("not ", "~") for leg in legs]
-    said = f"mux s {legs[0]} {legs[1]}"
-    ports = (*inputs("s", "a", "b"), output("y"))
-    return Design("t", ports, said, f"assign y=s?{code[1]}:{code[0]};", terse=said)
-
-
 def decoder(rng: Random, difficulty: float) -> Design:
     """A number to one line of many, with enable and either polarity."""
     select = rng.randint(1, level(difficulty, 2, 4))
@@ -156,7 +146,7 @@ def _shift(name: str, width: int) -> str:
 
 
 FAMILIES = (
-    Family("mux", "combinational", mux, mux_terse),
+    Family("mux", "combinational", mux),
     Family("decoder", "combinational", decoder),
     Family("encoder", "combinational", encoder),
     Family("shifter", "combinational", shifter),
