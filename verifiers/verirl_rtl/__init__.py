@@ -48,12 +48,20 @@ class RtlDomain:
         return FAMILIES
 
     def synth(
-        self, seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
+        self,
+        seed: int,
+        index: int,
+        difficulty: float,
+        *,
+        split: str = "train",
+        family: str | None = None,
+        style: str = "prose",
+        ppa: str = "score",
     ) -> Task:
-        """The task at `(split, seed, index)`."""
+        """The task at `(split, seed, index)`, in words (`prose`) or in shorthand (`terse`)."""
         from verirl_rtl.synth import synth
 
-        return synth(seed, index, difficulty, split=split, family=family)
+        return synth(seed, index, difficulty, split=split, family=family, style=style, ppa=ppa)
 
     def stages(self, task: Task, completion: str, job: Job) -> Iterator[Finding]:
         """Judge one completion."""
