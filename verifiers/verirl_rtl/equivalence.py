@@ -1,22 +1,28 @@
 """Whether two designs do the same: Yosys's SAT solver on a miter of both.
 
-Each design is read alone, so that no text can reach into the other, and renamed. Without registers the proof is
-complete. With them it is bounded: `BOUND` steps of a global clock from an unknown state (registers that are
-initialised start so), every edge of a clock being a step; `clk2fflogic` keeps the polarity of clocks, which
-`async2sync` would lose. A deeper state is out of its sight: simulate, too. Where the gold design is undefined
-anything is right; an undefined gate output is not.
+Each design is read alone, so that no text can reach into the other, and renamed. Without registers the
+proof is complete. With them it is bounded: `BOUND` steps of a global clock from an unknown state (registers
+that are initialised start so), every edge of a clock being a step; `clk2fflogic` keeps the polarity of
+clocks, which `async2sync` would lose. A deeper state is out of its sight: simulate, too. Where the gold
+design is undefined anything is right; an undefined gate output is not.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from verirl.domains import Finding, failed, passed, skipped
+from verirl_rtl.policy import Inspection
+from verirl_rtl.recording import Recording, reference_of
+from verirl_rtl.spec import Spec
 from verirl_rtl.synthesis import chosen, quoted, tool_free
 from verirl_rtl.tools import Bounds, Ran, run
 
@@ -66,6 +72,35 @@ class Proof:
         wrong = [name for name in gold if gold[name] != gate.get(name)]
         ends = ", ".join(f"{name} is {gate.get(name)} and should be {gold[name]}" for name in wrong)
         return f"differs for {said or 'no input'}: {ends}"
+
+
+def judge(
+    spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, *, until: float
+) -> Finding:
+    """The stage `equivalent`. `until`: the moment of `time.monotonic()` at which the verdict is due.
+
+    Only a difference that was found, with the inputs that show it, makes an answer fall, and only where the
+    task requires the proof. What is undecided is neutral and counted (`equivalence_undecided`).
+    """
+    if spec.equivalence == "off":
+        return skipped("equivalent", "the task does not ask for a proof")
+    found = reference_of(spec)
+    given = recording.parameters if recording is not None else {}
+    seconds = min(PROOF.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
+    bounds = replace(PROOF, wall_s=seconds, cpu_s=math.ceil(seconds))
+    proof = prove(
+        found.text, spec.reference_top, answer.text, spec.top, folder, parameters=given, bounds=bounds
+    )
+    metrics = (
+        {"equivalence_undecided": 1.0}
+        if proof.outcome == "undecided"
+        else {"equivalent": float(proof.outcome == "equal")}
+    )
+    if spec.equivalence == "audit":
+        return replace(skipped("equivalent", f"audit: {proof.detail}"), metrics=metrics)
+    if proof.outcome == "different":
+        return failed("equivalent", 0.0, proof.detail, f"The design {proof.detail}", **metrics)
+    return passed("equivalent", 1.0, proof.detail, **metrics)
 
 
 def prove(

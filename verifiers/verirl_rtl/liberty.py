@@ -1,8 +1,8 @@
 """The standard-cell library that designs are mapped to: the project's own, or the user's (`VERIRL_LIBERTY`).
 
-Yosys, ABC and OpenSTA read the Liberty file themselves. What only we need of it is read here: the area of each
-cell, its flip-flops alone (which are quicker to read again and again than all of it), how a latch is mapped,
-and a Verilog model of every cell, so that a netlist can be simulated.
+Yosys, ABC and OpenSTA read the Liberty file themselves. What only we need of it is read here: the area of
+each cell, its flip-flops alone (which are quicker to read again and again than all of it), how a latch is
+mapped, and a Verilog model of every cell, so that a netlist can be simulated.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _STATE = re.compile(r"^  reg IQ;$", re.MULTILINE)
 _EDGE = re.compile(r"^  always @\((pos|neg)edge (\w+)", re.MULTILINE)
 _LATCHES = ("$_DLATCH_P_", "$_DLATCH_N_")
 _FANOUT = 4
+_Module = Mapping[str, Any]
 _READING = Bounds(wall_s=60, cpu_s=60, memory_mb=2048)
 
 
@@ -44,8 +45,8 @@ class Library:
     """A Liberty file and what was read of it.
 
     `areas`: cell → area as the file has it (µm² by custom). `outputs`: cell → its output pins.
-    `states`: flip-flop or latch → the output that is its state. `flops`: Liberty text of the flip-flops alone.
-    `latches`: Verilog that maps Yosys's latches to cells, empty where there are none. `models`: Verilog of
+    `states`: flip-flop or latch → the output that is its state. `flops`: Liberty text of the flip-flops
+    alone. `latches`: Verilog that maps Yosys's latches to cells, empty where there are none. `models`: Verilog of
     every cell, whose state starts as the parameter `INIT` says. `driver`: the inverter that drives an input,
     `load_ff`: the load of an output, four such inverters.
     """
@@ -125,7 +126,9 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as problem:
-        raise InputError.at(path, f"cannot be read ({problem.strerror}); set {VARIABLE} to a Liberty file") from None
+        raise InputError.at(
+            path, f"cannot be read ({problem.strerror}); set {VARIABLE} to a Liberty file"
+        ) from None
 
 
 def _cells(text: str) -> dict[str, str]:
@@ -180,14 +183,16 @@ def _modelled(models: str) -> str:
     return "`timescale 1ns/1ps\n" + _EDGE.sub(r"  wire #1 late = \2;\n  always @(\1edge late", started)
 
 
-def _outputs(module: Any) -> tuple[str, ...]:
+def _outputs(module: _Module | None) -> tuple[str, ...]:
     ports = module["ports"] if module else {}
     return tuple(name for name, port in ports.items() if port["direction"] != "input")
 
 
-def _state(module: Any) -> str:
+def _state(module: _Module | None) -> str:
     """The pin that shows what the one storage cell of a module holds; empty where there is none."""
-    held = [c for c in module["cells"].values() if "Q" in c["connections"]] if module else []
+    if module is None:
+        return ""
+    held = [cell for cell in module["cells"].values() if "Q" in cell["connections"]]
     bits = held[0]["connections"]["Q"] if len(held) == 1 else None
     return next((pin for pin in _outputs(module) if module["ports"][pin]["bits"] == bits), "")
 

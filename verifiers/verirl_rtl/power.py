@@ -1,12 +1,12 @@
 """Timing and power of a mapped netlist with OpenSTA, its switching counted in a simulation.
 
-Each net's activity is what it did while the task's recorded inputs were played into the netlist: settled values
-alone, so that the order in which a simulator evaluates gates does not count. What is reported is power at
-`CLOCK_MHZ` for one event of the recording (an edge of its clock, or a new input) each half cycle.
+Each net's activity is what it did while the task's recorded inputs were played into the netlist: settled
+values alone, so that the order in which a simulator evaluates gates does not count. What is reported is
+power at `CLOCK_MHZ` for one event of the recording (an edge of its clock, or a new input) each half cycle.
 
-The delay is that of the worst path over all groups: between registers (their clock-to-output and setup times
-with it), from inputs, to outputs. A path that has but half a cycle counts double. Clocks are the nets at the
-registers' clock pins, whatever they are called.
+The delay is that of the worst path over all groups: between registers (their clock-to-output and setup
+times with it), from inputs, to outputs. A path that has but half a cycle counts double. Clocks are the nets
+at the registers' clock pins, whatever they are called.
 """
 
 from __future__ import annotations

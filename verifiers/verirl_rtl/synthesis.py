@@ -1,11 +1,11 @@
 """A design mapped to standard cells: Yosys and ABC, on a Liberty file, in one process.
 
-The text is a model's. What would speak to the tool and not to the simulator is taken out before Yosys reads it
-(comments, in which pragmas live, attributes, the macros that tools define), and nothing counts that is not a
-cell of the library: an unmapped cell has no area, and would be the cheapest design of all.
+The text is a model's. What would speak to the tool and not to the simulator is taken out before Yosys reads
+it (comments, in which pragmas live, attributes, the macros that tools define), and nothing counts that is
+not a cell of the library: an unmapped cell has no area, and would be the cheapest design of all.
 
-ABC's result moves by some percent when nothing but names change. With `runs` above 1 the mapping is repeated
-under scrambled names, and the best run by area times delay is the design's.
+ABC's result moves by some percent when nothing but names change. With `runs` above 1 the mapping is
+repeated under scrambled names, and the best run by area times delay is the design's.
 """
 
 from __future__ import annotations
@@ -239,5 +239,7 @@ def _with_initial_values(netlist: str, module: Mapping[str, Any], library: Libra
     for name, cell in module["cells"].items():
         state = library.states.get(cell["type"])
         if state is not None and high.intersection(cell["connections"].get(state, ())):
-            netlist = netlist.replace(f"  {cell['type']} {name} (", f"  {cell['type']} #(.INIT(1'b1)) {name} (")
+            netlist = netlist.replace(
+                f"  {cell['type']} {name} (", f"  {cell['type']} #(.INIT(1'b1)) {name} ("
+            )
     return netlist
