@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verirl.types import Ladder
@@ -28,11 +29,19 @@ class RtlDomain:
 
         return LADDER
 
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The Liberty file in use, which a worker reads."""
+        from verirl_rtl.liberty import VARIABLE, library_path
+
+        return {VARIABLE: library_path()}
+
     def tools(self) -> Mapping[str, str]:
-        """The tools whose version could change a verdict."""
+        """The tools whose version could change a verdict, and the standard cells."""
+        from verirl_rtl.liberty import library_version
         from verirl_rtl.tools import versions
 
-        return versions()
+        return {**versions(), "liberty": library_version()}
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not an RTL spec that an answer can be held to."""

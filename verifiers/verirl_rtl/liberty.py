@@ -46,9 +46,9 @@ class Library:
 
     `areas`: cell → area as the file has it (µm² by custom). `outputs`: cell → its output pins.
     `states`: flip-flop or latch → the output that is its state. `flops`: Liberty text of the flip-flops
-    alone. `latches`: Verilog that maps Yosys's latches to cells, empty where there are none. `models`: Verilog of
-    every cell, whose state starts as the parameter `INIT` says. `driver`: the inverter that drives an input,
-    `load_ff`: the load of an output, four such inverters.
+    alone. `latches`: Verilog that maps Yosys's latches to cells, empty where there are none. `models`:
+    Verilog of every cell, whose state starts as the parameter `INIT` says. `driver`: the inverter that
+    drives an input, `load_ff`: the load of an output, four such inverters.
     """
 
     path: Path
@@ -206,7 +206,9 @@ def _latch_map(modules: Mapping[str, Any], areas: Mapping[str, float]) -> str:
     best: dict[str, tuple[float, str]] = {}
     for name, area in areas.items():
         module = modules.get(name)
-        held = [c for c in module["cells"].values() if c["type"] in _LATCHES] if module else []
+        if module is None:
+            continue
+        held = [cell for cell in module["cells"].values() if cell["type"] in _LATCHES]
         if len(held) != 1 or len(module["ports"]) != 3:
             continue
         pins = {tuple(port["bits"]): pin for pin, port in module["ports"].items()}
