@@ -138,6 +138,16 @@ def installed() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
+def files(name: str) -> Mapping[str, Path]:
+    """What the confined workers of a domain may read besides its code: environment variable → file.
+
+    A domain that needs some has an attribute `files`; each worker sees the file at its own path, read-only,
+    and the variable with that path.
+    """
+    found: Mapping[str, Path] = getattr(load(name), "files", {})
+    return found
+
+
 @cache
 def load(name: str) -> Domain:
     """The domain called `name`.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import inspect
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("-n", "--limit", type=click.IntRange(min=1), help="Stop after this many tasks.")
 @click.option("--split", type=click.Choice(["train", "eval"]), help="Put every task into this split.")
+@click.option("--official", is_flag=True, help="Judge by the benchmark's own bench and pass rule.")
 @console.json_option
 @console.quiet_option
 def command(
@@ -35,6 +38,7 @@ def command(
     output: str,
     limit: int | None,
     split: Literal["train", "eval"] | None,
+    official: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -48,6 +52,8 @@ def command(
     if as_json and output == "-":
         raise InputError("--json and -o - both write to standard output; give -o a file")
     domain, importer = _importer(source)
+    if official:
+        importer = _official(source, importer)
     if not path.exists():
         raise InputError.at(path, "no such file or folder")
     with warnings.catch_warnings(record=True) as caught:
@@ -82,6 +88,13 @@ def _importer(source: str) -> tuple[str, Importer]:
     near = difflib.get_close_matches(source, known, n=1)
     hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
     raise InputError(f"unknown source '{source}'; {hint}")
+
+
+def _official(source: str, importer: Importer) -> Importer:
+    """The reader, asked for tasks that the benchmark's own rule judges."""
+    if "official" not in inspect.signature(importer).parameters:
+        raise InputError(f"'{source}' has one rule, which is used anyway; leave out --official")
+    return functools.partial(cast("Callable[..., Iterable[Task]]", importer), official=True)
 
 
 def _unique(tasks: Iterable[Task], path: Path) -> Iterator[Task]:

@@ -1,0 +1,73 @@
+"""A benchmark's own rule: bench and answer in one simulation, and a pattern over what the bench says.
+
+Weaker than a replay, and there to be comparable. The answer has been through the policy, which leaves it no
+system task to speak with and no name outside itself; its modules but the top are given random names, so that
+they cannot stand in for one of the bench's.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from verirl_rtl.harness import compile_icarus, first_words, fresh
+from verirl_rtl.policy import Inspection
+from verirl_rtl.renaming import renamed
+from verirl_rtl.spec import Spec
+from verirl_rtl.tools import Bounds, run
+
+OUTPUT_BYTES = 16 << 20
+_COUNTED = re.compile(r"^Mismatches: (\d+) in (\d+) samples", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What became of the bench: whether its rule says passed, the share that it counted, and its last words."""
+
+    right: bool
+    score: float = 0.0
+    words: str = ""
+    late: bool = False
+
+
+def judge(spec: Spec, answer: Inspection, folder: Path, bounds: Bounds) -> Said:
+    """Run the bench with the answer in it."""
+    assert spec.testbench is not None and spec.pass_rule is not None
+    files = {
+        "bench.sv": spec.testbench,
+        "answer.sv": renamed(
+            answer.text, {name: fresh("part") for name in answer.modules if name != spec.top}
+        ),
+    }
+    if spec.reference is not None and spec.reference_top != spec.top:
+        files["reference.sv"] = spec.reference
+    place = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        for name, text in {**spec.aux_files, **files}.items():
+            (place / name).write_text(text)
+        built = compile_icarus(place, spec.testbench_top, sorted(files), bounds)
+        if built.problem:
+            return Said(False, words=f"the bench does not compile with it: {built.problem}", late=built.late)
+        wide = Bounds(bounds.wall_s, bounds.cpu_s, bounds.memory_mb, bounds.file_mb, OUTPUT_BYTES)
+        ran = run(["vvp", "-n", "sim", "-none"], place, wide)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    if ran.late:
+        return Said(False, words="the simulation does not end", late=True)
+    right = ran.ok and re.search(spec.pass_rule, ran.out) is not None
+    return Said(right, 1.0 if right else _counted(ran.out), _last(ran.out) or first_words(ran))
+
+
+def _counted(output: str) -> float:
+    found = _COUNTED.search(output)
+    if found is None or int(found[2]) == 0:
+        return 0.0
+    return min(0.999, max(0.0, 1 - int(found[1]) / int(found[2])))
+
+
+def _last(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return lines[-1][:200] if lines else ""

@@ -1,0 +1,230 @@
+"""The reference, run once a task: which inputs it was given, in which order, and what it put out.
+
+With a bench, a recorder takes the place of `top` in it and instantiates the reference, so that the bench drives
+the reference and every change of an input is written down. Without one, the inputs are our own. Either way the
+inputs are then replayed into the reference exactly as they will be into an answer, and what it puts out is what
+an answer is held to. The outputs stay in this process's memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from verirl.errors import VerirlError
+from verirl_rtl.harness import compile_icarus, first_words, fresh, identifier, overrides, span
+from verirl_rtl.policy import Inspection, Port, survey
+from verirl_rtl.renaming import bench_parameters, renamed
+from verirl_rtl.spec import Spec
+from verirl_rtl.stimulus import Event, Roles, roles, serialised, stimulus
+from verirl_rtl.tools import Bounds, run
+
+EVENT_LIMIT = 300_000
+KEPT = 256
+KEPT_BYTES = 128 * 1024 * 1024
+
+_RECORDED = Bounds(wall_s=20, cpu_s=20, memory_mb=2048, file_mb=256)
+
+
+class BrokenTaskError(VerirlError, RuntimeError):
+    """The task's own reference or bench does not run: no answer can be judged."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What an answer is held to.
+
+    `ports`: those of the reference, with `parameters` as the bench sets them. `events`: the inputs in order
+    (see `stimulus`). `expected`: the outputs' bits in port order, one line a sample, `x` where the reference
+    is undefined. `engine`: the simulator that made them. `seconds`: what its replay took.
+    """
+
+    ports: tuple[Port, ...]
+    parameters: Mapping[str, str]
+    events: tuple[Event, ...]
+    expected: tuple[str, ...] = ()
+    engine: str = "icarus"
+    seconds: float = 0.0
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """The input ports."""
+        return tuple(port for port in self.ports if port.direction == "input")
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """The output ports."""
+        return tuple(port for port in self.ports if port.direction == "output")
+
+    @property
+    def steps(self) -> int:
+        """Settled points in time at which the outputs are compared."""
+        return len(self.expected)
+
+    @property
+    def script(self) -> str:
+        """The events as the harness reads them: a line each, the sampling flag and the inputs' bits."""
+        return "".join(f"{int(event.sampled)}{event.bits}\n" for event in self.events)
+
+
+_kept: OrderedDict[str, Recording] = OrderedDict()
+
+
+def record(spec: Spec, folder: Path) -> Recording:
+    """The recording of a task's reference, from memory where it was made before.
+
+    Raises BrokenTaskError where reference or bench do not run, ToolMissingError where a simulator is missing.
+    """
+    key = _key(spec)
+    if key in _kept:
+        _kept.move_to_end(key)
+        return _kept[key]
+    made = _record(spec, folder)
+    _kept[key] = made
+    while len(_kept) > KEPT or (len(_kept) > 1 and sum(map(_size, _kept.values())) > KEPT_BYTES):
+        _kept.popitem(last=False)
+    return made
+
+
+def reference_of(spec: Spec) -> Inspection:
+    """The reference, read and elaborated as the bench does; BrokenTaskError where it does not."""
+    assert spec.reference is not None
+    found = survey(spec.reference, spec.reference_top)
+    if not found.ok:
+        raise BrokenTaskError(f"the reference does not elaborate: {'; '.join(found.errors) or found.refusal}")
+    if spec.testbench is not None and found.parameters:
+        given = bench_parameters(spec.testbench, spec.testbench_top, found.text, spec.reference_top, spec.top)
+        if given != dict(found.parameters):
+            found = survey(spec.reference, spec.reference_top, given)
+    if any(port.direction == "inout" for port in found.ports):
+        raise BrokenTaskError("a port of the reference is 'inout', which cannot be replayed")
+    if not any(port.direction == "output" for port in found.ports):
+        raise BrokenTaskError("the reference has no output")
+    return found
+
+
+def _record(spec: Spec, folder: Path) -> Recording:
+    found = reference_of(spec)
+    inputs = [port for port in found.ports if port.direction == "input"]
+    what = roles(inputs, found.edges, spec.clock, spec.reset)
+    ours = int(_key(spec)[:16], 16)
+    if spec.testbench is not None and inputs:
+        made = _settled(found, spec.reference_top, _watched(spec, found, folder), what, folder)
+        if made is not None:
+            return made
+    made = _settled(found, spec.reference_top, stimulus(inputs, what, ours), what, folder)
+    if made is None:
+        raise BrokenTaskError("the reference puts out nothing but X")
+    return made
+
+
+def _settled(found: Inspection, top: str, events: list[Event], what: Roles, folder: Path) -> Recording | None:
+    """The reference's answer to these inputs; None where it is undefined throughout, as under a bench of X."""
+    from verirl_rtl.replay import play
+
+    inputs = [port for port in found.ports if port.direction == "input"]
+    recording = Recording(found.ports, found.parameters, tuple(serialised(events, inputs, what)))
+    played = play(recording, found.text, top, folder, bounds=_RECORDED)
+    if played.problem or played.late:
+        raise BrokenTaskError(f"the reference does not run: {played.problem or 'it takes too long'}")
+    if not any(set(line) - {"x"} for line in played.lines):
+        return None
+    return replace(recording, expected=played.lines, engine=played.engine, seconds=played.seconds)
+
+
+def _watched(spec: Spec, found: Inspection, folder: Path) -> list[Event]:
+    """The inputs that the bench gives to the reference, one event a change, sampled where a time step ends."""
+    assert spec.testbench is not None
+    core = fresh("core")
+    copies = {name: core if name == spec.reference_top else fresh("part") for name in found.modules}
+    files = {"bench.sv": spec.testbench, "core.sv": renamed(found.text, copies)}
+    if spec.reference_top != spec.top:
+        files["reference.sv"] = found.text
+    files["watch.sv"] = _recorder(spec.top, core, found)
+    place = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        for name, text in {**spec.aux_files, **files}.items():
+            (place / name).write_text(text)
+        order = [name for name in ("bench.sv", "reference.sv", "core.sv", "watch.sv") if name in files]
+        built = compile_icarus(place, spec.testbench_top, order, _RECORDED)
+        if built.problem:
+            raise BrokenTaskError(f"the bench does not compile with the reference: {built.problem}")
+        done = run(["vvp", "-n", "sim", "-none"], place, _RECORDED)
+        trace = place / "trace"
+        if done.late or not trace.is_file():
+            why = "it takes too long" if done.late else first_words(done) or f"'{spec.top}' is not used"
+            raise BrokenTaskError(f"the bench does not run: {why}")
+        return _events(
+            trace.read_text().splitlines(),
+            sum(port.width for port in found.ports if port.direction == "input"),
+        )
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _recorder(top: str, core: str, found: Inspection) -> str:
+    """A module in the place of `top` that hands everything to the reference and writes its inputs down."""
+    ports = ", ".join(f"{port.direction} {span(port.width)} {identifier(port.name)}" for port in found.ports)
+    joined = ", ".join(f".{identifier(port.name)}({identifier(port.name)})" for port in found.ports)
+    inputs = [identifier(port.name) for port in found.ports if port.direction == "input"]
+    parameters = ", ".join(
+        f"parameter {identifier(name)} = {value}" for name, value in found.parameters.items()
+    )
+    passed = overrides({name: identifier(name) for name in found.parameters})
+    file, count, inner = fresh("file"), fresh("count"), fresh("inner")
+    written = f'$fdisplay({file}, "%m %0d %b", $time, {{{", ".join(inputs)}}});'
+    return f"""`timescale 1ps/1ps
+module {identifier(top)} {f"#({parameters}) " if parameters else ""}({ports});
+{core} {passed}{inner} ({joined});
+integer {file}, {count};
+initial begin
+{count} = 0;
+{file} = $fopen("trace", "w");
+{written}
+end
+always @({" or ".join(inputs)}) if ({file}) begin
+{written}
+{count} = {count} + 1;
+if ({count} >= {EVENT_LIMIT}) $finish;
+end
+endmodule
+"""
+
+
+def _events(lines: Sequence[str], width: int) -> list[Event]:
+    """The trace of the first instance; time 0 only as it ends, and nothing that changes nothing."""
+    changes: list[tuple[str, str]] = []
+    for line in lines:
+        words = line.split()
+        if len(words) != 3 or len(words[2]) != width:
+            break
+        if words[0] == lines[0].split()[0]:
+            changes.append((words[1], words[2].lower()))
+    if not changes:
+        raise BrokenTaskError("the bench gives the reference no input")
+    first = changes[0][0]
+    start = max(number for number, (time, _) in enumerate(changes) if time == first)
+    kept: list[Event] = []
+    for number, (time, bits) in enumerate(changes[start:], start):
+        last = number + 1 == len(changes) or changes[number + 1][0] != time
+        if kept and kept[-1].bits == bits:
+            kept[-1] = Event(bits, kept[-1].sampled or last)
+        else:
+            kept.append(Event(bits, last))
+    return kept
+
+
+def _key(spec: Spec) -> str:
+    parts = (spec.top, spec.reference, spec.reference_top, spec.testbench, spec.testbench_top)
+    return hashlib.sha256(
+        repr((parts, sorted(spec.aux_files.items()), spec.clock, spec.reset)).encode()
+    ).hexdigest()
+
+
+def _size(recording: Recording) -> int:
+    return sum(len(event.bits) for event in recording.events) + sum(map(len, recording.expected))

@@ -1,0 +1,126 @@
+"""The ladder: extract → policy → elaborate → simulate → equivalent, then synthesise and ppa."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from verirl.domains import Finding, Job, failed, passed, skipped, timed_out
+from verirl.types import Status, Task
+from verirl_rtl import official
+from verirl_rtl.extract import NoAnswerError, extract
+from verirl_rtl.policy import Inspection, Port, inspect
+from verirl_rtl.recording import Recording, record
+from verirl_rtl.replay import Mismatch, replay
+from verirl_rtl.spec import Spec, read_spec
+from verirl_rtl.tools import Bounds
+
+SHOWN = 3
+
+
+def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
+    """One finding a stage, in order, up to the first that was not climbed."""
+    until = time.monotonic() + job.seconds
+    spec = read_spec(task.spec)
+    try:
+        source = extract(completion)
+    except NoAnswerError as problem:
+        yield failed("extract", detail=str(problem))
+        return
+    yield passed("extract")
+    recording = record(spec, job.folder) if spec.rule == "replay" else None
+    answer = inspect(source, spec.top, recording.parameters if recording else None)
+    if answer.refusal:
+        yield failed("policy", detail=answer.refusal, feedback=f"The design was refused: {answer.refusal}.")
+        return
+    yield passed("policy")
+    found = _elaborated(answer, recording)
+    yield found
+    if found.stage.status is not Status.PASSED:
+        return
+    found = (
+        _replayed(recording, answer, spec.top, job.folder, until)
+        if recording
+        else _benched(spec, answer, job.folder, until)
+    )
+    yield found
+    if found.stage.status is not Status.PASSED:
+        return
+    yield skipped("equivalent", "the task does not ask for a proof")
+
+
+def _elaborated(answer: Inspection, recording: Recording | None) -> Finding:
+    """Whether it elaborates and has the ports that were asked for; half a score for what elaborates."""
+    if answer.errors:
+        words = "; ".join(answer.errors)
+        return failed("elaborate", 0.0, words, f"The design does not elaborate: {words}")
+    wrong = _differences(answer.ports, recording.ports) if recording else []
+    if wrong and recording:
+        share = max(0.0, 1 - len(wrong) / len(recording.ports))
+        words = "; ".join(wrong[:SHOWN]) + (f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else "")
+        return failed("elaborate", 0.5 * share, words, f"The ports are not those asked for: {words}.")
+    return passed("elaborate")
+
+
+def _differences(got: Sequence[Port], wanted: Sequence[Port]) -> list[str]:
+    have = {port.name: port for port in got}
+    wrong = []
+    for port in wanted:
+        other = have.pop(port.name, None)
+        if other is None:
+            wrong.append(f"no port '{port}'")
+        elif (other.direction, other.width) != (port.direction, port.width):
+            wrong.append(f"port '{other}' should be '{port}'")
+    return wrong + [f"an extra port '{port}'" for port in have.values()]
+
+
+def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, until: float) -> Finding:
+    """The share of samples that agree with the reference, beyond what a constant would earn."""
+    found = replay(
+        recording, answer.text, top, folder, bounds=_bounds(until), parameters=tuple(answer.parameters)
+    )
+    metrics = {"samples_matched": float(found.matched), "samples_total": float(found.total)}
+    count = f"{found.matched} of {found.total} samples agree"
+    if found.right:
+        return passed("simulate", 1.0, count, **metrics)
+    if found.late:
+        return timed_out("simulate", found.problem)
+    if found.problem:
+        return failed("simulate", 0.0, found.problem, f"The design does not simulate: {found.problem}")
+    words = "; ".join(_told(recording, one) for one in found.mismatches[:1])
+    return failed("simulate", found.score, f"{count}; {words}", f"{count}. {words}", **metrics)
+
+
+def _told(recording: Recording, one: Mismatch) -> str:
+    """The first outputs that are wrong in a sample."""
+    words, start = [], 0
+    for port in recording.outputs:
+        want, got = (side[start : start + port.width] for side in (one.expected, one.got))
+        start += port.width
+        if any(w not in ("x", g) for w, g in zip(want, got, strict=True)):
+            words.append(f"{port.name} = {_value(got)} where {_value(want)} is right")
+    return f"first at sample {one.step}: {', '.join(words[:SHOWN])}"
+
+
+def _value(bits: str) -> str:
+    if len(bits) == 1:
+        return bits
+    if set(bits) <= {"0", "1"}:
+        return f"{len(bits)}'h{int(bits, 2):x}"
+    return f"{len(bits)}'b{bits if len(bits) <= 32 else bits[:32] + '…'}"
+
+
+def _benched(spec: Spec, answer: Inspection, folder: Path, until: float) -> Finding:
+    """What the benchmark's own bench says."""
+    said = official.judge(spec, answer, folder, _bounds(until))
+    if said.late:
+        return timed_out("simulate", said.words, said.score)
+    if not said.right:
+        return failed("simulate", said.score, f"the bench says: {said.words}")
+    return passed("simulate", 1.0, f"the bench says: {said.words}")
+
+
+def _bounds(until: float) -> Bounds:
+    left = max(0.5, 0.9 * (until - time.monotonic()))
+    return Bounds(wall_s=left, cpu_s=int(left) + 1)

@@ -1,0 +1,135 @@
+"""The outside tools: their versions, and one run of one of them within limits.
+
+The worker that runs them is sandboxed as a whole (the domain is `confined`). A tool that reads a model's text
+gets a process group, limits and a folder of its own on top, and nothing of the worker's descriptors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from verirl.errors import ToolMissingError
+from verirl.tools import install_line
+
+_MIB = 1024 * 1024
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
+_ASKED = {"iverilog": "-V", "verilator": "--version", "yosys": "-V", "sta": "-version"}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one run of a tool may use: seconds of wall clock and of CPU, address space, bytes of a file."""
+
+    wall_s: float = 10.0
+    cpu_s: int = 10
+    memory_mb: int = 1024
+    file_mb: int = 64
+    output_bytes: int = 1 << 20
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run. `late`: the wall clock or CPU limit ended it; `cut`: output beyond the limit."""
+
+    code: int
+    out: str
+    err: str
+    late: bool
+    cut: bool
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself, with 0."""
+        return self.code == 0 and not self.late and not self.cut
+
+
+def run(
+    argv: Sequence[str],
+    folder: Path,
+    bounds: Bounds = Bounds(),
+    *,
+    stdin: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run a tool in `folder`; ToolMissingError where it is not installed."""
+    if shutil.which(argv[0]) is None:
+        raise ToolMissingError(argv[0], install_line(argv[0]))
+    out, err = folder / ".out", folder / ".err"
+    started = time.monotonic()
+    late = False
+    with out.open("wb") as out_file, err.open("wb") as err_file:
+        process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=out_file,
+            stderr=err_file,
+            start_new_session=True,
+            preexec_fn=lambda: _limit(bounds),
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(folder), "LC_ALL": "C"}
+            | dict(environment or {}),
+        )
+        try:
+            process.communicate(stdin.encode(), timeout=bounds.wall_s)
+        except subprocess.TimeoutExpired:
+            late = True
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    said, cut = _read(out, bounds.output_bytes)
+    complained, _ = _read(err, bounds.output_bytes)
+    late = late or process.returncode == -signal.SIGXCPU
+    return Ran(process.returncode, said, complained, late, cut, time.monotonic() - started)
+
+
+def _limit(bounds: Bounds) -> None:
+    for which, value in (
+        (resource.RLIMIT_CPU, bounds.cpu_s),
+        (resource.RLIMIT_AS, bounds.memory_mb * _MIB),
+        (resource.RLIMIT_FSIZE, bounds.file_mb * _MIB),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(which)[1]
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(which, (allowed, allowed if which != resource.RLIMIT_CPU else hard))
+
+
+def _read(path: Path, limit: int) -> tuple[str, bool]:
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    return data[:limit].decode("utf-8", "replace"), len(data) > limit
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """Tool → version (`missing` where it is not installed)."""
+    found = {name: _version(name, flag) for name, flag in _ASKED.items()}
+    try:
+        from importlib.metadata import version
+
+        found["pyslang"] = version("pyslang")
+    except ImportError:
+        found["pyslang"] = "missing"
+    return found
+
+
+def _version(name: str, flag: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        return "missing"
+    done = subprocess.run([path, flag], capture_output=True, text=True, timeout=20, check=False)
+    match = _VERSION.search(done.stdout + done.stderr)
+    return match[0] if match else "unknown"
