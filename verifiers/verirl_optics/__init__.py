@@ -97,7 +97,9 @@ class OpticsDomain:
     @property
     def importers(self) -> Mapping[str, Importer]:
         """Benchmark name → reader."""
-        return {}
+        from verirl_optics.importers import IMPORTERS
+
+        return IMPORTERS
 
     @property
     def command(self) -> Command:

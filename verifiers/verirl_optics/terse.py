@@ -33,7 +33,7 @@ FAMILIES = ("singlet", "singlet-completion")
 GLASSES = ("N-FK5", "N-BK7", "N-BAK4", "N-SK5")
 """Of indices from 1.49 to 1.59: with more, the best form turns concave behind."""
 WAVELENGTHS = (0.4861327, 0.5875618, 0.6562725)
-EFL = (20.0, 100.0)
+EFL = (20, 99)
 FNOS = (5, 6, 7, 8, 9, 10)
 HALF_FIELDS = (1, 2, 3, 4)
 TURNS = 8
@@ -95,7 +95,7 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _attempt(draw: Random, difficulty: float, *, masked: bool) -> tuple[dict[str, Any], str] | None:
-    efl = round(draw.uniform(*EFL), 1)
+    efl = float(draw.randint(*EFL))
     fno, half, glass = draw.choice(FNOS), draw.choice(HALF_FIELDS), draw.choice(GLASSES)
     fields = (0.0, round(0.7 * half, 2), float(half))
     reference = to_lines(best_form(efl, fno, fields, glass), DIGITS)
