@@ -6,14 +6,14 @@ import json
 from xml.etree import ElementTree as ET
 
 import pytest
-from evaluations import evaluation, task, verdict
+from evaluations import LADDER, evaluation, task, verdict
 from hypothesis import given
 from hypothesis import strategies as st
 
 from verirl.errors import InputError
 from verirl.evaluation.junit import to_junit
 from verirl.evaluation.markdown import escape, figures, to_markdown
-from verirl.evaluation.result import Evaluation, difficulty_bin, read, stage_share
+from verirl.evaluation.result import Evaluation, Settings, build, difficulty_bin, read, stage_share
 
 
 def test_counts_by_hand():
@@ -85,6 +85,29 @@ def test_the_document_is_the_same_bytes_and_comes_back(tmp_path):
 def test_made_by_names_domains_and_tools():
     assert evaluation({"a": "P"}).made_by.keys() == {"code", "python", "verirl"}
     assert evaluation({"a": "P"}).made_by["code"] == "1.2"
+
+
+def test_medians_are_of_what_passed():
+    tasks = [task("a"), task("b")]
+    spots = {
+        ("a", 0, "P"): 4.0,
+        ("a", 1, "F"): 900.0,
+        ("b", 0, "s"): 1.0,
+        ("b", 1, "P"): 7.0,
+        ("b", 2, "E"): 0.0,
+    }
+    verdicts = [
+        verdict(name, sample, outcome).model_copy(update={"metrics": {"spot": value}})
+        for (name, sample, outcome), value in spots.items()
+    ]
+    settings = Settings(k=(1,), samples=3, temperature=1.0, max_new_tokens=8, seed=0, scheme="binary")
+    built = build(
+        model="m", source="t", tasks=tasks, verdicts=verdicts, ladders={"code": LADDER}, settings=settings
+    )
+    assert [found.model_dump() for found in built.measured] == [
+        {"domain": "code", "name": "spot", "passed": 3, "median": 4.0}
+    ]
+    assert evaluation({"a": "P"}).measured == ()
 
 
 def test_what_is_no_evaluation_is_refused_in_a_line(tmp_path):

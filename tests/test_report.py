@@ -375,3 +375,18 @@ def test_a_broken_evaluation_is_named(folder):
     folder.evaluation("grpo").write_text('{"format": 1')
     with pytest.raises(InputError, match=r"grpo\.json"):
         summary.read(folder)
+
+
+def test_the_medians_of_what_passed_stand_beside_each_other(tmp_path):
+    folder = whole_run(tmp_path / "run")
+    for model, spot in (("sft", 31.25), ("grpo", 12.5)):
+        path = folder.evaluation(model)
+        document = json.loads(path.read_text())
+        document["measured"] = [{"domain": "optics", "name": "rms_spot_um", "passed": 3, "median": spot}]
+        path.write_text(json.dumps(document))
+    found = summary.read(folder)
+    assert [
+        (figure.name, figure.median["sft"], figure.median["grpo"]) for figure in found.held_out.figures
+    ] == [("rms_spot_um", 31.25, 12.5)]
+    [line] = [line for line in plain(found).splitlines() if "rms_spot_um" in line]
+    assert line.split()[1:3] == ["31.25", "12.5"]

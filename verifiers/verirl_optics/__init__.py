@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from verirl.errors import InputError
 from verirl.types import Ladder
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class OpticsDomain:
         except PackageNotFoundError:
             return {"torch": "missing"}
 
+    def warm(self) -> None:
+        """Import what verdicts need; one thread, for a worker has one core."""
+        from verirl.extras import need
+
+        need("torch", "optics").set_num_threads(1)
+        from verirl_optics import judge, stages  # noqa: F401 - for the import alone
+        from verirl_optics.glass import table
+
+        table()
+
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not an optics spec that an answer can be held to."""
         from verirl_optics.spec import read_spec
@@ -59,9 +70,22 @@ class OpticsDomain:
         return FAMILIES
 
     def synth(
-        self, seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
+        self,
+        seed: int,
+        index: int,
+        difficulty: float,
+        *,
+        split: str = "train",
+        family: str | None = None,
+        style: str = "prose",
     ) -> Task:
-        """The task at `(split, seed, index)`."""
+        """The task at `(split, seed, index)`; `style`: `prose`, or `terse` for small models."""
+        if style == "terse":
+            from verirl_optics import terse
+
+            return terse.synth(seed, index, difficulty, split=split, family=family)
+        if style != "prose":
+            raise InputError(f"unknown style '{style}'; there are: prose, terse")
         from verirl_optics.synth import synth
 
         return synth(seed, index, difficulty, split=split, family=family)
@@ -81,7 +105,9 @@ class OpticsDomain:
     @property
     def importers(self) -> Mapping[str, Importer]:
         """Benchmark name → reader."""
-        return {}
+        from verirl_optics.importers import IMPORTERS
+
+        return IMPORTERS
 
     @property
     def command(self) -> Command:

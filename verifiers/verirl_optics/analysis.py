@@ -17,7 +17,7 @@ from verirl_optics.prescription import Aperture
 from verirl_optics.pupil import Pupil
 from verirl_optics.spots import Spot, rms_about, spot
 from verirl_optics.system import System
-from verirl_optics.trace import Rays, Traced, launch, sag, through_pupil, trace
+from verirl_optics.trace import Rays, Traced, launch, sags, through_pupil, trace
 
 FAN = 1e-3
 """Distance of the close rays of `field_curvature` from the chief ray, in units of the pupil's radius."""
@@ -81,7 +81,7 @@ def evaluate(
     pupil = pupils.gauss() if pupil is None else pupil
     first = first_order(system)
     # One pass for all: what a pass costs hardly depends on the number of rays.
-    parts = [pupil, pupils.chief(), *([pupils.rim()] if rim else [])]
+    parts = (pupil, pupils.chief(), *((pupils.rim(),) if rim else ()))
     points = pupils.joined(parts)
     start = through_pupil(system, points, epd_B, fields_BF, first.entrance_B)
     whole = trace(system, aimed(system, start, points, epd_B) if aim else start, clip=clip)
@@ -195,13 +195,10 @@ def gaps(system: System, height_BS: Tensor) -> tuple[Tensor, Tensor]:
 
     The edge is at the larger of the two neighbours' `height_BS`; nan where a surface does not reach so far.
     """
-    edges = []
-    for s in range(system.count - 1):
-        height = torch.maximum(height_BS[:, s], height_BS[:, s + 1])
-        square = (height**2)[:, None, None, None]
-        near, _, real_near = sag(system, s, square)
-        far, _, real_far = sag(system, s + 1, square)
-        edge = system.thickness_BS[:, s] + (far - near)[:, 0, 0, 0]
-        edges.append(torch.where((real_near & real_far)[:, 0, 0, 0], edge, torch.full_like(edge, torch.nan)))
     centre = system.thickness_BS[:, :-1]
-    return centre, torch.stack(edges, dim=1) if edges else centre
+    if system.count == 1:
+        return centre, centre
+    square = torch.maximum(height_BS[:, :-1], height_BS[:, 1:]) ** 2
+    near, real_near = sags(system, square)
+    far, real_far = sags(system, square, first=1)
+    return centre, torch.where(real_near & real_far, centre + (far - near), torch.nan)

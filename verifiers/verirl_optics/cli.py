@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,11 @@ from verirl.cli import console
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from verirl_optics.glass import Medium
+    from verirl_optics.prescription import Prescription
+
+_PICTURE = click.Path(path_type=Path)
 
 
 @click.group(name="optics", epilog="Example: verirl optics show lens.zmx --draw lens.svg")
@@ -24,30 +31,63 @@ def command() -> None:
 @console.json_option
 @click.option("--oracle", is_flag=True, help="Print the keys and the sampling of the reference figures.")
 @click.option("--aim", is_flag=True, help="Aim rays at the real stop, not at the paraxial pupil.")
-@click.option("--draw", type=click.Path(path_type=Path), metavar="OUT.svg", help="Draw the lens with rays.")
+@click.option(
+    "--catalogue",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Glasses of your own, before those that are known: Zemax .agf, or JSON lines.",
+)
+@click.option(
+    "--task",
+    "asked",
+    type=click.Path(path_type=Path),
+    metavar="TASKS",
+    help="Hold the surfaces to a task of this file: its beam, its limits.",
+)
+@click.option("--id", "name", metavar="ID", help="Which task of --task, where it holds several.")
+@click.option("--draw", type=_PICTURE, metavar="OUT", help="Draw the lens with rays (.svg or .png).")
+@click.option("--spots", type=_PICTURE, metavar="OUT", help="Draw the spots of each field.")
+@click.option("--fans", type=_PICTURE, metavar="OUT", help="Draw ray error against pupil height.")
 @console.quiet_option
-def show(file: Path, as_json: bool, oracle: bool, aim: bool, draw: Path | None, quiet: bool) -> None:
+def show(
+    file: Path,
+    as_json: bool,
+    oracle: bool,
+    aim: bool,
+    catalogue: Path | None,
+    asked: Path | None,
+    name: str | None,
+    draw: Path | None,
+    spots: Path | None,
+    fans: Path | None,
+    quiet: bool,
+) -> None:
     """Evaluate the lens in FILE: JSON, surface lines, Zemax .zmx text, or rows of the benchmark.
 
     Spots are RMS radii by Gauss quadrature at the image plane of the prescription. With --oracle: hexapolar
-    and Gauss sampling through the paraxial entrance pupil, one JSON object a line.
+    and Gauss sampling through the paraxial entrance pupil, one JSON object a line. With --task: FILE is an
+    answer, and each figure has the limit beside it.
     """
-    from verirl.errors import InputError, StorageError
+    from verirl.errors import InputError
     from verirl.extras import need
 
     need("torch", "optics")
     from verirl_optics.files import read
 
-    lenses = read(file)
-    if draw is not None:
-        from verirl_optics.draw import svg
+    told: dict[str, Any] = {}
+    if asked is not None:
+        from verirl_optics.held import held
 
-        if len(lenses) > 1:
-            raise InputError(f"--draw: {file} has {len(lenses)} lenses; a drawing shows one")
-        try:
-            draw.write_text(svg(lenses[0]), encoding="utf-8")
-        except OSError as problem:
-            raise StorageError(f"{draw}: {problem.strerror}") from problem
+        if oracle or catalogue:
+            raise InputError(
+                "--task: a task has its own beam and glasses; leave --oracle and --catalogue out"
+            )
+        found_out = held(file, asked, name)
+        lenses = [found_out.lens]
+        told = {"limits": found_out.figures, "broken": found_out.broken}
+    else:
+        lenses = read(file, _glasses(catalogue))
+    _draw(lenses, file, {"layout": draw, "spots": spots, "fans": fans})
     if oracle:
         from verirl_optics.oracle import figures
 
@@ -55,7 +95,7 @@ def show(file: Path, as_json: bool, oracle: bool, aim: bool, draw: Path | None, 
     else:
         from verirl_optics.summary import summary
 
-        found = [summary(lens, aim=aim) for lens in lenses]
+        found = [summary(lens, aim=aim) | told for lens in lenses]
     if as_json:
         console.emit_json(_plain(found[0] if len(found) == 1 else found))
         return
@@ -64,6 +104,35 @@ def show(file: Path, as_json: bool, oracle: bool, aim: bool, draw: Path | None, 
             click.echo(json.dumps(_plain(item), ensure_ascii=False))
         else:
             console.out().print(_table(item))
+
+
+def _glasses(path: Path | None) -> Mapping[str, Medium] | None:
+    if path is None:
+        return None
+    from verirl_optics.catalogue import read_catalogue
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        found = read_catalogue(path)
+    for each in caught:
+        console.warn(str(each.message))
+    return found
+
+
+def _draw(lenses: Sequence[Prescription], file: Path, wanted: Mapping[str, Path | None]) -> None:
+    from verirl.errors import InputError
+
+    asked = {kind: path for kind, path in wanted.items() if path is not None}
+    if not asked:
+        return
+    if len(lenses) > 1:
+        raise InputError(f"{file} has {len(lenses)} lenses; a picture shows one")
+    from verirl_optics import draw, plots
+    from verirl_optics.picture import save
+
+    makers = {"layout": draw.layout, "spots": plots.spots, "fans": plots.fans}
+    for kind, path in asked.items():
+        save(makers[kind](lenses[0]), path)
 
 
 def _plain(value: Any) -> Any:
@@ -106,11 +175,15 @@ def _table(item: dict[str, Any]) -> RenderableType:
             ),
             lost,
         )  # fmt: skip
+    limits = Table("figure", "found", "asked for")
+    for row in item.get("limits", ()):
+        limits.add_row(row["figure"], _shown(row["found"]), row["limit"])
+    notes = [Text(f"✗ {told}", style="red") for told in item.get("broken", ())]
     narrow = [
         f"surfaces {s['behind']} and {s['behind'] + 1} overlap" for s in item["spaces"] if s["overlaps"]
     ]
-    notes = [Text(note, style="yellow") for note in (*item["notes"], *narrow)]
-    return Group(first, fields, *notes)
+    notes += [Text(note, style="yellow") for note in (*item["notes"], *narrow)]
+    return Group(first, fields, *([limits] if limits.row_count else []), *notes)
 
 
 def _shown(value: float | None) -> str:

@@ -1,14 +1,14 @@
-"""A lens in section with the rays of each field, as SVG."""
+"""A lens in section with the rays of each field."""
 
 from __future__ import annotations
 
 import math
-from html import escape
 
 import torch
 
 from verirl_optics.analysis import evaluate, pupil_diameter
 from verirl_optics.paraxial import first_order
+from verirl_optics.picture import COLOURS, INK, SOFT, Line, Picture, Point, Words
 from verirl_optics.prescription import Prescription
 from verirl_optics.pupil import Pupil
 from verirl_optics.system import FLOAT, System, build
@@ -16,15 +16,17 @@ from verirl_optics.trace import sag, through_pupil, trace
 
 WIDTH = 960.0
 MARGIN = 24.0
-COLOURS = ("#1f5fa8", "#2a8a4a", "#b3372f", "#8a5fb0", "#c08a1e")
+GLASS = "#dcebf7"
+EDGE = "#40576b"
 FAN = (-0.95, -0.5, 0.0, 0.5, 0.95)
 PROFILE = 25
 """Points of a surface's profile on each side of the axis."""
-Point = tuple[float, float]
+TALLEST = 1.25
+"""Of the drawing's width: beyond, the scale shrinks."""
 
 
-def svg(lens: Prescription) -> str:
-    """The drawing: glass filled, the stop marked, meridional rays of each field at the primary wavelength."""
+def layout(lens: Prescription) -> Picture:
+    """Glass filled, the stop marked, meridional rays of each field at the primary wavelength; a key below."""
     with torch.no_grad():
         system = build([lens])
         epd = pupil_diameter(lens.aperture, first_order(system), system)
@@ -36,22 +38,29 @@ def svg(lens: Prescription) -> str:
             places.append(places[-1] + surface.thickness)
         profiles = [_profile(system, s, float(height[0, s]), places[s]) for s in range(len(lens.surfaces))]
         rays = _rays(lens, system, epd, fields, places)
-    shapes = [
-        _path([*profiles[s], *reversed(profiles[s + 1])], fill="#dcebf7", stroke="#40576b", closed=True)
-        for s, surface in enumerate(lens.surfaces[:-1])
-        if surface.medium is not None
-    ]
-    shapes += [_path(points, fill="none", stroke=COLOURS[f % len(COLOURS)], width=0.8) for f, points in rays]
+    shapes = _glass(lens, profiles)
+    shapes += [Line(points, COLOURS[f % len(COLOURS)], 0.8) for f, points in rays]
     top = float(height[0, lens.stop]) or 1.0
     z = places[lens.stop]
-    shapes += [
-        _path([(z, sign * top), (z, sign * top * 1.3)], fill="none", stroke="#222", width=2.5)
-        for sign in (1, -1)
-    ]
-    heights = [abs(y) for _, points in rays for _, y in points] + [float(height.max()) * 1.3]
-    image = max(h for h in heights if math.isfinite(h))
-    shapes.append(_path([(places[-1], -image), (places[-1], image)], fill="none", stroke="#222"))
-    return _page(lens, shapes, image)
+    shapes += [Line([(z, sign * top), (z, sign * top * 1.3)], INK, 2.5) for sign in (1, -1)]
+    ends = [points[-1][1] for _, points in rays] or [0.0]
+    beyond = 0.05 * (max(ends) - min(ends)) or top / 2.0
+    shapes.append(Line([(places[-1], min(ends) - beyond), (places[-1], max(ends) + beyond)], INK))
+    return _page(lens, shapes)
+
+
+def _glass(lens: Prescription, profiles: list[list[Point]]) -> list[Line]:
+    """Each element's outline; where its surfaces end at different heights, an edge joins them."""
+    shapes = []
+    for s, surface in enumerate(lens.surfaces[:-1]):
+        if surface.medium is None or not profiles[s] or not profiles[s + 1]:
+            continue
+        front, back = profiles[s], profiles[s + 1]
+        reach = max(front[-1][1], back[-1][1])
+        corners = [(front[-1][0], reach), (back[-1][0], reach), *reversed(back)]
+        corners += [(back[0][0], -reach), (front[0][0], -reach)]
+        shapes.append(Line([*front, *corners], EDGE, 1.2, GLASS))
+    return shapes
 
 
 def _profile(system: System, s: int, height: float, place: float) -> list[Point]:
@@ -83,45 +92,37 @@ def _rays(
                 (places[s] + float(spot.z[here]), float(spot.y[here])) for s, spot in enumerate(done.points)
             ]
             slope = float(start.m[here] / start.n[here])
-            points.insert(0, (points[0][0] - lead, points[0][1] - lead * slope))
+            # All rays of a field start in one plane, however much the first surface curves.
+            reach = points[0][0] + lead
+            points.insert(0, (-lead, points[0][1] - reach * slope))
             found.append((f, [*points, (places[-1], float(done.rays.y[here]))]))
     return found
 
 
-def _path(
-    points: list[Point], *, fill: str, stroke: str, width: float = 1.2, closed: bool = False
-) -> tuple[list[Point], str, bool]:
-    style = f'fill="{fill}" stroke="{stroke}" stroke-width="{width}" vector-effect="non-scaling-stroke"'
-    return points, style, closed
-
-
-def _page(
-    lens: Prescription,
-    shapes: list[tuple[list[Point], str, bool]],
-    image: float,
-) -> str:
-    every = [point for points, _, _ in shapes for point in points]
+def _page(lens: Prescription, shapes: list[Line]) -> Picture:
+    every = [point for shape in shapes for point in shape.points]
     left, right = min(z for z, _ in every), max(z for z, _ in every)
-    scale = (WIDTH - 2 * MARGIN) / max(right - left, 1e-9)
-    scale = min(scale, (WIDTH - 2 * MARGIN) / max(2 * image, 1e-9))
-    middle = MARGIN + scale * image + 20.0
-    tall = 2 * middle
+    low, high = min(y for _, y in every), max(y for _, y in every)
+    room = WIDTH - 2 * MARGIN
+    scale = min(room / max(right - left, 1e-9), room * TALLEST / max(high - low, 1e-9))
+    axis = 2 * MARGIN + scale * high
+    aside = (WIDTH - scale * (right - left)) / 2.0
 
-    def at(point: Point) -> str:
-        return f"{MARGIN + (point[0] - left) * scale:.2f} {middle - point[1] * scale:.2f}"
+    def at(point: Point) -> Point:
+        return aside + (point[0] - left) * scale, axis - point[1] * scale
 
-    title = escape(lens.name or "lens")
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {tall:.1f}" role="img">',
-        f"<title>{title}</title>",
-        f'<rect width="{WIDTH:g}" height="{tall:.1f}" fill="#ffffff"/>',
-        f'<text x="{MARGIN:g}" y="18" font-family="sans-serif" font-size="13" fill="#222">{title}</text>',
-        f'<path d="M {at((left, 0.0))} L {at((right, 0.0))}" stroke="#999" stroke-dasharray="8 3 2 3"/>',
-    ]
-    for points, style, closed in shapes:
-        if not points:
-            continue
-        end = " Z" if closed else ""
-        lines.append(f'<path d="M {" L ".join(map(at, points))}{end}" {style}/>')
-    lines.append("</svg>")
-    return "\n".join(lines) + "\n"
+    picture = Picture(WIDTH, axis - scale * low + 2 * MARGIN, lens.name or "lens")
+    picture.items.append(Words((MARGIN, 18.0), lens.name or "lens", 13.0))
+    picture.items.append(Line([at((left, 0.0)), at((right, 0.0))], SOFT, 0.6, dashed=True))
+    for shape in shapes:
+        points = [at(point) for point in shape.points]
+        picture.items.append(Line(points, shape.stroke, shape.width, shape.fill))
+    below = picture.height - 12.0
+    for f, angle in enumerate(lens.fields):
+        colour = COLOURS[f % len(COLOURS)]
+        picture.items.append(Words((MARGIN + 72.0 * f, below), f"{angle:.4g}°", 12.0, colour=colour))
+    bar = 10.0 ** math.floor(math.log10(max(right - left, 1e-9) / 4.0))
+    end = WIDTH - MARGIN
+    picture.items.append(Line([(end - bar * scale, below - 4.0), (end, below - 4.0)], INK, 1.6))
+    picture.items.append(Words((end - bar * scale - 6.0, below), f"{bar:g} mm", 12.0, "end"))
+    return picture

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from verirl.errors import InputError
+from verirl_optics.benchmark import from_benchmark
 from verirl_optics.glass import GlassError, Medium, find, model
-from verirl_optics.importers import from_benchmark
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.zmx import decode, read_zmx
 
@@ -32,8 +32,14 @@ WAVELENGTHS = (0.4861327, 0.5875618, 0.6562725)
 _MOST_SURFACES = 1000
 
 
-def read(path: Path) -> list[Prescription]:
-    """The lenses of a file, one or (JSON lines) several; InputError with file, line and field."""
+Catalogue = Mapping[str, Medium] | None
+
+
+def read(path: Path, catalogue: Catalogue = None) -> list[Prescription]:
+    """The lenses of a file, one or (JSON lines) several; InputError with file, line and field.
+
+    `catalogue`: the glasses that names stand for; the shipped table where None.
+    """
     try:
         data = path.read_bytes()
     except OSError as problem:
@@ -43,17 +49,17 @@ def read(path: Path) -> list[Prescription]:
     text = decode(data)
     try:
         if path.suffix.lower() == ".zmx" or text.lstrip("\ufeff").startswith(("VERS", "MODE")):
-            found = [read_zmx(text)]
+            found = [read_zmx(text, catalogue)]
         elif text.lstrip()[:1] == "{":
-            return _json(path, text)
+            return _json(path, text, catalogue)
         else:
-            found = [from_lines(text)]
+            found = [from_lines(text, catalogue)]
         return [_checked(lens) for lens in found]
     except InputError as problem:
         raise InputError.at(path, str(problem)) from problem
 
 
-def _json(path: Path, text: str) -> list[Prescription]:
+def _json(path: Path, text: str, catalogue: Catalogue) -> list[Prescription]:
     try:
         whole = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except RecursionError as problem:
@@ -61,19 +67,19 @@ def _json(path: Path, text: str) -> list[Prescription]:
     except json.JSONDecodeError as problem:
         if problem.msg != "Extra data":
             raise InputError.at(path, f"not valid JSON ({problem})") from problem
-        return _json_lines(path)
+        return _json_lines(path, catalogue)
     except ValueError as problem:
         raise InputError.at(path, f"not valid JSON ({problem})") from problem
-    return [_checked(from_object(whole))]
+    return [_checked(from_object(whole, catalogue))]
 
 
-def _json_lines(path: Path) -> list[Prescription]:
+def _json_lines(path: Path, catalogue: Catalogue) -> list[Prescription]:
     from verirl.jsonl import read_lines
 
     lenses = []
     for line in read_lines(path):
         try:
-            lenses.append(_checked(from_object(line.value)))
+            lenses.append(_checked(from_object(line.value, catalogue)))
         except InputError as problem:
             raise InputError.at(line.file, str(problem), line=line.number) from problem
     return lenses
@@ -90,7 +96,7 @@ def _refuse(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
-def from_object(value: Any) -> Prescription:
+def from_object(value: Any, catalogue: Catalogue = None) -> Prescription:
     """A lens from a JSON object: a benchmark row, or the keys of `KEYS`."""
     if not isinstance(value, dict):
         raise InputError("expected a JSON object")
@@ -111,7 +117,7 @@ def from_object(value: Any) -> Prescription:
     if type(primary) is not int:
         raise InputError("field 'primary': must be the index of a wavelength")
     return Prescription(
-        tuple(_surface(number, row) for number, row in enumerate(rows, start=1)),
+        tuple(_surface(number, row, catalogue) for number, row in enumerate(rows, start=1)),
         aperture or Aperture("fno", LINES_FNO),
         _numbers(value.get("fields_deg", [0.0]), "fields_deg"),
         wavelengths,
@@ -121,7 +127,7 @@ def from_object(value: Any) -> Prescription:
     )
 
 
-def _surface(number: int, row: Any) -> Surface:
+def _surface(number: int, row: Any, catalogue: Catalogue) -> Surface:
     where = f"surfaces[{number - 1}]"
     if not isinstance(row, dict):
         raise InputError(f"field '{where}': must be an object")
@@ -138,7 +144,7 @@ def _surface(number: int, row: Any) -> Surface:
     return Surface(
         bent or math.inf,
         _number(row["thickness"], f"{where}.thickness"),
-        _medium(row.get("glass"), where),
+        _medium(row.get("glass"), where, catalogue),
         _number(row.get("conic", 0.0), f"{where}.conic"),
         _numbers(row.get("asphere", []), f"{where}.asphere"),
         None if semi is None else _number(semi, f"{where}.semi_diameter"),
@@ -146,12 +152,12 @@ def _surface(number: int, row: Any) -> Surface:
     )
 
 
-def _medium(glass: Any, where: str) -> Medium | None:
+def _medium(glass: Any, where: str, catalogue: Catalogue) -> Medium | None:
     try:
         if glass is None:
             return None
         if isinstance(glass, str):
-            return find(glass)
+            return find(glass, catalogue)
         if isinstance(glass, Mapping) and set(glass) == {"nd", "vd"}:
             return model(_number(glass["nd"], f"{where}.glass.nd"), _number(glass["vd"], f"{where}.glass.vd"))
     except (GlassError, ZeroDivisionError) as problem:
@@ -173,14 +179,16 @@ def _numbers(value: Any, field: str) -> tuple[float, ...]:
     return tuple(_number(item, field) for item in value)
 
 
-def from_lines(text: str) -> Prescription:
+def from_lines(text: str, catalogue: Catalogue = None) -> Prescription:
     """Surface lines as answers have them; f/8, on axis, F d C lines, for want of anything said."""
     from verirl_optics.answer import FormatError, parse
 
     try:
         rows = parse(text)
         surfaces = tuple(
-            Surface(row.radius, row.thickness, find(row.glass) if row.glass else None, stop=row.stop)
+            Surface(
+                row.radius, row.thickness, find(row.glass, catalogue) if row.glass else None, stop=row.stop
+            )
             for row in rows
         )
     except (FormatError, GlassError) as problem:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from verirl.errors import InputError
@@ -113,20 +112,6 @@ def table() -> Mapping[str, Medium]:
     """The glasses that this package ships, by name."""
     text = files("verirl_optics").joinpath("glasses.jsonl").read_text(encoding="utf-8")
     return {medium.name: medium for medium in map(from_row, map(json.loads, text.splitlines()))}
-
-
-def read_catalogue(path: Path) -> Mapping[str, Medium]:
-    """A user's catalogue in the layout of `glasses.jsonl`, in front of the shipped table."""
-    from verirl.jsonl import read_lines
-
-    own: dict[str, Medium] = {}
-    for line in read_lines(path):
-        try:
-            medium = from_row(line.value)
-        except InputError as problem:
-            raise InputError.at(line.file, str(problem), line=line.number) from problem
-        own[medium.name] = medium
-    return {**table(), **own}
 
 
 def find(name: str, catalogue: Mapping[str, Medium] | None = None) -> Medium:

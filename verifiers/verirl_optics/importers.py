@@ -1,77 +1,106 @@
-"""Lenses in the layouts that others publish them in."""
+"""Lenses in the layouts that others publish them in, as tasks: one to design and one to complete each.
+
+A file that cannot be read is an error with file, line and field; a lens that cannot be asked for (aspheric,
+a glass like no catalogue's, not feasible by the ladder) is left out with a warning.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from verirl.domains import Importer
 from verirl.errors import InputError
-from verirl_optics.glass import Medium, Tabled, constant, from_row, model
-from verirl_optics.prescription import Aperture, Prescription, Surface
+from verirl.extras import need
+from verirl.jsonl import Line, read_lines
+from verirl.types import Source, Task
+
+if TYPE_CHECKING:
+    from verirl_optics.lens_task import Asked
+    from verirl_optics.prescription import Prescription
 
 
-def from_benchmark(row: Mapping[str, Any]) -> Prescription:
-    """A row of `classical_lenses.jsonl`: indices are the listed ones, the aperture is its `epd`.
+def lenses(path: Path) -> Iterator[Task]:
+    """JSON lines of prescriptions: the benchmark's rows, or objects as `verirl optics show` reads them."""
+    need("torch", "optics")
+    from verirl_optics.files import from_object
 
-    Raises InputError naming the field that is missing or wrong.
-    """
+    for line in _lines(path):
+        try:
+            lens = from_object(line.value)
+        except InputError as problem:
+            raise InputError.at(line.file, str(problem), line=line.number) from problem
+        told = line.value.get("source")
+        reference = told.get("reference") if isinstance(told, dict) else None
+        licence = str(line.value.get("licence") or UNKNOWN)
+        yield from _tasks(lens, lens.name or f"lens-{line.number}", _where(line), reference, licence)
+
+
+def zmx(path: Path) -> Iterator[Task]:
+    """A Zemax `.zmx` file, or a folder of them, in which one that is not understood is left out."""
+    need("torch", "optics")
+    if not path.is_dir():
+        yield from _zmx(path, path.stem)
+        return
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() == ".zmx")
+    if not found:
+        raise InputError.at(path, "holds no .zmx file")
+    for file in found:
+        try:
+            yield from _zmx(file, file.relative_to(path).with_suffix("").as_posix())
+        except InputError as problem:
+            warnings.warn(f"left out: {problem}", stacklevel=2)
+
+
+def _zmx(path: Path, name: str) -> Iterator[Task]:
+    from verirl_optics.files import read
+
+    for lens in read(path):
+        yield from _tasks(lens, name, str(path))
+
+
+def question_answers(path: Path) -> Iterator[Task]:
+    """JSON lines of question and answer, as OptiDesignQA is described: see `qa`."""
+    need("torch", "optics")
+    from verirl_optics.qa import read_pair
+
+    for line in _lines(path):
+        try:
+            name, lens, asked = read_pair(line.value)
+        except InputError as problem:
+            raise InputError.at(line.file, str(problem), line=line.number) from problem
+        yield from _tasks(lens, name or f"pair-{line.number}", _where(line), asked=asked)
+
+
+IMPORTERS: Mapping[str, Importer] = {"lenses": lenses, "zmx": zmx, "optidesignqa": question_answers}
+UNKNOWN = "unknown"
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    places = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not places:
+        raise InputError.at(path, "holds no .jsonl file")
+    for place in places:
+        yield from read_lines(place)
+
+
+def _where(line: Line) -> str:
+    return f"{line.file}:{line.number}"
+
+
+def _tasks(
+    lens: Prescription,
+    name: str,
+    where: str,
+    reference: str | None = None,
+    licence: str = UNKNOWN,
+    asked: Asked | None = None,
+) -> Iterator[Task]:
+    from verirl_optics.lens_task import LensError, tasks
+
     try:
-        wavelengths = tuple(float(w) for w in row["wavelengths_um"])
-        surfaces = tuple(_surface(surface, wavelengths) for surface in row["surfaces"])
-        lens = Prescription(
-            surfaces,
-            Aperture("epd", float(row["epd"])),
-            tuple(float(angle) for angle in row["fields_deg"]),
-            wavelengths,
-            int(row["primary"]),
-            str(row.get("id") or row.get("title") or ""),
-        )
-    except KeyError as problem:
-        raise InputError(f"field '{problem.args[0]}': missing") from problem
-    except (TypeError, ValueError, AttributeError) as problem:
-        raise InputError(f"not a lens in the benchmark's layout: {problem}") from problem
-    if sum(surface.stop for surface in surfaces) != 1:
-        raise InputError("field 'surfaces': exactly one surface must be the stop")
-    return lens
-
-
-def _surface(row: Mapping[str, Any], wavelengths: Sequence[float]) -> Surface:
-    radius = row["radius"]
-    semi = row.get("semi_diameter")
-    return Surface(
-        math.inf if radius is None else float(radius),
-        float(row["thickness"]),
-        _medium(row.get("material"), row["n"], wavelengths),
-        float(row.get("conic") or 0.0),
-        tuple(float(a) for a in row.get("asphere") or ()),
-        None if semi is None else float(semi),
-        row.get("stop") is True,
-    )
-
-
-def _medium(
-    material: Mapping[str, Any] | None, indices: Sequence[float], wavelengths: Sequence[float]
-) -> Tabled | None:
-    if material is None:
-        return None
-    name = str(material.get("name") or _model_name(material))
-    return Tabled(name, tuple(zip(wavelengths, map(float, indices), strict=True)))
-
-
-def _model_name(material: Mapping[str, Any]) -> str:
-    nd, vd = material.get("nd"), material.get("vd")
-    return f"{nd:g}/{vd:g}" if nd and vd else str(material.get("kind", "index"))
-
-
-def medium_of(material: Mapping[str, Any]) -> Medium:
-    """The material of a benchmark row by its dispersion formula, for any wavelength."""
-    match material.get("kind"):
-        case "catalog":
-            return from_row(material)
-        case "model":
-            return model(float(material["nd"]), float(material["vd"]))
-        case "index":
-            return constant(float(material["n"]))
-        case kind:
-            raise InputError(f"a material of kind '{kind}' has no dispersion formula")
+        yield from tasks(lens, name, Source(name=reference or Path(where).name, license=licence), asked)
+    except LensError as problem:
+        warnings.warn(f"{where}: '{name}' left out: {problem}", stacklevel=3)

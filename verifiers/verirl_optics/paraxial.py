@@ -52,17 +52,16 @@ def first_order(system: System) -> FirstOrder:
     """Focal lengths and pupils; inf or nan where the lens is afocal or a pupil lies at infinity."""
     one = torch.ones_like(system.index_BSW[:, 0])
     zero = torch.zeros_like(one)
-    axial = _trace(system, one, zero)
-    efl = -1.0 / axial.nu[-1] * system.index_BSW[:, -1]
-    bfl = -axial.y[-1] / axial.nu[-1] * system.index_BSW[:, -1]
-    p, stop = system.primary, system.stop
-    # A ray through the middle of the stop is sought as a sum of two that enter in front of the lens.
-    tilted = _trace(system, zero, one, 0, stop + 1).y[-1][:, p]
-    straight = axial.y[stop][:, p]
-    entrance = tilted / straight
-    onward = _trace(system, zero, one, stop, None)
-    exit_ = -onward.y[-1][:, p] / onward.nu[-1][:, p] if stop < system.count - 1 else zero[:, p]
-    return FirstOrder(efl, bfl, entrance, exit_, straight)
+    # An axial ray and one tilted at the first vertex, in one pass: every other is a sum of the two.
+    both = _trace(system, torch.stack([one, zero]), torch.stack([zero, one]))
+    axial, end = both.y[-1][0], both.nu[-1][0]
+    efl = -1.0 / end * system.index_BSW[:, -1]
+    bfl = -axial / end * system.index_BSW[:, -1]
+    p = system.primary
+    straight, tilted = both.y[system.stop][..., p]
+    y, nu = both.y[-1][..., p], both.nu[-1][..., p]
+    exit_ = -(straight * y[1] - tilted * y[0]) / (straight * nu[1] - tilted * nu[0])
+    return FirstOrder(efl, bfl, tilted / straight, exit_, straight)
 
 
 def seidel(system: System, epd_B: Tensor, tangent_B: Tensor) -> Tensor:

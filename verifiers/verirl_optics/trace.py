@@ -7,6 +7,7 @@ cannot go on keeps a name for why, and its coordinates from there on are those o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -109,12 +110,13 @@ def trace(
     that misses an asphere's conic part misses the asphere, as in programs that start their search there.
     """
     x, y, z, l, m, n = rays.x, rays.y, rays.z, rays.l, rays.m, rays.n
-    failure = torch.zeros(x.shape, dtype=torch.int8, device=x.device)
-    failure = _mark(failure, ~(torch.isfinite(x + y + z) & (n > 0.0)), Failure.NOT_FINITE)
-    before = system.before_BSW
-    refracts = (before != system.index_BSW).any(dim=-1)
+    ratio_BSW = system.before_BSW / system.index_BSW
+    left_BS, since_BS = _backward_limits(system)
+    conic, aspheric = _in_use(system.conic_BS), _in_use(system.asphere_BSA)
+    ends: list[tuple[Failure, Tensor]] = [
+        (Failure.NOT_FINITE, ~(torch.isfinite(x + y + z) & (n > 0.0))),
+    ]
     path = torch.zeros_like(x)
-    begun = torch.zeros_like(x, dtype=torch.bool)
     heights: list[Tensor] = []
     points: list[Rays] = []
     last = system.count - 1 if stop_after is None else stop_after
@@ -122,76 +124,88 @@ def trace(
         if s:
             z = z - system.thickness_BS[:, s - 1, None, None, None]
         c = system.curvature_BS[:, s, None, None, None]
-        k = system.conic_BS[:, s, None, None, None]
-        terms = system.asphere_BSA[:, s]
+        k = system.conic_BS[:, s, None, None, None] if conic[s] else None
         to_plane = -z / n
-        x, y = x + to_plane * l, y + to_plane * m
+        x, y = torch.addcmul(x, to_plane, l), torch.addcmul(y, to_plane, m)
         ahead, missed = _to_conic(x, y, l, m, n, c, k)
-        aspheric = terms.requires_grad or bool((terms != 0).any())
-        if aspheric:
+        terms = _terms(system, s) if aspheric[s] else ()
+        if terms:
             off_base = missed
             ahead, missed = _to_asphere(x, y, l, m, n, c, k, terms, ahead)
             missed = missed | off_base if base_conic else missed
-        failure = _mark(failure, missed, Failure.MISSED)
-        x, y, z = x + ahead * l, y + ahead * m, ahead * n
-        step = to_plane + ahead
-        path = path + step
-        bends = refracts[:, s, None, None, None]
-        failure = _mark(failure, bends & begun & (path < -BACKWARD), Failure.BACKWARD)
-        path = torch.where(bends, torch.zeros_like(path), path)
-        begun = begun | bends
-        square = x * x + y * y
+        ends.append((Failure.MISSED, missed))
+        x, y, z = torch.addcmul(x, ahead, l), torch.addcmul(y, ahead, m), ahead * n
+        path = torch.addcmul(to_plane + ahead, path, since_BS[:, s, None, None, None])
+        ends.append((Failure.BACKWARD, path < left_BS[:, s, None, None, None]))
+        square = torch.addcmul(x * x, y, y)
         heights.append(square)
         if clip:
             outside = square > (system.semi_BS[:, s, None, None, None] * (1.0 + 1e-12)) ** 2
-            failure = _mark(failure, outside, Failure.CLIPPED)
-        slope = _slope(square, z, c, k, terms if aspheric else None)
-        scale = 1.0 / torch.sqrt(1.0 + 4.0 * slope * slope * square)
-        nx, ny, nz = -2.0 * slope * x * scale, -2.0 * slope * y * scale, scale
-        ratio = (before[:, s] / system.index_BSW[:, s])[:, None, :, None]
-        cosine = l * nx + m * ny + n * nz
-        under = 1.0 - ratio * ratio * (1.0 - cosine * cosine)
-        failure = _mark(failure, under < 0.0, Failure.REFLECTED)
-        root = torch.sqrt(torch.where(under > 0.0, under, torch.ones_like(under)))
-        turn = torch.where(cosine < 0.0, -root, root) - ratio * cosine
-        l, m, n = ratio * l + turn * nx, ratio * m + turn * ny, ratio * n + turn * nz
-        failure = _mark(failure, n <= 0.0, Failure.BACKWARD)
-        n = torch.where(n > 0.0, n, torch.ones_like(n))
+            ends.append((Failure.CLIPPED, outside))
+        nx, ny, nz = _normal(x, y, z, square, c, k, terms)
+        ratio = ratio_BSW[:, s, None, :, None]
+        turned = ratio * ratio
+        cosine = torch.addcmul(torch.addcmul(l * nx, m, ny), n, nz)
+        under = torch.addcmul(1.0 - turned, turned, cosine * cosine)
+        reflected = under <= 0.0
+        ends.append((Failure.REFLECTED, reflected))
+        root = torch.sqrt(torch.where(reflected, 1.0, under))
+        turn = torch.addcmul(torch.copysign(root, cosine), ratio, cosine, value=-1.0)
+        l, m, n = (torch.addcmul(ratio * d, turn, e) for d, e in ((l, nx), (m, ny), (n, nz)))
+        ends.append((Failure.BACKWARD, n <= 0.0))
+        n = torch.where(n > 0.0, n, 1.0)
         if keep:
             points.append(Rays(x, y, z, l, m, n))
     if stop_after is None:
         ahead = (system.thickness_BS[:, -1, None, None, None] - z) / n
-        x, y, z = x + ahead * l, y + ahead * m, torch.zeros_like(z)
-    failure = _mark(failure, ~torch.isfinite(x + y + l + m + n), Failure.NOT_FINITE)
+        x, y, z = torch.addcmul(x, ahead, l), torch.addcmul(y, ahead, m), torch.zeros_like(z)
+    ends.append((Failure.NOT_FINITE, ~torch.isfinite(x + y + l + m + n)))
+    failure = torch.zeros(x.shape, dtype=torch.int8, device=x.device)
+    for name, where in reversed(ends):
+        # The first reason is written last, and stays.
+        failure.masked_fill_(where, int(name))
     return Traced(Rays(x, y, z, l, m, n), failure, tuple(heights), tuple(points))
 
 
-def _mark(failure: Tensor, where: Tensor, name: Failure) -> Tensor:
-    """The first failure of a ray stays its name."""
-    return torch.where((failure == 0) & where, torch.full_like(failure, int(name)), failure)
+def _in_use(values: Tensor) -> list[bool]:
+    """For each surface, whether any lens has a value there, or may get one from an optimiser."""
+    if values.requires_grad:
+        return [values.numel() > 0] * values.shape[1]
+    found = (values != 0.0).transpose(0, 1).flatten(1).any(1)
+    return [bool(used) for used in found.tolist()]
+
+
+def _terms(system: System, s: int) -> tuple[Tensor, ...]:
+    """The asphere's coefficients at surface `s`, each with the axes of rays."""
+    return tuple(a[:, None, None, None] for a in system.asphere_BSA[:, s].unbind(-1))
+
+
+def _backward_limits(system: System) -> tuple[Tensor, Tensor]:
+    """The path between two refracting surfaces that counts as backward at each surface, and as what share of
+    the path so far goes on there: none behind a refracting surface, all of it behind an idle one.
+    """
+    refracts = (system.before_BSW != system.index_BSW).any(dim=-1)
+    earlier = refracts.cumsum(1) - refracts.long() > 0
+    limit = torch.where(refracts & earlier, -BACKWARD, -torch.inf)
+    goes_on = torch.cat([torch.zeros_like(refracts[:, :1]), ~refracts[:, :-1]], dim=1)
+    return limit.to(system.curvature_BS), goes_on.to(system.curvature_BS)
 
 
 def _to_conic(
-    x: Tensor,
-    y: Tensor,
-    l: Tensor,
-    m: Tensor,
-    n: Tensor,
-    c: Tensor,
-    k: Tensor,
+    x: Tensor, y: Tensor, l: Tensor, m: Tensor, n: Tensor, c: Tensor, k: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Distance from the vertex plane to the conic, and where there is none."""
-    f = c * (x * x + y * y)
-    g = n - c * (x * l + y * m)
-    under = g * g - c * (1.0 + k * n * n) * f
-    missed = under < 0.0
-    root = torch.sqrt(torch.where(under > 0.0, under, torch.ones_like(under)))
-    total = g + root
-    missed = missed | (total == 0.0)
-    ahead = f / torch.where(total == 0.0, torch.ones_like(total), total)
+    """Distance from the vertex plane to the conic (`k` None: a sphere), and where there is none."""
+    f = c * torch.addcmul(x * x, y, y)
+    g = torch.addcmul(n, c, torch.addcmul(x * l, y, m), value=-1.0)
+    under = torch.addcmul(g * g, c if k is None else c * (1.0 + k * n * n), f, value=-1.0)
+    off = under <= 0.0
+    total = g + torch.sqrt(torch.where(off, 1.0, under))
+    parallel = total == 0.0
+    ahead = f / torch.where(parallel, 1.0, total)
     # Behind its equator the surface is another sheet, which the sag formula does not describe.
-    missed = missed | (1.0 - (1.0 + k) * c * ahead * n <= 0.0)
-    return torch.where(missed, torch.zeros_like(ahead), ahead), missed
+    beyond = (c if k is None else (1.0 + k) * c) * ahead * n >= 1.0
+    missed = off | parallel | beyond
+    return torch.where(missed, 0.0, ahead), missed
 
 
 def _to_asphere(
@@ -201,8 +215,8 @@ def _to_asphere(
     m: Tensor,
     n: Tensor,
     c: Tensor,
-    k: Tensor,
-    terms: Tensor,
+    k: Tensor | None,
+    terms: Sequence[Tensor],
     start: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Distance from the vertex plane to the asphere; the last Newton step alone carries the gradient."""
@@ -230,18 +244,22 @@ def _to_asphere(
     return torch.where(missed, torch.zeros_like(ahead), ahead), missed
 
 
-def _sag(square: Tensor, c: Tensor, k: Tensor, terms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _sag(
+    square: Tensor, c: Tensor, k: Tensor | None, terms: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
     """Sag, its derivative by r², and where they are real."""
-    under = 1.0 - (1.0 + k) * c * c * square
+    bend = c * c if k is None else (1.0 + k) * c * c
+    under = 1.0 - bend * square
     real = under > 0.0
-    root = torch.sqrt(torch.where(real, under, torch.ones_like(under)))
+    root = torch.sqrt(torch.where(real, under, 1.0))
     sag = c * square / (1.0 + root)
     slope = c / (2.0 * root)
+    if not terms:
+        return sag, slope, real
     high, rate = torch.zeros_like(square), torch.zeros_like(square)
-    for i in range(terms.shape[-1] - 1, -1, -1):
-        a = terms[:, i, None, None, None]
-        rate = rate * square + (i + 1) * a
-        high = high * square + a
+    for i in range(len(terms) - 1, -1, -1):
+        rate = rate * square + (i + 1) * terms[i]
+        high = high * square + terms[i]
     return sag + high * square, slope + rate, real
 
 
@@ -251,13 +269,28 @@ def sag(system: System, s: int, square: Tensor) -> tuple[Tensor, Tensor, Tensor]
         square,
         system.curvature_BS[:, s, None, None, None],
         system.conic_BS[:, s, None, None, None],
-        system.asphere_BSA[:, s],
+        _terms(system, s),
     )
 
 
-def _slope(square: Tensor, z: Tensor, c: Tensor, k: Tensor, terms: Tensor | None) -> Tensor:
-    """Derivative of the sag by r² at a point of the surface."""
-    if terms is not None:
-        return _sag(square, c, k, terms)[1]
-    down = 1.0 - (1.0 + k) * c * z
-    return c / (2.0 * torch.where(down > 0.0, down, torch.ones_like(down)))
+def sags(system: System, square_BS: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+    """Sag (B, S) at `square_BS` of as many surfaces as it has from `first` on, and where it is real."""
+    part = slice(first, first + square_BS.shape[1])
+    terms = system.asphere_BSA[:, part].unbind(-1)
+    depth, _, real = _sag(square_BS, system.curvature_BS[:, part], system.conic_BS[:, part], terms)
+    return depth, real
+
+
+def _normal(
+    x: Tensor, y: Tensor, z: Tensor, square: Tensor, c: Tensor, k: Tensor | None, terms: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The unit normal at a point of the surface, along the axis at the vertex."""
+    if k is None and not terms:
+        return -c * x, -c * y, 1.0 - c * z
+    if terms:
+        slope = _sag(square, c, k, terms)[1]
+    else:
+        down = 1.0 - (1.0 if k is None else 1.0 + k) * c * z
+        slope = c / (2.0 * torch.where(down > 0.0, down, 1.0))
+    scale = 1.0 / torch.sqrt(1.0 + 4.0 * slope * slope * square)
+    return -2.0 * slope * x * scale, -2.0 * slope * y * scale, scale

@@ -1,29 +1,44 @@
-"""Zemax `.zmx` text: sequential lenses with an object at infinity, field angles and lengths in mm.
+"""Zemax `.zmx` text: sequential lenses with an object at infinity.
 
 Surfaces of type STANDARD and EVENASPH are read. What would change a ray and is not understood (tilts,
-mirrors, other types) is refused by name rather than left out.
+mirrors, other types, apertures that are not circles) is refused by name rather than left out; what only
+changes which rays count (vignetting factors, further configurations) is left out with a note.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import torch
 
 from verirl.errors import InputError
-from verirl_optics.glass import GlassError, Medium, find, model
+from verirl_optics.glass import GlassError, Medium, constant, find, model
+from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
+from verirl_optics.system import build
 
-ENCODINGS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
+MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 UNITS = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0}
+ANGLE, IMAGE_HEIGHT = "0", "2"
+"""How FTYP names fields."""
+BLANK = "___BLANK"
+OTHER_APERTURES = ("SQAP", "ELAP", "OBSC", "SQOB", "ELOB", "UDAD", "UDOB")
+SURFACE_WORDS = frozenset(
+    ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", "FLAP", *OTHER_APERTURES)
+)
 _ASPHERE_TERMS = 8
+_CODE_DIGITS = 6
 
 
 def decode(data: bytes) -> str:
-    """The text of a file that starts with a byte order mark, or is UTF-8 or Latin-1."""
-    for mark, encoding in ENCODINGS:
+    """The text of a file in UTF-16 (with a mark or without), UTF-8 or Latin-1."""
+    for mark, encoding in MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
+    if data[1:2] == b"\0" or data[:1] == b"\0":
+        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le", errors="replace")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -32,6 +47,7 @@ def decode(data: bytes) -> str:
 
 @dataclass
 class _Draft:
+    kind: str = "STANDARD"
     curvature: float = 0.0
     thickness: float = 0.0
     conic: float = 0.0
@@ -45,11 +61,15 @@ class _Draft:
 class _System:
     unit: float = 1.0
     aperture: Aperture | None = None
-    angles: list[float] = field(default_factory=list)
-    count: int = 0
-    colours: list[float] = field(default_factory=list)
+    field_kind: str = ANGLE
+    fields: int = 0
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    colours: dict[int, tuple[float, float]] = field(default_factory=dict)
+    waves: int = 0
     primary: int = 1
     name: str = ""
+    notes: dict[str, None] = field(default_factory=dict)
 
 
 def read_zmx(text: str, catalogue: Mapping[str, Medium] | None = None) -> Prescription:
@@ -62,12 +82,13 @@ def read_zmx(text: str, catalogue: Mapping[str, Medium] | None = None) -> Prescr
         try:
             if words[0] == "SURF":
                 drafts.append(_Draft())
-            elif line[:1].isspace() and drafts:
-                _surface(words, drafts[-1], catalogue)
+            elif drafts and words[0] in SURFACE_WORDS:
+                _surface(words, drafts, system, catalogue)
             else:
                 _system(words, system)
         except (IndexError, ValueError, GlassError) as problem:
-            raise InputError(f"line {number}: '{' '.join(words[:4])}': {problem}") from problem
+            told = "the line is too short" if isinstance(problem, IndexError) else problem
+            raise InputError(f"line {number}: '{' '.join(words[:4])}': {told}") from problem
     return _lens(system, drafts)
 
 
@@ -87,27 +108,40 @@ def _system(words: list[str], system: _System) -> None:
             system.aperture = Aperture("fno", float(words[1]))
         case "FLOA":
             system.aperture = Aperture("stop", math.nan)
+        case "OBNA":
+            raise ValueError("an aperture by the object's side needs an object that is near")
         case "FTYP":
-            if words[1] != "0":
-                raise ValueError("fields must be angles (FTYP 0)")
-            system.count = int(words[3]) if len(words) > 3 else 0
-        case "YFLN" | "XFLN":
-            values = [float(word) for word in words[1:]]
-            if words[0] == "XFLN" and any(values):
-                raise ValueError("fields must lie in the y-z plane")
-            system.angles = values if words[0] == "YFLN" else system.angles
+            if words[1] not in (ANGLE, IMAGE_HEIGHT):
+                raise ValueError("fields must be angles (FTYP 0) or paraxial image heights (FTYP 2)")
+            system.field_kind = words[1]
+            system.fields = int(words[3]) if len(words) > 3 else 0
+            system.waves = int(words[4]) if len(words) > 4 else 0
+        case "XFLN":
+            system.x = [float(word) for word in words[1:]]
+        case "YFLN":
+            system.y = [float(word) for word in words[1:]]
+        case "VDXN" | "VDYN" | "VCXN" | "VCYN" | "VANN" if any(float(word) for word in words[1:]):
+            system.notes["vignetting factors are left out: every field fills the pupil"] = None
         case "WAVM":
-            if float(words[3]) > 0.0:
-                system.colours.append(float(words[2]))
+            system.colours[int(words[1])] = (float(words[2]), float(words[3]))
+        case "WAVN" | "WAVL":
+            found = [float(word) for word in words[1:]]
+            system.colours |= {place: (value, 1.0) for place, value in enumerate(found, start=1) if value}
         case "PWAV":
             system.primary = int(words[1])
+        case "MNUM" if int(words[1]) > 1:
+            system.notes[f"the configuration that is set is read, of {int(words[1])}"] = None
 
 
-def _surface(words: list[str], draft: _Draft, catalogue: Mapping[str, Medium] | None) -> None:
+def _surface(
+    words: list[str], drafts: list[_Draft], system: _System, catalogue: Mapping[str, Medium] | None
+) -> None:
+    draft = drafts[-1]
     match words[0]:
         case "TYPE":
             if words[1] not in ("STANDARD", "EVENASPH"):
                 raise ValueError(f"surfaces of type {words[1]} are not read")
+            draft.kind = words[1]
         case "CURV":
             draft.curvature = float(words[1])
         case "DISZ":
@@ -116,7 +150,7 @@ def _surface(words: list[str], draft: _Draft, catalogue: Mapping[str, Medium] | 
             draft.conic = float(words[1])
         case "PARM":
             place = int(words[1])
-            if 1 <= place <= _ASPHERE_TERMS:
+            if 1 <= place <= _ASPHERE_TERMS and draft.kind == "EVENASPH":
                 draft.terms[place] = float(words[2])
         case "STOP":
             draft.stop = True
@@ -124,32 +158,56 @@ def _surface(words: list[str], draft: _Draft, catalogue: Mapping[str, Medium] | 
             # A second word of 1 says that the designer fixed it; else it is what rays happened to need.
             if len(words) > 2 and words[2] == "1" and float(words[1]) > 0.0:
                 draft.semi = float(words[1])
+        case "CLAP" | "FLAP" if float(words[2]) > 0.0:
+            if float(words[1]) > 0.0:
+                raise ValueError("ring-shaped apertures are not read")
+            draft.semi = float(words[2])
+        case name if name in OTHER_APERTURES:
+            raise ValueError("only circular apertures are read")
         case "GLAS":
-            draft.medium = _glass(words, catalogue)
+            draft.medium = _glass(words, len(drafts) - 1, system, catalogue)
 
 
-def _glass(words: list[str], catalogue: Mapping[str, Medium] | None) -> Medium:
+def _glass(words: list[str], place: int, system: _System, catalogue: Mapping[str, Medium] | None) -> Medium:
     name = words[1]
     if name.upper() == "MIRROR":
         raise ValueError("mirrors are not read")
-    if name != "___BLANK":
+    index, abbe = (float(words[4]), float(words[5])) if len(words) > 5 else (0.0, 0.0)
+    if name != BLANK:
         try:
             return find(name, catalogue)
         except GlassError:
-            if len(words) <= 5 or float(words[4]) <= 1.0:
+            if name.isdecimal() and len(name) == _CODE_DIGITS:
+                index, abbe = 1.0 + int(name[:3]) / 1e3, int(name[3:]) / 10.0
+            if index <= 1.0:
                 raise
-    return model(float(words[4]), float(words[5]))
+            system.notes[
+                f"surface {place}: no glass is called '{name}'; nd {index:g}, Vd {abbe:g} are taken"
+            ] = None
+    if index <= 1.0:
+        raise ValueError("a model glass needs an index above 1")
+    return model(index, abbe) if abbe > 0.0 else constant(index)
 
 
 def _lens(system: _System, drafts: list[_Draft]) -> Prescription:
     if len(drafts) < 3:
         raise InputError("has no surfaces between object and image")
     if not math.isinf(drafts[0].thickness):
-        raise InputError("the object is not at infinity")
+        raise InputError(f"the object is {drafts[0].thickness:g} away; only objects at infinity are read")
+    if drafts[-1].curvature:
+        system.notes["the image surface is curved; a plane is taken"] = None
     unit = system.unit
     surfaces = tuple(_made(draft, unit) for draft in drafts[1:-1])
     if sum(surface.stop for surface in surfaces) != 1:
         raise InputError("exactly one surface between object and image must be the stop")
+    wavelengths, primary = _colours(system)
+    lens = Prescription(
+        surfaces, _aperture(system, surfaces), (0.0,), wavelengths, primary, system.name, tuple(system.notes)
+    )
+    return replace(lens, fields=_angles(system, lens))
+
+
+def _aperture(system: _System, surfaces: tuple[Surface, ...]) -> Aperture:
     if system.aperture is None:
         raise InputError("has no aperture (ENPD, FNUM or FLOA)")
     aperture = system.aperture
@@ -157,22 +215,45 @@ def _lens(system: _System, drafts: list[_Draft]) -> Prescription:
         semi = next(surface.semi_diameter for surface in surfaces if surface.stop)
         if semi is None:
             raise InputError("the aperture floats by the stop's size, and the stop has no fixed one")
-        aperture = Aperture("stop", semi)
-    elif aperture.kind == "epd":
-        aperture = Aperture("epd", aperture.value * unit)
-    wavelengths = tuple(dict.fromkeys(system.colours)) or (0.5875618,)
-    primary = (
-        system.colours[system.primary - 1] if 0 < system.primary <= len(system.colours) else wavelengths[0]
-    )
-    angles = system.angles[: system.count] if system.count else system.angles
-    return Prescription(
-        surfaces,
-        aperture,
-        tuple(dict.fromkeys(angles)) or (0.0,),
-        wavelengths,
-        wavelengths.index(primary),
-        system.name,
-    )
+        return Aperture("stop", semi)
+    return Aperture("epd", aperture.value * system.unit) if aperture.kind == "epd" else aperture
+
+
+def _colours(system: _System) -> tuple[tuple[float, ...], int]:
+    """The wavelengths that are in use, once each, and which of them is the primary one."""
+    # Files list as many lines as the program has places; how many of them count is said by FTYP.
+    listed = {
+        place: value
+        for place, (value, weight) in sorted(system.colours.items())
+        if weight > 0.0 and (place <= system.waves or not system.waves)
+    }
+    wavelengths = tuple(dict.fromkeys(listed.values())) or (0.5875618,)
+    return wavelengths, wavelengths.index(listed.get(system.primary, wavelengths[0]))
+
+
+def _angles(system: _System, lens: Prescription) -> tuple[float, ...]:
+    """Field angles in degrees; the lens is round, so that a field beside the y axis is turned onto it."""
+    count = system.fields or max(len(system.x), len(system.y))
+    rows = [(values + [0.0] * count)[:count] for values in (system.x, system.y)]
+    if not any(map(any, rows)):
+        return (0.0,)
+    if system.field_kind == IMAGE_HEIGHT:
+        with torch.no_grad():
+            efl = float(first_order(build([lens])).efl_BW[0, lens.primary])
+        if not math.isfinite(efl):
+            raise InputError("fields are image heights (FTYP 2), and the lens has no focus")
+        scaled = [[math.degrees(math.atan(h * system.unit / efl)) for h in row] for row in rows]
+    else:
+        scaled = rows
+    if any(abs(angle) >= 90.0 for row in scaled for angle in row):
+        raise InputError("field angles must be under 90 degrees")
+    return tuple(dict.fromkeys(_round_field(x, y) for x, y in zip(*scaled, strict=True)))
+
+
+def _round_field(x: float, y: float) -> float:
+    if not x:
+        return y
+    return math.degrees(math.atan(math.hypot(math.tan(math.radians(x)), math.tan(math.radians(y)))))
 
 
 def _made(draft: _Draft, unit: float) -> Surface:

@@ -78,6 +78,8 @@ def main(argv: list[str]) -> int:
         mounts = frozenset(entry.name for entry in places[1].iterdir())
         try:
             domain = domains.load(name)
+            # Imported here, a library costs each judge a fork; imported by the judge, its whole import.
+            getattr(domain, "warm", lambda: None)()
         except ToolMissingError as problem:
             control.send(json.dumps({"missing": [problem.tool, problem.install]}).encode())
             return 1

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -96,6 +97,15 @@ class StageShare(_Part):
     passed_share: float | None
 
 
+class Measured(_Part):
+    """A figure that a domain's verdicts give: its median over the `passed` samples that have it."""
+
+    domain: str
+    name: str
+    passed: int
+    median: float
+
+
 class TaskSource(_Part):
     """Which tasks: as they were named, how many, and a hash of their contents in order."""
 
@@ -132,6 +142,7 @@ class Evaluation(_Part):
     overall: Metrics
     groups: dict[str, dict[str, Metrics]]
     stages: tuple[StageShare, ...]
+    measured: tuple[Measured, ...] = ()
     rows: tuple[TaskRow, ...]
     made_by: dict[str, str]
     timing: Timing | None = None
@@ -295,6 +306,19 @@ def _shares(rows: Sequence[TaskRow], ladders: Mapping[str, Ladder]) -> tuple[Sta
     return tuple(found)
 
 
+def _measured(tasks: Iterable[Task], verdicts: Iterable[Verdict]) -> tuple[Measured, ...]:
+    """The median of each metric among the samples that passed, by domain and name."""
+    domains = {task.id: task.domain for task in tasks}
+    values: dict[tuple[str, str], list[float]] = {}
+    for verdict in verdicts:
+        for name, value in verdict.metrics.items() if verdict.passed else ():
+            values.setdefault((domains[verdict.task_id], name), []).append(value)
+    return tuple(
+        Measured(domain=domain, name=name, passed=len(found), median=_round(median(found)))
+        for (domain, name), found in sorted(values.items())
+    )
+
+
 def build(
     *,
     model: str,
@@ -319,6 +343,7 @@ def build(
             for grouping, found in groups(rows).items()
         },
         stages=_shares(rows, ladders),
+        measured=_measured(tasks, verdicts),
         rows=rows,
         made_by=_made_by(verdicts),
         timing=timing,

@@ -75,8 +75,17 @@ class Rung:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A metric of a domain: model → its median among the answers that passed; None where it has none."""
+
+    domain: str
+    name: str
+    median: dict[str, float | None]
+
+
+@dataclass(frozen=True)
 class HeldOut:
-    """The evaluation stage of a run: how it was drawn, scores, gains and ladders.
+    """The evaluation stage of a run: how it was drawn, scores, gains, ladders and figures.
 
     `gates`: how many gates of the recipe were checked; `unmet`: those that were not met.
     """
@@ -88,6 +97,7 @@ class HeldOut:
     scores: tuple[Score, ...]
     gains: tuple[Gain, ...]
     rungs: tuple[Rung, ...]
+    figures: tuple[Figure, ...]
     gates: int
     unmet: tuple[str, ...]
     versions: dict[str, str]
@@ -126,6 +136,7 @@ def read_held_out(folder: RunFolder, plan: Plan, events: Sequence[Mapping[str, A
         scores=tuple(_score(name, found, greedy.get(name)) for name, found in sampled.items()),
         gains=tuple(_gains(folder)),
         rungs=_rungs(sampled),
+        figures=_figures(sampled),
         gates=plan.gates if scored else 0,
         unmet=tuple(map(str, unmet)) if isinstance(unmet, list) else (),
         versions=any_one.made_by,
@@ -184,4 +195,16 @@ def _rungs(evaluations: Mapping[str, Evaluation]) -> tuple[Rung, ...]:
     return tuple(
         Rung(domain, stage, kind, {name: found.get((domain, stage)) for name, found in shares.items()})
         for (domain, stage), kind in kinds.items()
+    )
+
+
+def _figures(evaluations: Mapping[str, Evaluation]) -> tuple[Figure, ...]:
+    medians = {
+        name: {(found.domain, found.name): found.median for found in evaluation.measured}
+        for name, evaluation in evaluations.items()
+    }
+    keys = sorted({key for found in medians.values() for key in found})
+    return tuple(
+        Figure(domain, metric, {name: found.get((domain, metric)) for name, found in medians.items()})
+        for domain, metric in keys
     )

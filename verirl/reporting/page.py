@@ -116,6 +116,8 @@ def _outcome(summary: Summary) -> Iterator[str]:
             yield _table(tables.gains(summary.held_out))
         yield f"<p class='soft'>{_text(findings.explain(summary.held_out))}</p>"
         yield _table(tables.ladder(summary.held_out))
+        if summary.held_out.figures:
+            yield _table(tables.figures(summary.held_out))
 
 
 def _trained(summary: Summary) -> Iterator[str]:

@@ -70,6 +70,19 @@ def ladder(held_out: HeldOut) -> Tabulated:
     return Tabulated(("held-out answers that passed", "", *map(_name, models)), rows, 2)
 
 
+def figures(held_out: HeldOut) -> Tabulated:
+    """The median of each metric among the held-out answers that passed."""
+    models = [score.model for score in held_out.scores]
+    rows = [
+        (
+            f"{figure.domain}: {figure.name}" if held_out.several_domains else figure.name,
+            *("–" if (value := figure.median[model]) is None else f"{value:.4g}" for model in models),
+        )
+        for figure in held_out.figures
+    ]
+    return Tabulated(("median of the answers that passed", *map(_name, models)), rows)
+
+
 def task_sets(summary: Summary) -> Tabulated:
     """The task sets and what they were used for."""
     rows = [

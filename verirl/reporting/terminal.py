@@ -94,6 +94,9 @@ def _outcome(summary: Summary) -> Iterator[RenderableType]:
     yield Text(findings.explain(held_out), style="dim")
     yield Text()
     yield _table(tables.ladder(held_out))
+    if held_out.figures:
+        yield Text()
+        yield _table(tables.figures(held_out))
 
 
 def _table(found: tables.Tabulated) -> Table:

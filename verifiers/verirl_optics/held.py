@@ -1,0 +1,70 @@
+"""An answer held to a task outside the ladder: its lens under the task's beam, each figure with its limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from verirl.errors import InputError
+from verirl.jsonl import read_tasks
+from verirl.types import Task
+from verirl_optics.answer import FormatError, parse
+from verirl_optics.extract import NoAnswerError, extract
+from verirl_optics.glass import GlassError
+from verirl_optics.judge import judge, prescription
+from verirl_optics.prescription import Prescription
+from verirl_optics.spec import Spec, changed, completed, read_spec
+from verirl_optics.zmx import decode
+
+
+class Held(NamedTuple):
+    """The lens; for each figure what was `found` and its `limit`; and every limit that is `broken`."""
+
+    lens: Prescription
+    figures: list[dict[str, Any]]
+    broken: list[str]
+
+
+def held(file: Path, tasks: Path, name: str | None) -> Held:
+    """The answer in `file` held to the task `name` of `tasks` (None: its only one); InputError otherwise."""
+    spec = read_spec(_task(tasks, name).spec)
+    try:
+        rows = parse(extract(decode(file.read_bytes())))
+        difference = changed(spec.given, rows) if spec.given is not None else None
+        if difference is not None:
+            raise InputError.at(file, difference)
+        rows = completed(spec.given, rows) if spec.given is not None else rows
+        lens = prescription(spec, rows)
+    except OSError as problem:
+        raise InputError.at(file, problem.strerror or str(problem)) from problem
+    except (NoAnswerError, FormatError, GlassError) as problem:
+        raise InputError.at(file, str(problem)) from problem
+    found = judge(spec, rows)
+    checks = [*found.feasible, *(check for _, check, _ in found.accurate)]
+    figures = [
+        {"figure": figure, "found": found.figures.get(figure), "limit": limit}
+        for figure, limit in _limits(spec)
+    ]
+    return Held(lens, figures, [check.detail for check in checks if not check.kept])
+
+
+def _task(path: Path, name: str | None) -> Task:
+    found = [task for task in read_tasks(path) if task.domain == "optics" and name in (None, task.id)]
+    if len(found) != 1:
+        told = f"holds {len(found)} optics tasks" if name is None else f"holds no optics task '{name}'"
+        raise InputError.at(path, told + ("; choose one with --id" if len(found) > 1 else ""))
+    return found[0]
+
+
+def _limits(spec: Spec) -> list[tuple[str, str]]:
+    """Figure → its limit in words, of those that the ladder measures."""
+    told: list[tuple[str, str | None]] = [
+        ("efl_mm", f"{spec.efl:g} ± {100 * spec.efl_tolerance:g} %"),
+        ("fno", f"{spec.fno:g}, with the EFL"),
+        ("bfl_mm", f"≥ {spec.min_bfl:g}" if spec.min_bfl else "> 0"),
+        ("total_track_mm", None if spec.max_track is None else f"≤ {spec.max_track:g}"),
+        ("rms_spot_um", None if spec.max_rms is None else f"≤ {spec.max_rms:g}"),
+        ("distortion_pct", None if spec.max_distortion is None else f"≤ {spec.max_distortion:g}"),
+        ("valid_ray_fraction", f"≥ {spec.full_fraction:g} off axis, {spec.axis_fraction:g} on it"),
+    ]
+    return [(figure, limit or "–") for figure, limit in told]
