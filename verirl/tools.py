@@ -19,7 +19,7 @@ _BOUND = re.compile(r"(>=|==|<)\s*([\w.]+)")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 _SECONDS = 10
 
-USED_EXTRAS = ("math", "train", "smollm2")
+USED_EXTRAS = ("math", "rtl", "train", "smollm2")
 """The extras that add something which verirl can do; the others choose a logger or serve development."""
 
 
