@@ -149,7 +149,7 @@ class Line:
             message = unpack(self._buffer, 1 << 30)
             if message is not None:
                 return message
-            piece = os.read(self._fd, 1 << 16)
+            piece = os.read(self._fd, 1 << 13)
             if not piece:
                 return None
             self._buffer += piece

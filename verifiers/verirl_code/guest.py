@@ -59,7 +59,12 @@ class _Answer:
         self.names = module.__dict__
         say, hear, respond = self.line.say, self.line.hear, self._respond
         while (question := hear()) is not None:
-            say({"nonce": question["nonce"], **respond(question)})
+            if question["op"] == "each":
+                for args in question["args"]:
+                    call = {"op": "plain", "name": question["name"], "args": args}
+                    say({"nonce": question["nonce"], **respond(call)})
+            else:
+                say({"nonce": question["nonce"], **respond(question)})
 
     def _respond(self, question: dict[str, Any]) -> dict[str, Any]:
         try:
