@@ -2,7 +2,7 @@
 
 The answer is asked once its code has run, with a number that it cannot foresee, so it cannot answer what it
 was not asked. The tests come in an order that hangs on the answer's own text, so none can know it by heart;
-where so few are right that an order could be guessed, a fresh process is asked them again, the other way round.
+where they are so few that an order could be guessed, a fresh process is asked them again, backwards.
 """
 
 from __future__ import annotations
@@ -62,6 +62,16 @@ class Trial:
     results: dict[int, Result] = field(default_factory=dict)
     total: int = 0
     cpu_s: float = 0.0
+
+    @property
+    def is_right(self) -> bool:
+        """Whether every test was passed."""
+        return self.fell is None and sum(one.right for one in self.results.values()) == self.total > 0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time was over before it had come to its end."""
+        return self.late or any(one.late for one in self.results.values())
 
 
 class _FellError(Exception):
