@@ -1,29 +1,35 @@
 """How the verifier pool bears 10 000 jobs of which some hang, crash, or eat memory.
 
-    python bench/pool_stress.py [--jobs 10000] [--workers 2] [--hostile 0.02] [--math]
+    python bench/pool_stress.py [--jobs 10000] [--workers 2] [--hostile 0.02] [--math] [--code]
 
 Prints throughput of trivial verdicts without and with hostile ones among them, and checks what must hold:
 no verdict lost, none wrong, no process left, and the parent's memory flat. Exits with 1 where one does not.
-`--math` also measures the math domain on tasks that it makes itself.
+`--math` also measures the math domain on tasks that it makes itself. `--code` measures the code domain alone:
+`--jobs` answers to tasks that it makes itself, right and wrong ones and attacks of the hostile suite among
+them, with what the pool and everything below it holds after each tenth (`--json FILE`: as a document).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from code_attacks import BOMBS, FORGED
 from throwaway import install, processes_with, toy_task
 
 from verirl import domains, seeds
 from verirl.engine import Request, VerifierPool
-from verirl.types import Verdict
+from verirl.sandbox import processes
+from verirl.types import Message, Task, Verdict
 
 MARK = 10**6 + os.getpid()
 """A number of seconds that only jobs of this run sleep."""
@@ -105,6 +111,112 @@ def measure(name: str, requests: list[Request], expected: list[str], workers: in
     return len(wrong) <= starved and not left
 
 
+@dataclass(frozen=True)
+class Held:
+    """What this process and everything below it holds, between two batches."""
+
+    processes: int
+    zombies: int
+    descriptors: int
+    mounts: int
+    files: int
+    memory_mb: float
+
+    @classmethod
+    def now(cls, folder: Path) -> Held:
+        """Count, once the kernel has had time to clear away. `folder`: where temporary files are."""
+        time.sleep(0.5)
+        tree = [os.getpid(), *processes.descendants(os.getpid())]
+        places = [Path(f"/proc/{pid}") for pid in tree]
+        return cls(
+            len(tree),
+            zombies_below(set(tree)),
+            sum(len(list((place / "fd").iterdir())) for place in places),
+            sum(len((place / "mountinfo").read_text().splitlines()) for place in places),
+            sum(1 for _ in folder.rglob("*")),
+            round(sum(rss_mb(place) for place in places), 1),
+        )
+
+
+def zombies_below(tree: set[int]) -> int:
+    """How many children of `tree` have ended and were not waited for."""
+    found = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue
+            found += state == "Z" and int(parent) in tree
+    return found
+
+
+def rss_mb(place: Path) -> float:
+    return int((place / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def code_jobs(count: int, hostile: float) -> tuple[list[Request], list[bool]]:
+    """Answers to code tasks, no two alike, and whether each must pass."""
+    code = domains.load("code")
+    tasks = [code.synth(11, index, 0.5) for index in range(60)]
+    wrong = [next(iter(code.mutants(task))).completion for task in tasks]
+    tests = [{"input": [n], "expected": 2 * n} for n in range(1, 7)]
+    spec = {"entry_point": "f", "tests": tests, "time_s": 1.0, "memory_mb": 256}
+    double = Task(id="double", domain="code", prompt=(Message(role="user", content="Double."),), spec=spec)
+    attacks = [*FORGED.values(), *BOMBS.values()]
+    requests, expected = [], []
+    for index in range(count):
+        draw = seeds.rng("stress", "code", index)
+        if draw.random() < hostile:
+            request = Request(double, f"```python\n{draw.choice(attacks)}\n# {index}\n```", index)
+            right = False
+        else:
+            number, right = draw.randrange(len(tasks)), draw.random() < 0.5
+            answer = str(tasks[number].reference) if right else wrong[number]
+            request = Request(tasks[number], f"Answer {index}:\n{answer}", index)
+        requests.append(request)
+        expected.append(right)
+    return requests, expected
+
+
+def measure_code(count: int, hostile: float, workers: int, folder: Path) -> tuple[bool, dict[str, object]]:
+    """Whether nothing was lost, wrong, or left; and the figures, a tenth at a time."""
+    requests, expected = code_jobs(count, hostile)
+    size = max(1, count // 10)
+    rates, held, wrong, errors = [], [], 0, 0
+    with VerifierPool(workers, deadline_s=10.0) as pool:
+        pool.verify([Request(requests[0].task, f"warm {index}") for index in range(8 * workers)])
+        before = Held.now(folder)
+        for first in range(0, count, size):
+            started = time.perf_counter()
+            found = pool.verify(requests[first : first + size])
+            rates.append(round(len(found) / (time.perf_counter() - started), 1))
+            held.append(Held.now(folder))
+            errors += sum(verdict.is_error for verdict in found)
+            pairs = zip(found, expected[first : first + size], strict=True)
+            wrong += sum(verdict.passed != right for verdict, right in pairs)
+            print(f"  {first + len(found)}: {rates[-1]}/s, {held[-1]}", flush=True)
+    after = Held.now(folder)
+    last = held[-1]
+    fine = wrong == 0 and errors == 0 and after.processes == 1 and after.zombies == last.zombies == 0
+    fine &= (last.mounts, last.processes) == (held[0].mounts, held[0].processes)
+    fine &= last.descriptors <= held[0].descriptors + 4 * workers and after.files == 0
+    figures = {"jobs": count, "hostile": hostile, "workers": workers, "wrong": wrong, "errors": errors}
+    counts = [asdict(one) for one in (before, *held, after)]
+    return fine, {**figures, "verdicts_per_second": rates, "held": counts, "stats": pool.stats.as_dict()}
+
+
+def code(options: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="stress-") as folder:
+        tempfile.tempdir = folder
+        fine, figures = measure_code(options.jobs, options.hostile, options.workers, Path(folder))
+    text = json.dumps(figures, indent=1)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n")
+    return 0 if fine else 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -114,7 +226,11 @@ def main() -> int:
     parser.add_argument("--hostile", type=float, default=0.02)
     parser.add_argument("--deadline", type=float, default=1.0)
     parser.add_argument("--math", action="store_true")
+    parser.add_argument("--code", action="store_true")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.code:
+        return code(options)
     with tempfile.TemporaryDirectory(prefix="stress-") as folder:
         install(Path(folder))
         sys.path.insert(0, folder)

@@ -16,10 +16,11 @@ from verirl.errors import SpecError, ToolMissingError
 from verirl.types import Message, Status, Task
 from verirl_code.compare import difference, difference_of_text, shown
 from verirl_code.data import NODE_LIMIT, NotPlainError, decode, encode, pack, unpack
+from verirl_code.efficiency import efficiency, score
 from verirl_code.extract import NoAnswerError, extract
 from verirl_code.launch import Nest
 from verirl_code.spec import read_spec
-from verirl_code.trial import attempt
+from verirl_code.trial import Result, Trial, attempt
 
 CODE = domains.load("code")
 CALL = {"input": [1], "expected": 2}
@@ -75,6 +76,7 @@ def walls() -> None:
         ({"entry_point": "f", "tests": [CALL], "setup_code": "import math"}, "setup_code"),
         ({"test_code": "  "}, "test_code"),
         ({"test_code": "assert ("}, "test_code"),
+        ({"test_code": "assert 1", "reference": "def"}, "reference"),
         ({"test_code": ["assert 1"]}, "test_code"),
         ({"test_code": "assert 1", "setup_code": "def"}, "setup_code"),
     ],
@@ -344,6 +346,13 @@ CHECK = {"entry_point": "f", "test_code": "def check(g):\n    assert g(3) == 9\n
          "class N:\n    def __init__(s, v): s.v = v; s.x = None\ndef f(n): return n.v + n.x.v", None),
         ({"test_code": "assert list(f(3)) == [0, 1, 2]"}, "def f(n): yield from range(n)", None),
         ({"test_code": "assert f(3)"}, "class T: pass\ndef f(n): return T()", "tests"),
+        ({"test_code": "assert f('ab')\nassert not f('b')"}, "import re\ndef f(s): return re.match('a', s)", None),
+        ({"test_code": "assert f('ab')\nassert not f('b')"}, "import re\ndef f(s): return re.match('', s)", "tests"),
+        ({"test_code": "assert f('ab') == 'ab'"}, "import re\ndef f(s): return re.match('ab', s)", "tests"),
+        ({"test_code": "assert f(3)"}, "class T(int): __bool__ = lambda s: True\ndef f(n): return T(0)", "tests"),
+        ({"test_code": "assert f((1, 'a'), int) == ['a']\nassert f((1, 'a'), str) == [1]", "entry_point": "f"},
+         "def f(t, k): return [x for x in t if not isinstance(x, k)]", None),
+        ({"test_code": "assert f(1, int) == [1]", "entry_point": "f"}, "def f(x, k): return [k]", "tests"),
         ({"test_code": "try:\n    f(3)\nexcept ValueError:\n    pass\nelse:\n    assert False"},
          "def f(n): raise ValueError", None),
         ({"test_code": "import math\nassert math.sqrt(f(4)) == 2"}, "math = None\ndef f(n): return n", None),
@@ -402,3 +411,65 @@ def test_the_slow_ways_give_the_same_verdicts(nest: str, spec: dict[str, Any], t
     assert bomb.fell == "runs"
     hang = attempt(read, "while True: pass\n", made, 0.5, key="k", home=tmp_path)
     assert hang.late or any(one.late for one in hang.results.values())
+
+
+# -- efficiency -----------------------------------------------------------------------------------------
+
+
+def trial_of(cpu_s: float, *, right: bool = True, late: bool = False) -> Trial:
+    return Trial(results={0: Result(right, late=late)}, total=1, cpu_s=cpu_s)
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "value"),
+    [
+        (0.05, 0.0, 1.0),
+        (1.0, 1.0, 1.0),
+        (1.0, 0.6, 1.0),
+        (2.0, 0.4, 2 / 3),
+        (5.0, 0.15, 1 / 3),
+        (9.0, 0.01, 0.0),
+    ],
+)
+def test_efficiency_is_a_level_for_each_factor_of_four(mine: float, other: float, value: float) -> None:
+    found = efficiency(
+        trial_of(mine), "code", f"{mine} {other}", lambda text: trial_of(other if text else mine)
+    )
+    assert found.stage.status is Status.PASSED
+    assert found.stage.score == pytest.approx(value)
+
+
+@given(st.floats(0.0, 100.0), st.floats(0.0, 100.0))
+def test_slower_is_never_better(one: float, other: float) -> None:
+    assert score(max(one, other) + 0.01) <= score(min(one, other) + 0.01)
+
+
+def test_near_a_border_noise_does_not_decide() -> None:
+    """An answer as fast as the reference, measured once on a busy machine."""
+    noisy = iter([trial_of(1.0), trial_of(1.05), trial_of(1.0), trial_of(1.0)])
+    assert efficiency(trial_of(2.2), "code", "noisy", lambda text: next(noisy)).stage.score == 1.0
+
+
+def test_without_a_reference_that_passes_the_stage_is_skipped() -> None:
+    assert efficiency(trial_of(1.0), None, "a", lambda text: None).stage.status is Status.SKIPPED
+    wrong = trial_of(1.0, right=False)
+    assert efficiency(trial_of(1.0), "code", "b", lambda text: wrong).stage.status is Status.SKIPPED
+
+
+def test_an_answer_that_leaves_no_time_for_the_reference_scores_nothing() -> None:
+    assert efficiency(trial_of(5.0), "code", "c", lambda text: None).stage.score == 0.0
+
+
+@pytest.mark.usefixtures("walls")
+@pytest.mark.parametrize("spend", [
+    "for _ in range(20_000_000): pass",
+    "import threading\n    t = threading.Thread(target=lambda: [0 for _ in range(20_000_000)]); t.start(); t.join()",
+    "import time, resource\n    resource.getrusage = lambda w: None\n    time.process_time = lambda: 0\n"
+    "    for _ in range(20_000_000): pass",
+])  # fmt: skip
+def test_time_is_counted_where_no_answer_can_hide_it(spend: str, tmp_path: Path) -> None:
+    spec = {**SQUARE, "tests": TESTS[:2], "reference": "def f(x):\n    return x * x\n", "time_s": 10}
+    found = judge(spec, fenced(f"def f(x):\n    {spend}\n    return x * x"), tmp_path, seconds=30.0)
+    assert found[3].stage.status is Status.PASSED
+    assert found[4].stage.score < 1.0
+    assert judge(spec, fenced("def f(x):\n    return x ** 2"), tmp_path)[4].stage.score == 1.0

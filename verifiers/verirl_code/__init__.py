@@ -19,7 +19,7 @@ class CodeDomain:
     """The domain `code`; its rooms are imported when they are first needed."""
 
     name = "code"
-    version = "1.0"
+    version = "1.1"
     confined = False
 
     @property

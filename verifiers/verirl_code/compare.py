@@ -22,7 +22,7 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 _DEPTH = 100
 _SPACE = re.compile(r"(\s+)")
 _SHOWN = 160
-_NAMES = {"l": "a list", "t": "a tuple", "s": "a set", "z": "a frozenset", "d": "a dict", "b": "bytes"}
+_KINDS = frozenset(("l", "t", "s", "z", "d", "b", "y"))
 
 
 class _OddError(ValueError):
@@ -75,7 +75,7 @@ def _kind(node: Any) -> str:
         return "number"
     if node[0] == "c":
         return "complex"
-    if node[0] not in _NAMES:
+    if node[0] not in _KINDS:
         raise _OddError
     return node[0]
 
@@ -148,7 +148,7 @@ def _pieces(node: Any, left: list[int]) -> list[str]:
     """Text for a node; stops a little after `left` characters are spent."""
     if left[0] < 0:
         return [""]
-    if not isinstance(node, list) or node[0] in ("i", "f", "c", "b"):
+    if not isinstance(node, list) or node[0] in ("i", "f", "c", "b", "y"):
         text = _atom(node, left[0])
         left[0] -= len(text)
         return [text]
@@ -175,6 +175,8 @@ def _atom(node: Any, limit: int) -> str:
         return repr(node)
     if node[0] == "i":
         return node[1][: limit + 1] if len(node[1]) > 400 else repr(int(node[1], 16))
+    if node[0] == "y":
+        return str(node[1])[: limit + 1]
     if node[0] == "f":
         return repr(float.fromhex(node[1]))
     if node[0] == "c":

@@ -2,8 +2,8 @@
 
 `null`, `true`, whole numbers of up to 64 bits and text stand for themselves; everything else is a list whose
 first element is its tag. Only exact built-in types are plain data (and the dictionaries of `collections`, as
-dictionaries): what a subclass says of itself is nobody's business. This module is also the guest's, so it
-imports nothing but the standard library.
+dictionaries; and these types themselves, by name): what a subclass says of itself is nobody's business. This
+module is also the guest's, so it imports nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _HEAD = struct.Struct(">I")
 _WORD = 1 << 63
 _BIG_BITS = 1 << 20
 _TAG: dict[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "z"}
+_TYPES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict)
+_TYPE_OF_NAME = {kind.__name__: kind for kind in _TYPES}
 _DICTS = frozenset((dict, Counter, OrderedDict, defaultdict))
 
 
@@ -65,6 +67,8 @@ class Encoder:
             return ["c", float.hex(value.real), float.hex(value.imag)]
         if kind is bytes or kind is bytearray:
             return ["b", value.hex()]
+        if kind is type and value in _TYPES:
+            return ["y", value.__name__]
         if self._keep is not None:
             return ["r", self._keep(value)]
         raise NotPlainError(f"a value of type {type.__dict__['__name__'].__get__(kind)}")
@@ -98,6 +102,8 @@ def decode(node: Any, find: Callable[[int], Any] | None = None) -> Any:
         return complex(float.fromhex(items[0]), float.fromhex(items[1]))
     if tag == "b":
         return bytes.fromhex(items[0])
+    if tag == "y" and items[0] in _TYPE_OF_NAME:
+        return _TYPE_OF_NAME[items[0]]
     if tag == "r" and find is not None:
         return find(items[0])
     values = [decode(item, find) for item in items]
@@ -149,7 +155,7 @@ class Line:
             message = unpack(self._buffer, 1 << 30)
             if message is not None:
                 return message
-            piece = os.read(self._fd, 1 << 16)
+            piece = os.read(self._fd, 1 << 13)
             if not piece:
                 return None
             self._buffer += piece

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
+from verirl.thinking import EndlessThoughtError, without_thinking
+
 COMPLETION_LIMIT = 1_000_000
 """Characters of a completion that are read."""
 
-_TAG = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)"
-_THINKING = re.compile(rf"<\s*(/?)\s*{_TAG}\b[^<>]{{0,40}}>|<\|(begin|end)_of_thought\|>", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)([^`\n]*)$")
 _PYTHON = frozenset(("python", "py", "python3", "{python}", "{.python}"))
 _FIRST_LINE = re.compile(
@@ -31,7 +31,10 @@ def extract(completion: str) -> str:
     """The text of the program. Raises NoAnswerError where the completion has none."""
     if len(completion) > COMPLETION_LIMIT:
         raise NoAnswerError(f"the completion is longer than {COMPLETION_LIMIT} characters")
-    text = without_thinking(completion).replace("\r\n", "\n")
+    try:
+        text = without_thinking(completion).replace("\r\n", "\n")
+    except EndlessThoughtError as problem:
+        raise NoAnswerError(str(problem)) from None
     blocks = _blocks(text)
     if blocks:
         python = [code for language, code in blocks if language in _PYTHON]
@@ -44,31 +47,6 @@ def extract(completion: str) -> str:
     if not found.strip():
         raise NoAnswerError("the code block is empty")
     return found
-
-
-def without_thinking(completion: str) -> str:
-    """The completion outside `<think>…</think>`; NoAnswerError where thinking never ends.
-
-    A closing tag without an opening one ends thinking that began in the prompt.
-    """
-    kept: list[str] = []
-    depth, start = 0, 0
-    for tag in _THINKING.finditer(completion):
-        closing = tag[1] == "/" or (tag[2] or "").lower() == "end"
-        if not closing:
-            if depth == 0:
-                kept.append(completion[start : tag.start()])
-            depth += 1
-        elif depth == 0:
-            kept.clear()
-        else:
-            depth -= 1
-        if depth == 0:
-            start = tag.end()
-    if depth:
-        raise NoAnswerError("the thinking never ends, so no answer was given")
-    kept.append(completion[start:])
-    return "\n".join(kept)
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:

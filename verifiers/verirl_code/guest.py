@@ -26,6 +26,10 @@ TESTS = "<tests>"
 _SHOWN = 300
 _KEPT = 100_000
 _ITEMS = 1_000_000
+_IMMUTABLE = 1 << 8
+"""Py_TPFLAGS_IMMUTABLETYPE (the C API's type objects)."""
+
+_flags_of = type.__dict__["__flags__"].__get__
 
 
 def main(fd: int) -> None:
@@ -59,11 +63,18 @@ class _Answer:
         self.names = module.__dict__
         say, hear, respond = self.line.say, self.line.hear, self._respond
         while (question := hear()) is not None:
-            say({"nonce": question["nonce"], **respond(question)})
+            if question["op"] == "each":
+                for args in question["args"]:
+                    call = {"op": "plain", "name": question["name"], "args": args}
+                    say({"nonce": question["nonce"], **respond(call)})
+            else:
+                say({"nonce": question["nonce"], **respond(question)})
 
     def _respond(self, question: dict[str, Any]) -> dict[str, Any]:
         try:
             value = self._do(question)
+        except NotPlainError as problem:
+            return {"odd": str(problem)}
         except BaseException as problem:  # noqa: BLE001 - whatever an answer raises is its answer
             return {"raised": _described(problem), "kind": _builtin_kind(problem), "line": _line(problem)}
         try:
@@ -95,6 +106,8 @@ class _Answer:
                 return [next(self.kept[question["on"]])]
             case "len":
                 return len(self.kept[question["on"]])
+            case "true":
+                return _truth(self.kept[question["on"]])
         raise ValueError(question["op"])
 
     def _keep(self, value: Any) -> int:
@@ -102,6 +115,13 @@ class _Answer:
             raise NotPlainError("too many objects")
         self.kept.append(value.inner if type(value) is _Fresh else value)
         return len(self.kept) - 1
+
+
+def _truth(value: Any) -> bool:
+    """Whether an object of a type that no Python code can make or change, such as a match, is true."""
+    if not _flags_of(type(value)) & _IMMUTABLE:
+        raise NotPlainError("an object where true or false is asked")
+    return bool(value)
 
 
 class _Fresh:
@@ -272,7 +292,7 @@ def _ask(remote: _Remote, **question: Any) -> Any:
 
 
 class _Remote:
-    """An object of the answer's that is not plain data. It is true, equal or in order to nothing."""
+    """An object of the answer's that is not plain data: equal to, or in order with, nothing."""
 
     __slots__ = ("_number", "_tests")
 
@@ -309,11 +329,14 @@ class _Remote:
     def __len__(self) -> int:
         return int(_ask(self, op="len"))
 
+    def __bool__(self) -> bool:
+        return _ask(self, op="true") is True
+
     def _refuse(self, *_: Any) -> Any:
         raise _NoDataError("the answer gave an object that is not plain data")
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __bool__ = __contains__ = __hash__ = _refuse
+    __contains__ = __hash__ = _refuse
 
 
 def _described(problem: BaseException) -> str:

@@ -301,6 +301,7 @@ def _completion(prompt: str) -> str:
 def _task(
     line: Line, source: str, prompt: str, spec: dict[str, Any], code: str, *, license: str
 ) -> Iterator[Task]:
+    spec = {**spec, "reference": code.strip() + "\n"}
     try:
         check_spec(spec)
     except SpecError as problem:

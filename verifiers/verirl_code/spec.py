@@ -18,7 +18,7 @@ TIME_S = 6.0
 MEMORY_MB = 1024
 TESTS_LIMIT = 20_000
 
-_FIELDS = ("entry_point", "tests", "visible", "test_code", "setup_code", "time_s", "memory_mb")
+_FIELDS = ("entry_point", "tests", "visible", "test_code", "setup_code", "reference", "time_s", "memory_mb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Spec:
     """A checked spec, in one of its three forms.
 
     Calls: `entry_point` and `cases`. Program: `cases` alone. Test code: `test_code`, perhaps `entry_point`.
-    `visible`: how many leading cases the prompt shows.
+    `visible`: how many leading cases the prompt shows. `reference`: a right program to measure others by.
     """
 
     entry_point: str | None
@@ -45,6 +45,7 @@ class Spec:
     visible: int
     test_code: str | None
     setup_code: str
+    reference: str | None
     time_s: float
     memory_mb: int
 
@@ -57,7 +58,7 @@ class Spec:
 def check_spec(spec: Mapping[str, Any]) -> None:
     """Raise SpecError where a spec lacks or misstates what the verifier needs."""
     read = read_spec(spec)
-    for field in ("setup_code", "test_code"):
+    for field in ("setup_code", "test_code", "reference"):
         try:
             ast.parse(getattr(read, field) or "")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
@@ -86,6 +87,7 @@ def read_spec(spec: Mapping[str, Any]) -> Spec:
         _visible(spec, len(cases)),
         test_code,
         setup_code,
+        _text(spec, "reference"),
         _time(spec),
         _memory(spec),
     )

@@ -1,21 +1,17 @@
-"""The ladder: extract → parse → runs → tests, and how much CPU time the answer took."""
+"""The ladder: extract → parse → runs → tests, and how the CPU time that it took compares."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 
 from verirl.domains import Finding, Job, failed, passed, timed_out
 from verirl.types import Status, Task
+from verirl_code.efficiency import efficiency
 from verirl_code.extract import NoAnswerError, extract
-from verirl_code.ladder import LEVELS
 from verirl_code.launch import nest
 from verirl_code.spec import Spec, read_spec
 from verirl_code.trial import Result, Trial, attempt, told
-
-DEAD_BAND = 1 / 8
-"""Share of the time limit below which no answer is better than another."""
 
 _SPARE_SECONDS = 0.5
 _WALL = 3
@@ -34,9 +30,18 @@ def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
         return
     yield passed("extract")
     makers = nest(job.sandboxed)
-    left = job.seconds - (time.monotonic() - started)
-    seconds = min(_WALL * spec.time_s + 1, max(left - _SPARE_SECONDS, left / 2))
-    trial = attempt(spec, code, makers, seconds, key=task.content_key(), home=job.folder)
+    key = task.content_key()
+
+    def run(text: str) -> Trial:
+        left = job.seconds - (time.monotonic() - started)
+        seconds = min(_WALL * spec.time_s + 1, max(left - _SPARE_SECONDS, left / 2))
+        return attempt(spec, text, makers, seconds, key=key, home=job.folder)
+
+    def again(text: str | None) -> Trial | None:
+        late = time.monotonic() - started > job.seconds - 2 * _SPARE_SECONDS
+        return None if late else run(code if text is None else text)
+
+    trial = run(code)
     if trial.fell == "parse":
         yield _fall("parse", trial)
         return
@@ -49,7 +54,7 @@ def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
     yield found
     if found.stage.status is not Status.PASSED:
         return
-    yield _efficiency(spec, trial)
+    yield efficiency(trial, spec.reference, key, again)
 
 
 def _fall(stage: str, trial: Trial) -> Finding:
@@ -97,11 +102,3 @@ def _words(spec: Spec, number: int, result: Result, *, hidden: bool) -> str:
         kind = result.why if result.line or result.late else "a wrong result"
         return f"A hidden test failed: {kind if not result.line else kind.split(':')[0]}{line}."
     return f"test {number + 1}: {told(spec.cases[number], spec)}: {result.why}{line}"
-
-
-def _efficiency(spec: Spec, trial: Trial) -> Finding:
-    """CPU time against the task's limit, in powers of two above the dead band."""
-    share = trial.cpu_s / spec.time_s
-    steps = max(0, math.ceil(math.log2(share / DEAD_BAND))) if share > 0 else 0
-    score = max(0.0, 1 - steps / (LEVELS - 1))
-    return passed("efficiency", score, f"{trial.cpu_s:.3f} s of CPU time", cpu_s=round(trial.cpu_s, 3))

@@ -1,9 +1,8 @@
 """Put an answer to its tests: the supervisor's part, which alone knows what is expected.
 
-The answer is asked one question at a time, each with a number that it cannot foresee, so it can neither
-answer what it was not asked nor see what comes. The tests come in an order that hangs on the task alone.
-Where all are right, some are asked again of a fresh process in another order: what an answer kept of the
-first time does not help it there.
+The answer is asked once its code has run, with a number that it cannot foresee, so it cannot answer what it
+was not asked. The tests come in an order that hangs on the answer's own text, so none can know it by heart;
+where they are so few that an order could be guessed, a fresh process is asked them again, backwards.
 """
 
 from __future__ import annotations
@@ -31,7 +30,14 @@ from verirl_code.spec import Case, Spec
 OUTPUT_LIMIT = 8 * 1024 * 1024
 """Bytes of a program's output that are read; one that writes more has failed."""
 
+ASKED_AT_ONCE = 64
+"""Tests whose arguments are sent in one message, once the code has run; each is replied to by itself."""
+
+ASKED_AGAIN_BELOW = 5
+"""With fewer tests than this an order could be guessed, so a fresh process is asked them again, backwards."""
+
 ASKED_AGAIN = 3
+_DRAWS = 8
 _WORDS = 400
 
 
@@ -56,6 +62,16 @@ class Trial:
     results: dict[int, Result] = field(default_factory=dict)
     total: int = 0
     cpu_s: float = 0.0
+
+    @property
+    def is_right(self) -> bool:
+        """Whether every test was passed."""
+        return self.fell is None and sum(one.right for one in self.results.values()) == self.total > 0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time was over before it had come to its end."""
+        return self.late or any(one.late for one in self.results.values())
 
 
 class _FellError(Exception):
@@ -104,20 +120,31 @@ def attempt(
 
 
 def _calls(spec: Spec, code: str, room: _Room, key: str) -> Trial:
-    draw = rng("code", "order", key)
-    order = list(range(len(spec.cases)))
-    draw.shuffle(order)
+    order = _order(spec.cases, key, code)
     results, cpu_s = _asked(spec, code, room, order)
-    if len(results) == len(order) and all(result.right for result in results.values()):
-        again = draw.sample(order, min(ASKED_AGAIN, len(order)))
-        if again == order[: len(again)]:
-            again.reverse()
-        fresh, _ = _asked(spec, code, room, again)
-        for number in again:
+    few = 1 < len(order) < ASKED_AGAIN_BELOW
+    if few and len(results) == len(order) and all(result.right for result in results.values()):
+        fresh, _ = _asked(spec, code, room, order[::-1])
+        for number in order:
             result = fresh.get(number, Result(False, "not reached"))
             if not result.right:
                 results[number] = replace(result, why=f"asked again in a fresh process: {result.why}")
     return Trial(results=results, total=len(order), cpu_s=cpu_s)
+
+
+def _order(cases: Sequence[Case], key: str, code: str) -> list[int]:
+    """The order that this answer to the task `key` is asked in.
+
+    It hangs on every character of the answer, so none can hold it; and where the expected values can tell,
+    it is not the order in which the tests are written down.
+    """
+    draw = rng("code", "order", key, code)
+    order = list(range(len(cases)))
+    for _ in range(_DRAWS):
+        draw.shuffle(order)
+        if any(cases[number].expected != case.expected for number, case in zip(order, cases, strict=True)):
+            break
+    return order
 
 
 def _asked(spec: Spec, code: str, room: _Room, order: Sequence[int]) -> tuple[dict[int, Result], float]:
@@ -125,30 +152,42 @@ def _asked(spec: Spec, code: str, room: _Room, order: Sequence[int]) -> tuple[di
     results: dict[int, Result] = {}
     with room.guest() as guest:
         _open(guest, {"role": "answer", "code": code, "entry_point": spec.entry_point}, room)
-        for number in order:
-            case = spec.cases[number]
-            try:
-                reply = _ask(guest, {"op": "plain", "name": spec.entry_point, "args": case.given}, room.until)
-            except LateError:
-                results[number] = Result(False, "did not return in time", late=True)
-                break
-            except GoneError as problem:
-                results[number] = _gone(guest, room, str(problem))
-                break
-            results[number] = _judged(case, reply)
+        number = order[0]
+        try:
+            for start in range(0, len(order), ASKED_AT_ONCE):
+                asked = order[start : start + ASKED_AT_ONCE]
+                number = asked[0]
+                given = [spec.cases[number].given for number in asked]
+                nonce = _say(guest, {"op": "each", "name": spec.entry_point, "args": given}, room.until)
+                for number in asked:
+                    results[number] = _judged(spec.cases[number], _hear(guest, nonce, room.until))
+        except LateError:
+            results[number] = Result(False, "did not return in time", late=True)
+        except GoneError as problem:
+            results[number] = _gone(guest, room, str(problem))
     return results, guest.ended.cpu_s if guest.ended else 0.0
 
 
-def _ask(guest: Guest, question: dict[str, Any], until: float) -> dict[str, Any]:
-    """The reply to one question; GoneError where it is not to this question."""
+def _say(guest: Guest, question: dict[str, Any], until: float) -> str:
+    """Put a question; the nonce that its reply has to bear."""
     nonce = secrets.token_hex(8)
     guest.say({"nonce": nonce, **question}, until)
+    return nonce
+
+
+def _hear(guest: Guest, nonce: str, until: float) -> dict[str, Any]:
+    """The reply to the question `nonce`; GoneError where it is not."""
     reply = guest.hear(until)
     if reply.get("nonce") != nonce:
         raise GoneError("it said what it was not asked")
     if _depth(reply.get("value")) > DEPTH_LIMIT + 2:
         raise GoneError("it said what no value looks like")
     return reply
+
+
+def _ask(guest: Guest, question: dict[str, Any], until: float) -> dict[str, Any]:
+    """The reply to one question."""
+    return _hear(guest, _say(guest, question, until), until)
 
 
 def _depth(node: Any) -> int:
@@ -196,7 +235,7 @@ def _gone(guest: Guest, room: _Room, words: str, *, before_parse: bool = False) 
     except LateError:
         ended = guest.close()
     if before_parse and ended.code == BROKEN:
-        raise SandboxError(f"the walls around an answer could not be made: {ended.why or words}")
+        raise SandboxError(f"the walls around an answer could not be made: {words}")
     return _death(ended, room.bounds, words)
 
 

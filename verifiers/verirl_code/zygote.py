@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import json
 import os
 import platform
 import random
@@ -20,12 +19,17 @@ import resource
 import select
 import signal
 import socket
+import struct
 import sys
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from verirl_code import guest
+from verirl_code.data import pack
 
-_ORDER_LIMIT = 1 << 16
+_ORDER_LIMIT = 1 << 12
+_ROOM_FOR_FDS = socket.CMSG_SPACE(3 * 4)
 _MIB = 1024 * 1024
 _NEW_NAMESPACES = 0x00020000 | 0x20000000
 """CLONE_NEWNS, CLONE_NEWPID. Network, IPC and host name are the zygote's own namespaces: empty, and behind
@@ -39,9 +43,25 @@ _CAPABILITY_VERSION = 0x20080522
 _BROKEN = 97
 """Exit code of a child that could not make its walls: our failure, never the answer's."""
 
+_CHANNEL = 3
+_Step = tuple[Callable[..., Any], tuple[Any, ...]]
+
 _WARM = "bisect collections copy datetime functools heapq itertools math operator random re string typing"
 
+_WALLS_LIMIT = 64
+_REHEARSALS = 32
+_REAP_MS = 50
+_DYING_LIMIT = 8
+"""How many ended guests the kernel may still be clearing away when the next is forked."""
+
 _libc = ctypes.PyDLL(None, use_errno=True)
+_clone = _libc.syscall
+_prctl = _libc.prctl
+_prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
+_mount = _libc.mount
+_mount.argtypes = (*[ctypes.c_char_p] * 3, ctypes.c_ulong, ctypes.c_char_p)
+_capset = _libc.capset
+_capset.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
 
 
 class _Filter(ctypes.Structure):
@@ -53,161 +73,210 @@ def main(setting: dict[str, Any]) -> None:
     for name in _WARM.split():
         __import__(name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _must(_prctl, _PR_SET_DUMPABLE, 0, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if setting["namespaces"]:
-        _call("mount", None, b"/", None, _MS_PRIVATE | _MS_REC, None)
-    filters = [bytes.fromhex(text) for text in setting["filters"]]
+        _must(_mount, None, b"/", None, _MS_PRIVATE | _MS_REC, None)
+    _rehearse()
+    random.seed(0)
+    zygote = _Zygote(socket.socket(fileno=setting["control"]), setting)
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=setting["control"]) as control:
-        _Zygote(control, setting, filters).serve()
+    zygote.serve()
+
+
+def _rehearse() -> None:
+    """Be a guest a few times: caches are filled and code is specialised before the fork.
+
+    What a guest need not write, it shares; every page that it writes is copied first.
+    """
+    code = "def f(x):\n    return [x, {'a': (x, 1.5, True, None)}]\n"
+    order = {"role": "answer", "code": code, "entry_point": "f"}
+    given = [["l", "a"], ["l", ["d", "b", ["f", "0x1p+0"]]]]
+    asked = {"nonce": "0", "op": "each", "name": "f", "args": given}
+    for _ in range(_REHEARSALS):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.sendall(pack(order) + pack(asked))
+            ours.shutdown(socket.SHUT_WR)
+            guest.main(theirs.fileno())
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket, setting: dict[str, Any], filters: list[bytes]) -> None:
+    """Few words and few objects: after each fork, every page that it writes is copied, too."""
+
+    def __init__(self, control: socket.socket, setting: dict[str, Any]) -> None:
         self.control = control
         self.setting = setting
-        self.filters = filters
+        self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        programs = [bytes.fromhex(code) for code in setting["filters"]]
+        self.filters = [_Filter(len(program) // 8, program) for program in programs]
+        self.walls: dict[tuple[int, ...], list[_Step]] = {}
         self.running: dict[int, tuple[int, int]] = {}
+        self.dying: list[int] = []
+        self.poll = select.poll()
+        self.poll.register(control, select.POLLIN)
+        flags = _NEW_NAMESPACES if setting["namespaces"] else 0
+        words = (_CLONE[platform.machine()], flags | signal.SIGCHLD, 0, 0, 0, 0)
+        self.clone = [ctypes.c_long(word) for word in words]
 
     def serve(self) -> None:
         """Fork guests, end them when told to, and say how each ended."""
-        self.control.send(b'{"ready":true}')
+        self.control.send(b"ready")
+        control = self.control.fileno()
         while True:
-            control = self.control.fileno()
-            readable, _, _ = select.select([control, *self.running], [], [])
-            for pidfd in self.running.keys() & set(readable):
-                self._collect(pidfd)
+            ready = self.poll.poll(_REAP_MS if self.dying else None)
+            if self.dying:
+                self.dying = [pid for pid in self.dying if not os.waitpid(pid, os.WNOHANG)[0]]
+            readable = [fd for fd, _ in ready]
+            for fd in readable:
+                if fd != control:
+                    self._collect(fd)
             if control in readable and not self._obey():
                 return
 
     def _obey(self) -> bool:
-        order, fds, _, _ = socket.recv_fds(self.control, _ORDER_LIMIT, 4)
+        order, passed, _, _ = self.control.recvmsg(_ORDER_LIMIT, _ROOM_FOR_FDS)
         if not order:
             return False
-        command = json.loads(order)
-        if "end" in command:
-            for pid, number in self.running.values():
-                if number == command["end"]:
-                    os.kill(pid, signal.SIGKILL)
+        number, *bounds = map(int, order.split())
+        if not bounds:
+            self._end(number)
             return True
-        try:
-            pid = self._fork()
-        except OSError as problem:
-            self._say({"ended": command["start"], "status": _BROKEN << 8, "cpu_s": 0.0, "why": str(problem)})
-            pid = -1
+        fds = [fd for (fd,) in struct.iter_unpack("i", passed[0][2])]
+        walls = self._walls(tuple(bounds))
+        while len(self.dying) >= _DYING_LIMIT:
+            os.waitpid(self.dying.pop(0), 0)
+        pid = _clone(*self.clone)
         if pid == 0:
-            self._become_guest(command, fds)
+            self._become_guest(walls, fds)
+        if pid > 0:
+            pidfd = os.pidfd_open(pid)
+            self.running[pidfd] = pid, number
+            self.poll.register(pidfd, select.POLLIN)
+        else:
+            self._say(number, _BROKEN << 8, 0)
         for fd in fds:
             os.close(fd)
-        if pid > 0:
-            self.running[os.pidfd_open(pid)] = pid, command["start"]
         return True
 
-    def _fork(self) -> int:
-        if not self.setting["namespaces"]:
-            return os.fork()
-        flags = _NEW_NAMESPACES | signal.SIGCHLD
-        pid = _libc.syscall(_CLONE[platform.machine()], flags, 0, 0, 0, 0)
-        if pid == 0:
-            ctypes.pythonapi.PyOS_AfterFork_Child()
-        elif pid < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        return int(pid)
+    def _end(self, number: int) -> None:
+        """Kill a guest and say at once what it used; the kernel's clearing away is not waited for."""
+        for pidfd, (pid, other) in self.running.items():
+            if number == other:
+                cpu_ns = time.clock_gettime_ns(_cpu_clock(pid))
+                os.kill(pid, signal.SIGKILL)
+                self._say(number, signal.SIGKILL, cpu_ns)
+                self._forget(pidfd)
+                self.dying.append(pid)
+                return
 
     def _collect(self, pidfd: int) -> None:
-        pid, number = self.running.pop(pidfd)
-        os.close(pidfd)
+        """Reap a guest that has ended by itself, and say so."""
+        pid, number = self._forget(pidfd)
         _, status, usage = os.wait4(pid, 0)
-        self._say({"ended": number, "status": status, "cpu_s": usage.ru_utime + usage.ru_stime})
+        self._say(number, status, round(1e9 * (usage.ru_utime + usage.ru_stime)))
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _forget(self, pidfd: int) -> tuple[int, int]:
+        self.poll.unregister(pidfd)
+        os.close(pidfd)
+        return self.running.pop(pidfd)
+
+    def _say(self, number: int, status: int, cpu_ns: int) -> None:
         with contextlib.suppress(ConnectionError):
-            self.control.send(json.dumps(message).encode())
+            self.control.send(b"%d %d %d" % (number, status, cpu_ns))
 
-    def _become_guest(self, command: dict[str, Any], fds: list[int]) -> NoReturn:
+    def _walls(self, bounds: tuple[int, ...]) -> list[_Step]:
+        """The steps for these bounds, made before the fork: what a guest makes itself, it makes each time."""
+        if bounds not in self.walls:
+            if len(self.walls) >= _WALLS_LIMIT:
+                self.walls.clear()
+            self.walls[bounds] = list(_steps(self.setting, self.filters, *bounds))
+        return self.walls[bounds]
+
+    def _become_guest(self, walls: list[_Step], fds: list[int]) -> NoReturn:
         code = _BROKEN
         try:
-            self.control.detach()
-            channel = _only(fds)
-            _wall(self.setting, command, self.filters)
+            _only(fds, self.null)
+            for function, arguments in walls:
+                if function(*arguments):
+                    os._exit(_BROKEN)
             code = 1
-            random.seed(0)
-            guest.main(channel)
+            guest.main(_CHANNEL)
             code = 0
         except ConnectionError:
             code = 0
-        except OSError as problem:
-            if code == _BROKEN:
-                with contextlib.suppress(OSError):
-                    os.write(channel, f"walls: {problem}".encode())
         finally:
             os._exit(code)
 
 
-def _only(fds: list[int]) -> int:
+def _only(fds: list[int], null: int) -> None:
     """Put the guest's descriptors in their places, 0 to 3, and close every other one."""
     channel, *streams = fds
     high = [os.dup2(fd, 100 + place) for place, fd in enumerate((*streams, channel))]
-    null = os.open(os.devnull, os.O_RDWR)
     for place in range(3):
         os.dup2(high[place] if place < len(streams) else null, place)
-    os.dup2(high[-1], 3)
-    os.closerange(4, 65536)
-    return 3
+    os.dup2(high[-1], _CHANNEL)
+    os.closerange(_CHANNEL + 1, 65536)
 
 
-def _wall(setting: dict[str, Any], command: dict[str, Any], filters: list[bytes]) -> None:
-    """Give up everything that the answer is not to have. What fails here is our failure."""
-    _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+def _steps(
+    setting: dict[str, Any], filters: list[_Filter], memory_mb: int, cpu_s: int, tmp_mb: int, threads: int
+) -> Iterator[_Step]:
+    """What takes from a guest all that the answer is not to have, in order; each gives 0 or None."""
+    yield _setsid, ()
+    if setting["namespaces"]:
+        size = f"size={tmp_mb}m,mode=1777,nr_inodes=4096".encode()
+        yield _mount, (b"tmpfs", b"/job", b"tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
+    yield os.chdir, (setting["home"],)
+    yield _umask, (0o077,)
+    wanted = {
+        resource.RLIMIT_AS: memory_mb * _MIB,
+        resource.RLIMIT_STACK: min(64, memory_mb) * _MIB,
+        resource.RLIMIT_CPU: cpu_s,
+        resource.RLIMIT_FSIZE: tmp_mb * _MIB,
+        resource.RLIMIT_NOFILE: 64,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    if setting["namespaces"]:
+        wanted[resource.RLIMIT_NPROC] = threads
+    for which, value in wanted.items():
+        hard = resource.getrlimit(which)[1]
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        yield resource.setrlimit, (which, (allowed, allowed))
+    if (user := setting["user"]) is not None:
+        yield os.setgroups, ([],)
+        yield os.setresgid, (user, user, user)
+        yield os.setresuid, (user, user, user)
+    if setting["namespaces"]:
+        yield _prctl, (_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
+        yield _capset, ((ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)())
+    yield _prctl, (_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    yield _prctl, (_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    yield _prctl, (_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    for filter_ in filters:
+        yield _prctl, (_PR_SET_SECCOMP, _FILTER, ctypes.addressof(filter_), 0, 0)
+
+
+def _setsid() -> None:
     os.setsid()
-    if setting["namespaces"]:
-        size = f"size={command['tmp_mb']}m,mode=1777,nr_inodes=4096".encode()
-        _call("mount", b"tmpfs", b"/job", b"tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
-    os.chdir(setting["home"])
-    os.umask(0o077)
-    memory = command["memory_mb"] * _MIB
-    _limit(resource.RLIMIT_AS, memory)
-    _limit(resource.RLIMIT_STACK, min(64 * _MIB, memory))
-    _limit(resource.RLIMIT_CPU, command["cpu_s"])
-    _limit(resource.RLIMIT_FSIZE, command["tmp_mb"] * _MIB)
-    _limit(resource.RLIMIT_NOFILE, 64)
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_MEMLOCK, 0)
-    _limit(resource.RLIMIT_MSGQUEUE, 0)
-    if setting["namespaces"]:
-        _limit(resource.RLIMIT_NPROC, command["threads"])
-    if setting["user"] is not None:
-        os.setgroups([])
-        os.setresgid(setting["user"], setting["user"], setting["user"])
-        os.setresuid(setting["user"], setting["user"], setting["user"])
-    if setting["namespaces"]:
-        _call("prctl", _PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
-        head = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-        _call("capset", head, (ctypes.c_uint32 * 6)())
-    _call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
-    _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    for code in filters:
-        wanted = _Filter(len(code) // 8, code)
-        _call("prctl", _PR_SET_SECCOMP, _FILTER, ctypes.byref(wanted), 0, 0)
 
 
-def _limit(which: int, value: int) -> None:
-    hard = resource.getrlimit(which)[1]
-    allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(which, (allowed, allowed))
+def _umask(mask: int) -> None:
+    os.umask(mask)
 
 
-def _call(name: str, *arguments: Any) -> None:
-    function = getattr(_libc, name)
-    wide = [ctypes.c_ulong(one) if isinstance(one, int) else one for one in arguments]
-    if name == "prctl":
-        wide[0] = ctypes.c_int(arguments[0])
-    if function(*wide) != 0:
+def _cpu_clock(pid: int) -> int:
+    """The clock of a process's CPU time (clock_getcpuclockid(3))."""
+    return (~pid << 3) | 2
+
+
+def _must(function: Any, *arguments: Any) -> None:
+    if function(*arguments) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
+        raise OSError(number, f"{function.__name__}: {os.strerror(number)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from verirl.thinking import EndlessThoughtError, without_thinking
 from verirl_math import doubt, units
 from verirl_math.around import around
 from verirl_math.lexer import closing_brace
@@ -23,17 +24,6 @@ COMPLETION_LIMIT = 1_000_000
 BOX_LIMIT = 32
 BARE_LIMIT = 200
 
-_TAG = (
-    r"(?:[a-z]+[:_-]){0,3}(?:think|thinking|thoughts?|reason|reasoning|reflections?|scratch|scratchpad|analysis"
-    r"|analyze|deliberation|deliberate|monologue|rationale|brainstorm|planning|draft|workings?|cot)"
-)
-_THINKING = re.compile(
-    rf"<\s*(/?)\s*{_TAG}\b[^<>\n]{{0,40}}>|[\[◁](/?)think(?:ing)?[\]▷]|<\|(begin|end)_of_thought\|>"
-    r"|<\|(start|end)_thinking\|>",
-    re.IGNORECASE,
-)
-_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<>]{0,80}(?:<\|message\|>)?", re.IGNORECASE)
-_CONTROL = re.compile(r"<\|(?:start|end|return|message|call)\|>(?:assistant)?", re.IGNORECASE)
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox)(?![A-Za-z])\s*(\{?)")
 _UNBRACED = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z](?![A-Za-z])")
 _FINAL_LINE = re.compile(r"^[ \t]*####[ \t]*(.+?)[ \t]*$", re.MULTILINE)
@@ -56,48 +46,6 @@ class Found(NamedTuple):
     dressed: str | None = None
 
 
-def without_thinking(completion: str) -> str:
-    """The completion outside `<think>…</think>`; NoAnswerError where thinking never ends.
-
-    A closing tag without an opening one ends thinking that began in the prompt.
-    """
-    completion = _final_channel(completion)
-    kept: list[str] = []
-    depth, start = 0, 0
-    for tag in _THINKING.finditer(completion):
-        closing = (tag[1] or tag[2] or tag[3] or tag[4] or "").lower() in ("/", "end")
-        if not closing:
-            if depth == 0:
-                kept.append(completion[start : tag.start()])
-            depth += 1
-        elif depth == 0:
-            kept.clear()
-        else:
-            depth -= 1
-        if depth == 0:
-            start = tag.end()
-    if depth:
-        raise NoAnswerError("the thinking never ends, so no answer was given")
-    kept.append(completion[start:])
-    return "\n".join(kept)
-
-
-def _final_channel(completion: str) -> str:
-    """What is said on the channel `final`, where a completion names its channels at all."""
-    channels = list(_CHANNEL.finditer(completion))
-    if not channels:
-        return completion
-    ends = [*(channel.start() for channel in channels[1:]), len(completion)]
-    said = [
-        completion[channel.end() : end]
-        for channel, end in zip(channels, ends, strict=True)
-        if channel[1].lower() == "final"
-    ]
-    if not said:
-        raise NoAnswerError("the thinking never ends, so no answer was given")
-    return _CONTROL.sub("\n", "\n".join(said))
-
-
 def extract(completion: str) -> tuple[Found, ...]:
     """The answer's text; several where boxes differ in writing, each of which must be the answer.
 
@@ -105,7 +53,10 @@ def extract(completion: str) -> tuple[Found, ...]:
     """
     if len(completion) > COMPLETION_LIMIT:
         raise NoAnswerError(f"the completion is longer than {COMPLETION_LIMIT} characters")
-    text = without_thinking(completion)
+    try:
+        text = without_thinking(completion)
+    except EndlessThoughtError as problem:
+        raise NoAnswerError(str(problem)) from None
     lines = tuple(dict.fromkeys(line[1] for line in _FINAL_LINE.finditer(text)))
     boxes, rest = _boxes(text)
     if boxes:
