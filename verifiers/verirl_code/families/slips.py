@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 
@@ -55,18 +55,16 @@ Change = Callable[[Any], None]
 def slips(source: str) -> Iterator[Slip]:
     """Every single change of `source` that the operators know, in a fixed order."""
     tree = ast.parse(source)
+    names = sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)})
     for place, node in enumerate(ast.walk(tree)):
-        for kind, change in _changes(node, tree):
-            changed = copy.deepcopy(tree)
-            change(_nth(changed, place))
-            yield Slip(kind, ast.unparse(ast.fix_missing_locations(changed)) + "\n")
+        for kind, change in _changes(node, names):
+            # To parse is cheaper than to copy.
+            changed = ast.parse(source)
+            change(next(islice(ast.walk(changed), place, None)))
+            yield Slip(kind, ast.unparse(changed) + "\n")
 
 
-def _nth(tree: ast.AST, place: int) -> ast.AST:
-    return next(node for n, node in enumerate(ast.walk(tree)) if n == place)
-
-
-def _changes(node: ast.AST, tree: ast.AST) -> Iterator[tuple[str, Change]]:
+def _changes(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Change]]:
     match node:
         case ast.Compare():
             for place, sign in enumerate(node.ops):
@@ -104,7 +102,7 @@ def _changes(node: ast.AST, tree: ast.AST) -> Iterator[tuple[str, Change]]:
             for place, child in enumerate(value):
                 if isinstance(child, _DROPPED):
                     yield "dropped statement", _put(field, ast.Pass(), place)
-    yield from _other_names(node, tree)
+    yield from _other_names(node, names)
 
 
 def _put(field: str, value: Any, place: int | None = None) -> Change:
@@ -119,11 +117,10 @@ def _put(field: str, value: Any, place: int | None = None) -> Change:
     return change
 
 
-def _other_names(node: ast.AST, tree: ast.AST) -> Iterator[tuple[str, Change]]:
+def _other_names(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Change]]:
     """Another variable in place of one, but never as a factor."""
     if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, _GROWING):
         return
-    names = sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)})
     for field, value in ast.iter_fields(node):
         if isinstance(value, ast.Name) and isinstance(value.ctx, ast.Load) and value.id in names:
             other = names[(names.index(value.id) + 1) % len(names)]

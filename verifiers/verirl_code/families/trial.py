@@ -37,7 +37,7 @@ class Program:
     """A compiled program whose function `name` can be called with a bound on its loops and calls."""
 
     def __init__(self, source: str, name: str) -> None:
-        tree = ast.fix_missing_locations(_Counted().visit(ast.parse(source)))
+        tree = _Counted().visit(ast.parse(source))
         space: dict[str, Any] = {"_tick": self._tick}
         self._left = self._given = ENOUGH
         exec(compile(tree, "<ours>", "exec"), space)  # noqa: S102 - text of our own, see above
@@ -65,7 +65,7 @@ class _Counted(ast.NodeTransformer):
 
     def _count(self, node: Any) -> Any:
         self.generic_visit(node)
-        node.body = [ast.Expr(ast.Call(ast.Name("_tick", ast.Load()), [], [])), *node.body]
+        node.body = [*ast.parse("_tick()").body, *node.body]
         return node
 
     visit_For = visit_While = visit_FunctionDef = _count
