@@ -78,6 +78,24 @@ class Mutant(NamedTuple):
     completion: str
 
 
+class Surroundings(NamedTuple):
+    """What a domain's workers need beside the code: paths to read, and environment variables."""
+
+    readable: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = {}
+
+
+def surroundings(domain: Domain) -> Surroundings:
+    """What `domain.surroundings()` says; nothing where the domain has no such method.
+
+    It is asked outside the sandbox, before a worker starts, and may make what it names (a compiled library).
+    """
+    ask = getattr(domain, "surroundings", None)
+    found = ask() if callable(ask) else Surroundings()
+    assert isinstance(found, Surroundings)
+    return found
+
+
 Importer = Callable[[Path], Iterable[Task]]
 
 

@@ -10,7 +10,7 @@ from verirl.types import Ladder
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.domains import Finding, Importer, Job, Mutant, Surroundings
     from verirl.types import Task, Verdict
 
 
@@ -33,6 +33,12 @@ class RtlDomain:
         from verirl_rtl.tools import versions
 
         return versions()
+
+    def surroundings(self) -> Surroundings:
+        """Verilator's compiled runtime, where Verilator is installed, and the user's cell library."""
+        from verirl_rtl.tools import surroundings
+
+        return surroundings()
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not an RTL spec that an answer can be held to."""
