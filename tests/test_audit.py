@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from verirl import presets
 from verirl.cli import run
 from verirl.rewards import ADVANTAGES, SCHEMES, scheme
 from verirl.rewards.audit import audit_advantages, audit_scheme
@@ -148,7 +149,7 @@ def test_command_passes_on_our_own(capsys):
     assert run(["audit", "rewards", "--json", "--examples", "50"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["met"]
-    assert {f["subject"] for f in found["schemes"]} == set(SCHEMES)
+    assert {f["subject"] for f in found["schemes"]} == {*SCHEMES, *presets.installed()}
     weighted = [f for f in found["schemes"] if (f["subject"], f["property"]) == ("weighted", "dominance")]
     assert weighted[0]["counterexample"]["problem"]
 

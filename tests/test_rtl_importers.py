@@ -15,7 +15,7 @@ from verirl.errors import InputError
 from verirl.jsonl import read_tasks
 from verirl_rtl import domain
 from verirl_rtl.hdl import outline, renamed
-from verirl_rtl.importers import IMPORTERS, IN_TIME, MISMATCHES, SAYS_PASS
+from verirl_rtl.importers import IMPORTERS, IN_TIME, MISMATCHES, RTLLM_RULE
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "shared" / "benchmarks" / "rtl"
 FILES = {
@@ -193,8 +193,8 @@ endmodule : Ref
         (IN_TIME, "Mismatches: 0 in 12 samples\nTIMEOUT\n", False),
         (MISMATCHES, "x\nMismatches: 0 in 12 samples\n", True),
         (MISMATCHES, "no Mismatches: 0 in 12 samples\n", False),
-        (SAYS_PASS, "===========Your Design Passed===========", True),
-        (SAYS_PASS, "3 failures", False),
+        (RTLLM_RULE, "===========Your Design Passed===========", True),
+        (RTLLM_RULE, "3 failures", False),
     ],
 )
 def test_the_published_pass_rules(rule: str, text: str, passes: bool) -> None:

@@ -78,24 +78,6 @@ class Mutant(NamedTuple):
     completion: str
 
 
-class Surroundings(NamedTuple):
-    """What a domain's workers need beside the code: paths to read, and environment variables."""
-
-    readable: tuple[Path, ...] = ()
-    environment: Mapping[str, str] = {}
-
-
-def surroundings(domain: Domain) -> Surroundings:
-    """What `domain.surroundings()` says; nothing where the domain has no such method.
-
-    It is asked outside the sandbox, before a worker starts, and may make what it names (a compiled library).
-    """
-    ask = getattr(domain, "surroundings", None)
-    found = ask() if callable(ask) else Surroundings()
-    assert isinstance(found, Surroundings)
-    return found
-
-
 Importer = Callable[[Path], Iterable[Task]]
 
 
@@ -154,6 +136,16 @@ class Domain(Protocol):
 def installed() -> Mapping[str, EntryPoint]:
     """Domain name → entry point. Nothing is imported yet."""
     return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def files(name: str) -> Mapping[str, Path]:
+    """What the confined workers of a domain may read besides its code: environment variable → file or folder.
+
+    A domain that needs some has an attribute `files`; each worker sees the path as it is, read-only, and the
+    variable with that path.
+    """
+    found: Mapping[str, Path] = getattr(load(name), "files", {})
+    return found
 
 
 @cache

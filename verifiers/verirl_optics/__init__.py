@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.rewards import Scheme
     from verirl.types import Task, Verdict
 
 
@@ -29,6 +30,13 @@ class OpticsDomain:
         from verirl_optics.ladder import LADDER
 
         return LADDER
+
+    @property
+    def presets(self) -> Mapping[str, Scheme]:
+        """Rewards for this ladder alone."""
+        from verirl_optics.presets import PRESETS
+
+        return PRESETS
 
     def tools(self) -> Mapping[str, str]:
         """The package whose version could change a verdict."""

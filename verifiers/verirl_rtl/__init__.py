@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verirl.types import Ladder
@@ -10,7 +11,7 @@ from verirl.types import Ladder
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from verirl.domains import Finding, Importer, Job, Mutant, Surroundings
+    from verirl.domains import Finding, Importer, Job, Mutant
     from verirl.types import Task, Verdict
 
 
@@ -28,17 +29,20 @@ class RtlDomain:
 
         return LADDER
 
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The Liberty file in use and, where Verilator is installed, its compiled runtime: a worker reads both."""
+        from verirl_rtl.liberty import VARIABLE, library_path
+        from verirl_rtl.verilating import RUNTIME, runtime, there
+
+        return {VARIABLE: library_path(), **({RUNTIME: runtime()} if there() else {})}
+
     def tools(self) -> Mapping[str, str]:
-        """The tools whose version could change a verdict."""
+        """The tools whose version could change a verdict, and the standard cells."""
+        from verirl_rtl.liberty import library_version
         from verirl_rtl.tools import versions
 
-        return versions()
-
-    def surroundings(self) -> Surroundings:
-        """Verilator's compiled runtime, where Verilator is installed, and the user's cell library."""
-        from verirl_rtl.tools import surroundings
-
-        return surroundings()
+        return {**versions(), "liberty": library_version()}
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not an RTL spec that an answer can be held to."""
@@ -54,12 +58,20 @@ class RtlDomain:
         return FAMILIES
 
     def synth(
-        self, seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
+        self,
+        seed: int,
+        index: int,
+        difficulty: float,
+        *,
+        split: str = "train",
+        family: str | None = None,
+        style: str = "prose",
+        ppa: str = "score",
     ) -> Task:
-        """The task at `(split, seed, index)`."""
+        """The task at `(split, seed, index)`, in words (`prose`) or in shorthand (`terse`)."""
         from verirl_rtl.synth import synth
 
-        return synth(seed, index, difficulty, split=split, family=family)
+        return synth(seed, index, difficulty, split=split, family=family, style=style, ppa=ppa)
 
     def stages(self, task: Task, completion: str, job: Job) -> Iterator[Finding]:
         """Judge one completion."""

@@ -25,7 +25,7 @@ from verirl_rtl.spec import read_spec
 INSTRUCTION = "Answer with the whole module in one ```verilog block."
 MISMATCHES = r"(?m)^Mismatches: 0 in [1-9]\d* samples"
 IN_TIME = r"(?ms)\A(?!.*TIMEOUT)(?=.*^Mismatches: 0 in [1-9]\d* samples)"
-SAYS_PASS = r"[Pp]ass"
+RTLLM_RULE = r"[Pp]ass"
 """RTLLM's own rule, weak as it is."""
 
 V1_ASSUMPTION = (
@@ -197,7 +197,7 @@ def _rtllm_row(line: Line) -> _Problem:
         top,
         _text(line, "testbench"),
         _text(line, "tb_top"),
-        SAYS_PASS,
+        RTLLM_RULE,
         aux,
         tuple(trivial),
     )
@@ -230,7 +230,7 @@ def _rtllm_published(root: Path) -> Iterator[_Problem]:
             top,
             testbench,
             testbench_top,
-            SAYS_PASS,
+            RTLLM_RULE,
             _data_files(folder, testbench),
         )
 

@@ -174,7 +174,7 @@ def _lines(recording: Recording, ran: Ran, engine: str) -> Played:
     """What a simulation printed, if it is a line of the right length for each sample."""
     if ran.late:
         return Played(problem="the simulation does not end", late=True, engine=engine)
-    lines = tuple(ran.out.split("\n")[:-1])
+    lines = tuple(line for line in ran.out.split("\n")[:-1] if not line.startswith("VCD info:"))
     width = _width(recording)
     if not ran.ok or len(lines) != recording.samples or any(len(line) != width for line in lines):
         why = first_words(ran) or f"it ended with {ran.code}"

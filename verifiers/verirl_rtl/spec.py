@@ -27,12 +27,14 @@ _FIELDS = (
     "equivalence",
     "clock",
     "reset",
+    "ppa",
     "ppa_baseline",
 )
 _FIGURES = ("area_um2", "delay_ps", "power_uw")
 
 Equivalence = Literal["require", "audit", "off"]
 Rule = Literal["replay", "official"]
+Ppa = Literal["score", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Spec:
     with the files it reads (`aux_files`, name → text) and the regular expression over its output that
     says passed (`pass_rule`). `rule`: `replay` compares with the recorded reference, `official` lets the
     bench judge. `equivalence`: whether a proof against the reference is a stage, a figure, or left out.
-    `clock`, `reset`: names of ports, for stimulus without a bench. `ppa_baseline`: figures (`area_um2`,
+    `clock`, `reset`: names of ports, for stimulus without a bench. `ppa`: whether area, delay and power are
+    judged (`score`) or left out (`off`). `ppa_baseline`: figures (`area_um2`,
     `delay_ps`, `power_uw`) to compare with instead of the reference's own.
     """
 
@@ -59,6 +62,7 @@ class Spec:
     equivalence: Equivalence = "off"
     clock: str | None = None
     reset: str | None = None
+    ppa: Ppa = "score"
     ppa_baseline: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -93,6 +97,7 @@ def read_spec(spec: Mapping[str, Any]) -> Spec:
         equivalence=equivalence,  # type: ignore[arg-type]
         clock=_identifier(spec, "clock"),
         reset=_identifier(spec, "reset"),
+        ppa=_choice(spec, "ppa", ("score", "off"), "score"),  # type: ignore[arg-type]
         ppa_baseline=_baseline(spec),
     )
 

@@ -21,12 +21,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from verirl.domains import Surroundings
 from verirl.errors import ToolMissingError
 from verirl.tools import install_line
-
-LIBERTY = "VERIRL_LIBERTY"
-"""Names the user's own cell library."""
 
 _MIB = 1024 * 1024
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
@@ -142,22 +138,6 @@ def _read(path: Path, limit: int) -> tuple[str, bool]:
     with path.open("rb") as file:
         data = file.read(limit + 1)
     return data[:limit].decode("utf-8", "replace"), len(data) > limit
-
-
-def surroundings() -> Surroundings:
-    """What the workers need of this machine: Verilator's compiled runtime and the user's cell library."""
-    readable: list[Path] = []
-    environment: dict[str, str] = {}
-    if shutil.which("verilator") and shutil.which("g++"):
-        from verirl_rtl.verilating import RUNTIME, runtime
-
-        made = runtime()
-        readable.append(made)
-        environment[RUNTIME] = str(made)
-    if liberty := os.environ.get(LIBERTY):
-        readable.append(Path(liberty).absolute())
-        environment[LIBERTY] = str(Path(liberty).absolute())
-    return Surroundings(tuple(readable), environment)
 
 
 @cache

@@ -41,7 +41,7 @@ def command() -> None:
     metavar="NAME",
     default=("all",),
     show_default=True,
-    help="A scheme, MODULE:ATTRIBUTE for one of your own, or all. May be repeated.",
+    help="A scheme, a domain's preset, MODULE:ATTRIBUTE for one of your own, or all. May be repeated.",
 )
 @click.option("--domain", metavar="NAME", help="Audit on this domain's ladder alone.")
 @click.option("--examples", type=click.IntRange(min=1), default=500, show_default=True, help="Drawn cases.")
@@ -57,11 +57,14 @@ def rewards(
     breaks is shown as the smallest counterexample found. Leaves with 3 where a claim does not hold.
     """
     from verirl import domains
-    from verirl.rewards.audit import audit
+    from verirl.rewards.audit import audit, audit_scheme
 
-    schemes = [scheme for name in names for scheme in _schemes(name)]
     ladder = domains.load(domain).ladder if domain else None
+    schemes = [scheme for name in names for scheme in _schemes(name)]
     on_schemes, on_advantages = audit(schemes, ladder=ladder, examples=examples, seed=seed)
+    for preset, home in (pair for name in names for pair in _presets(name, domain)):
+        own = domains.load(home).ladder
+        on_schemes += audit_scheme(preset, ladder=own, examples=examples, seed=seed)
     findings = on_schemes + on_advantages
     if as_json:
         console.emit_json(
@@ -87,7 +90,28 @@ def _schemes(name: str) -> list[Scheme]:
 
     if name == "all":
         return [scheme(known) for known in SCHEMES]
-    return [_foreign(name) if ":" in name else scheme(name)]
+    if ":" in name:
+        return [_foreign(name)]
+    return [scheme(name)] if name in SCHEMES else []
+
+
+def _presets(name: str, domain: str | None) -> list[tuple[Scheme, str]]:
+    """The presets meant by `name`, each with the domain on whose ladder alone it stands."""
+    from verirl import presets
+    from verirl.rewards import SCHEMES
+
+    if ":" in name or name in SCHEMES:
+        return []
+    known = presets.installed()
+    if name != "all":
+        presets.find(name, None if domain is None else (domain,))
+        known = {name: known[name]}
+    return [
+        (presets.find(preset, (home,)), home)
+        for preset, homes in known.items()
+        for home in homes
+        if domain in (None, home)
+    ]
 
 
 def _foreign(place: str) -> Scheme:

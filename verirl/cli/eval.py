@@ -96,13 +96,13 @@ def command(
     from verirl.evaluation.run import check_settings, evaluate, require_usable
     from verirl.jsonl import read_tasks
     from verirl.policy import load
-    from verirl.rewards import scheme
+    from verirl.presets import find as find_scheme
 
     wanted = [gating.parse(text) for text in minima]
-    rate = scheme(reward)
     answers = model.removeprefix("replay:")
     console.check_places((output, junit, markdown, verdicts, completions), (tasks, answers))
     chosen = read_tasks(tasks)[:limit]
+    rate = find_scheme(reward, (task.domain for task in chosen))
     _check_gates(wanted, chosen)
     all_ks = tuple(sorted({*ks, *(gate.k for gate in wanted if gate.k)}))
     if greedy and samples not in (None, 1):

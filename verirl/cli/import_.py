@@ -7,7 +7,7 @@ import functools
 import inspect
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -94,7 +94,7 @@ def _official(source: str, importer: Importer) -> Importer:
     """The reader, asked for tasks that the benchmark's own rule judges."""
     if "official" not in inspect.signature(importer).parameters:
         raise InputError(f"'{source}' has one rule, which is used anyway; leave out --official")
-    return cast("Importer", functools.partial(importer, official=True))
+    return functools.partial(cast("Callable[..., Iterable[Task]]", importer), official=True)
 
 
 def _unique(tasks: Iterable[Task], path: Path) -> Iterator[Task]:

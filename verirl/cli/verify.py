@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from verirl.engine import Request
-    from verirl.rewards import LadderScheme
+    from verirl.rewards import Scheme
     from verirl.types import Task, Verdict
 
 _OUTCOMES = ("passed", "failed", "timeout", "error")
@@ -78,15 +78,14 @@ def command(
     """
     from verirl.engine import VerdictCache, VerifierPool
     from verirl.errors import GateError, InputError
-    from verirl.rewards import scheme
 
     if tasks == "-" and answers == "-":
         raise InputError("TASKS and ANSWERS cannot both be standard input")
     if as_json and output == "-":
         raise InputError("--json and -o - both want standard output: choose one")
     check_places((output,), (tasks, answers))
-    rewarded = scheme(scheme_name) if scheme_name else None
     jobs = read_jobs(tasks, answers)
+    rewarded = _scheme(scheme_name, jobs) if scheme_name else None
     warn_if_unsafe(unsafe_no_sandbox)
     counted = _Count(rewarded)
     with ExitStack() as stack:
@@ -121,6 +120,12 @@ def command(
         warn(f"{summary['error']} of {summary['total']} answers could not be judged, by no fault of theirs")
     if strict and summary["passed"] != summary["total"]:
         raise GateError(f"--strict: {summary['passed']} of {summary['total']} answers passed")
+
+
+def _scheme(name: str, jobs: Sequence[Request]) -> Scheme:
+    from verirl import presets
+
+    return presets.find(name, (job.task.domain for job in jobs))
 
 
 def read_jobs(tasks: str, answers: str) -> list[Request]:
@@ -205,7 +210,7 @@ def outcome(verdict: Verdict) -> str:
 class _Count:
     """What all the verdicts of one call amount to."""
 
-    def __init__(self, scheme: LadderScheme | None) -> None:
+    def __init__(self, scheme: Scheme | None) -> None:
         self._scheme = scheme
         self._outcomes: Counter[str] = Counter()
         self._stages: dict[tuple[str, str], Counter[str]] = {}

@@ -74,12 +74,12 @@ def _policy(plan: Plan) -> sandbox.Policy:
     # The worker sets its own memory limit; one job after the other uses its CPU time, so that has none.
     limits = sandbox.Limits(cpu_s=None, memory_mb=None, file_mb=256, tmp_mb=256, processes=64)
     shipped = jsonl.shipped_folder()
-    around = domains.surroundings(domains.load(plan.domain))
+    files = domains.files(plan.domain)
     return sandbox.Policy(
         limits=limits,
-        readable=(*sandbox.interpreter(), *_code(plan.domain), *around.readable),
+        readable=(*sandbox.interpreter(), *_code(plan.domain), *files.values()),
         masked=(shipped,) if shipped.is_relative_to(Path(jsonl.__file__).parent) else (),
-        environment={**_THREADS, **_SAME_EVERYWHERE, **_path(), **around.environment},
+        environment={**_THREADS, **_SAME_EVERYWHERE, **_path(), **{k: str(v) for k, v in files.items()}},
         pid_1=True,
     )
 

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from verirl import domains
+from verirl import domains, presets
 from verirl.errors import InputError, VerirlError
 from verirl.evaluation.junit import fall
 from verirl.evaluation.result import Evaluation, Settings, Timing, build
 from verirl.policy import Policy
 from verirl.rewards import Scheme, check_ladder, reward
-from verirl.rewards import scheme as named_scheme
 from verirl.types import Completion, Task, Verdict
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def evaluate(
     no sense for the policy or the policy has no completion for a task.
     """
     check_settings(policy, tasks, settings)
-    rate = scheme or named_scheme(settings.scheme)
+    rate = scheme or presets.find(settings.scheme, (task.domain for task in tasks))
     ladders = {name: domains.load(name).ladder for name in dict.fromkeys(task.domain for task in tasks)}
     for ladder in ladders.values():
         check_ladder(ladder)

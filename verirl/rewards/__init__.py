@@ -5,13 +5,15 @@ the rewards of one group into what the trainer uses, and `refinements` holds the
 """
 
 from verirl.rewards.advantages import ADVANTAGES, advantages
-from verirl.rewards.ladder import check_ladder
+from verirl.rewards.ladder import Climb, Rung, check_ladder
 from verirl.rewards.schemes import SCHEMES, LadderScheme, Scheme, reward, scheme
 
 __all__ = [
     "ADVANTAGES",
     "SCHEMES",
+    "Climb",
     "LadderScheme",
+    "Rung",
     "Scheme",
     "advantages",
     "check_ladder",

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from verirl import domains
+from verirl import domains, presets
 from verirl.errors import InputError
 from verirl.jsonl import read_tasks, storage_errors, write_atomically
 from verirl.policy.local import Loaded, LocalPolicy, encode_prompt, load_model
 from verirl.rewards import reward
-from verirl.rewards import scheme as reward_scheme
 from verirl.rewards.refinements import length
 from verirl.runs import RunFolder
 from verirl.seeds import derive
@@ -252,7 +251,8 @@ class Pipeline:
         from verirl.engine import Request
 
         settings = self.recipe.grpo
-        chosen = reward_scheme(settings.scheme if settings else "lexicographic")
+        named = settings.scheme if settings else "lexicographic"
+        chosen = presets.find(named, (task.domain for task in tasks.values()))
         brevity = settings.length if settings else None
 
         def judge(

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from verirl.errors import InputError
 from verirl.evaluation.gates import parse as parse_gate
 from verirl.policy.tiny import parse_size
-from verirl.rewards import scheme
+from verirl.presets import find as find_scheme
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -213,13 +213,13 @@ class Recipe(_Part):
         if self.sft:
             _divides("sft.batch", self.sft.batch, "sft.micro_batch", self.sft.micro_batch)
         if self.grpo:
-            scheme(self.grpo.scheme)
+            self._check_scheme(self.grpo.scheme, [mix.tasks for mix in self.grpo_mixture()])
             if self.grpo.length and self.grpo.scheme != "lexicographic":
                 raise ValueError("grpo.length is a tier of the lexicographic scheme and goes with no other")
             batch = self.grpo.prompts * self.grpo.group
             _divides("grpo.prompts × grpo.group", batch, "grpo.micro_batch", self.grpo.micro_batch)
         if self.eval:
-            scheme(self.eval.scheme)
+            self._check_scheme(self.eval.scheme, [self.eval.tasks])
             for gate in self.eval.min:
                 parse_gate(gate)
             if self.eval.min_gain is not None and self.grpo is None:
@@ -231,6 +231,11 @@ class Recipe(_Part):
             if self.eval.temperature == 0 and self.eval.samples > 1:
                 raise ValueError("eval.samples: at temperature 0 every sample is the same; take 1")
         return self
+
+    def _check_scheme(self, name: str, sets: list[str]) -> None:
+        """A preset goes with its own domain; of which domain a file's tasks are is seen when it is read."""
+        made = [self.tasks[tasks].domain for tasks in sets]
+        find_scheme(name, [domain for domain in made if domain] or None)
 
     def grpo_mixture(self) -> tuple[Mix, ...]:
         """The ingredients of the GRPO prompts."""

@@ -1,0 +1,229 @@
+"""Whether two designs do the same: Yosys's SAT solver on a miter of both.
+
+Each design is read alone, so that no text can reach into the other, and renamed. Without registers the
+proof is complete. With them it is bounded: `BOUND` steps of a global clock from an unknown state (registers
+that are initialised start so), every edge of a clock being a step; `clk2fflogic` keeps the polarity of
+clocks, which `async2sync` would lose. A deeper state is out of its sight: simulate, too. Where the gold
+design is undefined anything is right; an undefined gate output is not.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from verirl.domains import Finding, failed, passed, skipped
+from verirl_rtl.policy import Inspection
+from verirl_rtl.recording import Recording, reference_of
+from verirl_rtl.spec import Spec
+from verirl_rtl.synthesis import chosen, quoted, tool_free
+from verirl_rtl.tools import Bounds, Ran, run
+
+BOUND = 20
+FIRST = 6
+"""Steps of a first, shorter proof: most differences show there, and it costs little."""
+PROOF = Bounds(wall_s=6, cpu_s=6, memory_mb=2048)
+
+Outcome = Literal["equal", "different", "undecided"]
+
+_STATE = "t:$dff* t:$adff* t:$aldff* t:$sdff* t:$ff t:$sr t:$dlatch* t:$adlatch* t:$_*FF*_ t:$_*LATCH*_ %u"
+_ROW = re.compile(r"^\s*(\d+|init)?\s+\\?(\S+)\s+\S+\s+\S+\s+([01xz-]+)\s*$")
+_ERROR = re.compile(r"ERROR: (.*)")
+_PROVED = "SAT proof finished - no model found: SUCCESS!"
+_REFUTED = "SAT proof finished - model found: FAIL!"
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of it.
+
+    `sequential`: the proof is bounded to `BOUND` steps. `inputs`: for `different`, the input values that tell
+    the designs apart, port → bits, one mapping a step; `gold` and `gate`: the outputs in the last step.
+    `reason`: why it is undecided.
+    """
+
+    outcome: Outcome
+    sequential: bool = False
+    inputs: tuple[Mapping[str, str], ...] = ()
+    gold: Mapping[str, str] | None = None
+    gate: Mapping[str, str] | None = None
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def detail(self) -> str:
+        """The result in words."""
+        if self.outcome == "equal":
+            return f"equal in the first {BOUND} steps" if self.sequential else "equal"
+        if self.outcome == "undecided":
+            return f"undecided: {self.reason}"
+        steps = [" ".join(f"{name}={bits}" for name, bits in step.items()) for step in self.inputs]
+        cut = len(steps) - _SHOWN
+        said = "; then ".join([*(["…"] if cut > 0 else []), *steps[-_SHOWN:]])
+        gold, gate = self.gold or {}, self.gate or {}
+        wrong = [name for name in gold if gold[name] != gate.get(name)]
+        ends = ", ".join(f"{name} is {gate.get(name)} and should be {gold[name]}" for name in wrong)
+        return f"differs for {said or 'no input'}: {ends}"
+
+
+def judge(
+    spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, *, until: float
+) -> Finding:
+    """The stage `equivalent`. `until`: the moment of `time.monotonic()` at which the verdict is due.
+
+    Only a difference that was found, with the inputs that show it, makes an answer fall, and only where the
+    task requires the proof. What is undecided is neutral and counted (`equivalence_undecided`).
+    """
+    if spec.equivalence == "off":
+        return skipped("equivalent", "the task does not ask for a proof")
+    found = reference_of(spec)
+    given = recording.parameters if recording is not None else {}
+    seconds = min(PROOF.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
+    bounds = replace(PROOF, wall_s=seconds, cpu_s=math.ceil(seconds))
+    proof = prove(
+        found.text, spec.reference_top, answer.text, spec.top, folder, parameters=given, bounds=bounds
+    )
+    metrics = (
+        {"equivalence_undecided": 1.0}
+        if proof.outcome == "undecided"
+        else {"equivalent": float(proof.outcome == "equal")}
+    )
+    if spec.equivalence == "audit":
+        return replace(skipped("equivalent", f"audit: {proof.detail}"), metrics=metrics)
+    if proof.outcome == "different":
+        return failed("equivalent", 0.0, proof.detail, f"The design {proof.detail}", **metrics)
+    return passed("equivalent", 1.0, proof.detail, **metrics)
+
+
+def prove(
+    gold: str,
+    gold_top: str,
+    gate: str,
+    gate_top: str,
+    folder: Path,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    bounds: Bounds = PROOF,
+) -> Proof:
+    """Hold module `gate_top` of one text against `gold_top` of another; their ports have the same names.
+
+    `parameters`: values for the parameters of both tops. Time and memory are bounded: what is not decided
+    within is `undecided`, and so is what Yosys cannot read.
+    """
+    place = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        return _prove(gold, gold_top, gate, gate_top, place, chosen(parameters or {}), bounds)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _prove(
+    gold: str, gold_top: str, gate: str, gate_top: str, place: Path, given: str, bounds: Bounds
+) -> Proof:
+    (place / "gold.sv").write_text(tool_free(gold))
+    (place / "gate.sv").write_text(tool_free(gate))
+    built = _run([*_read("gold", gold_top, given), *_read("gate", gate_top, given), *_MITER], place, bounds)
+    if not built.ok:
+        return Proof("undecided", reason=_reason(built), seconds=built.seconds)
+    sequential = bool((place / "state").read_text().strip())
+    seconds, equal, reason = built.seconds, 0, "it takes too long"
+    for steps in (FIRST, BOUND) if sequential else (0,):
+        left = bounds.wall_s - seconds
+        if left <= 0:
+            break
+        solved = _run(_solve(steps, left), place, replace(bounds, wall_s=left))
+        seconds += solved.seconds
+        if _REFUTED in solved.out:
+            inputs, gold_out, gate_out = _model(solved.out.splitlines())
+            return Proof("different", sequential, inputs, gold_out, gate_out, seconds=seconds)
+        if _PROVED not in solved.out:
+            reason = _reason(solved)
+            break
+        equal = steps
+    else:
+        return Proof("equal", sequential, seconds=seconds)
+    sofar = f" (equal in the first {equal} steps)" if equal else ""
+    return Proof("undecided", sequential, reason=reason + sofar, seconds=seconds)
+
+
+_MITER = [
+    "design -copy-from gold -as gold gold",
+    "design -copy-from gate -as gate gate",
+    f"tee -q -o state select -list {_STATE}",
+    "miter -equiv -ignore_gold_x -make_outputs -make_assert -flatten gold gate miter",
+    "hierarchy -top miter",
+    "write_rtlil miter.il",
+]
+
+
+def _read(name: str, top: str, given: str) -> list[str]:
+    return [
+        f"read_verilog -sv -nosynthesis -noblackbox {name}.sv",
+        f"hierarchy -check -top {quoted(top)}{given}",
+        "proc",
+        "flatten",
+        "opt_clean",
+        "memory",
+        "opt -fast -keepdc",
+        f"rename -top {name}",
+        f"design -stash {name}",
+        "design -reset-vlog",
+    ]
+
+
+def _solve(steps: int, seconds: float) -> list[str]:
+    undefined = "-enable_undef -set-def-inputs -set-init-undef"
+    shown = "-show-inputs -show-outputs"
+    timed = f"-timeout {max(1, int(seconds))}"
+    bound = f"-seq {steps} " if steps else ""
+    return [
+        "read_rtlil miter.il",
+        *(["clk2fflogic", "opt -fast -keepdc"] if steps else []),
+        f"sat -prove-asserts {bound}{undefined} {shown} {timed} miter",
+    ]
+
+
+def _run(script: Sequence[str], place: Path, bounds: Bounds) -> Ran:
+    (place / "script.ys").write_text("\n".join(script))
+    return run(["yosys", "script.ys"], place, bounds, environment={"TMPDIR": str(place)})
+
+
+def _reason(ran: Ran) -> str:
+    if ran.late or "SAT solver timed out" in ran.out or "Interrupted" in ran.out:
+        return "it takes too long"
+    said = _ERROR.search(ran.err) or _ERROR.search(ran.out)
+    return f"Yosys: {said[1].strip()[:300]}" if said else "it takes too much memory"
+
+
+def _model(
+    lines: Sequence[str],
+) -> tuple[tuple[Mapping[str, str], ...], Mapping[str, str], Mapping[str, str]]:
+    """The inputs of each step and both sides' outputs in the last one, from the table that `sat` prints."""
+    steps: dict[int, dict[str, str]] = {}
+    for line in lines:
+        row = _ROW.match(line)
+        if row is not None and row[1] != "init":
+            steps.setdefault(int(row[1] or 1), {})[row[2]] = row[3]
+    if not steps:
+        return (), {}, {}
+    last = steps[max(steps)]
+    # The first step in which the outputs differ ends the story.
+    for number in sorted(steps):
+        if steps[number].get("trigger") == "1":
+            last = steps[number]
+            steps = {key: value for key, value in steps.items() if key <= number}
+            break
+    inputs = tuple(_part(steps[number], "in_") for number in sorted(steps))
+    return inputs, _part(last, "gold_"), _part(last, "gate_")
+
+
+def _part(values: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): bits for name, bits in values.items() if name.startswith(prefix)}

@@ -1,0 +1,230 @@
+"""The standard-cell library that designs are mapped to: the project's own, or the user's (`VERIRL_LIBERTY`).
+
+Yosys, ABC and OpenSTA read the Liberty file themselves. What only we need of it is read here: the area of
+each cell, its flip-flops alone (which are quicker to read again and again than all of it), how a latch is
+mapped, and a Verilog model of every cell, so that a netlist can be simulated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from verirl.errors import InputError
+from verirl.tools import list_file
+from verirl_rtl.tools import Bounds, run
+
+VARIABLE = "VERIRL_LIBERTY"
+
+_CELL = re.compile(r'\bcell\s*\(\s*"?([^\s")]+)"?\s*\)\s*\{')
+_BRACE = re.compile(r'"(?:\\.|[^"\\])*"|[{}]', re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_AREA = re.compile(r"\barea\s*:\s*([-+.\deE]+)")
+_CAPACITANCE = re.compile(r"\bcapacitance\s*:\s*([-+.\deE]+)")
+_UNIT = re.compile(r"capacitive_load_unit\s*\(\s*([-+.\deE]+)\s*,\s*\"?(ff|pf)\"?\s*\)", re.IGNORECASE)
+_STATE = re.compile(r"^  reg IQ;$", re.MULTILINE)
+_EDGE = re.compile(r"^  always @\((pos|neg)edge (\w+)", re.MULTILINE)
+_LATCHES = ("$_DLATCH_P_", "$_DLATCH_N_")
+_FANOUT = 4
+_Module = Mapping[str, Any]
+_READING = Bounds(wall_s=60, cpu_s=60, memory_mb=2048)
+
+
+@dataclass(frozen=True)
+class Library:
+    """A Liberty file and what was read of it.
+
+    `areas`: cell → area as the file has it (µm² by custom). `outputs`: cell → its output pins.
+    `states`: flip-flop or latch → the output that is its state. `flops`: Liberty text of the flip-flops
+    alone. `latches`: Verilog that maps Yosys's latches to cells, empty where there are none. `models`:
+    Verilog of every cell, whose state starts as the parameter `INIT` says. `driver`: the inverter that
+    drives an input, `load_ff`: the load of an output, four such inverters.
+    """
+
+    path: Path
+    areas: Mapping[str, float]
+    outputs: Mapping[str, tuple[str, ...]]
+    states: Mapping[str, str]
+    flops: str
+    latches: str
+    models: str
+    driver: str
+    load_ff: float
+
+
+def library_path() -> Path:
+    """The Liberty file in use."""
+    given = os.environ.get(VARIABLE)
+    return Path(given).absolute() if given else list_file().parent / "liberty" / "verirl.lib"
+
+
+@cache
+def library_version() -> str:
+    """What tells one library from another: the file's name and the start of its SHA-256.
+
+    Raises InputError where the file cannot be read.
+    """
+    path = library_path()
+    return f"{path.name} {hashlib.sha256(_text(path).encode()).hexdigest()[:12]}"
+
+
+@cache
+def library() -> Library:
+    """The library in use, read; InputError says what it lacks."""
+    return read_library(library_path())
+
+
+def read_library(path: Path) -> Library:
+    """The library in a Liberty file; InputError where it is none that a design could be mapped to."""
+    text = _COMMENT.sub(" ", _text(path))
+    cells = _cells(text)
+    areas = {name: _first(_AREA, body) for name, body in cells.items()}
+    # ABC ends without a word on a file in which it finds nothing.
+    if not cells or "library" not in text:
+        raise InputError.at(path, "holds no cell; a Liberty file is needed")
+    modules, models = _as_yosys_reads(path)
+    inverter = min(
+        (name for name in areas if _is_inverter(modules.get(name))),
+        key=lambda name: (areas[name], name),
+        default=None,
+    )
+    if inverter is None or not any("$_NAND_" in _kinds(m) or "$_AND_" in _kinds(m) for m in modules.values()):
+        raise InputError.at(path, "needs an inverter and gates, each with a function")
+    missing = [name for name, area in areas.items() if not math.isfinite(area)]
+    if missing:
+        raise InputError.at(path, f"cell '{missing[0]}' has no area")
+    head = text[: next(_CELL.finditer(text)).start()]
+    states = {name: _state(modules.get(name)) for name in areas}
+    flops = [body for name, body in cells.items() if re.search(r"\bff\s*\(", body)]
+    unit = _UNIT.search(text)
+    femto = float(unit[1]) * (1000 if unit[2].lower() == "pf" else 1) if unit else 1000.0
+    pin_ff = _first(_CAPACITANCE, cells[inverter]) * femto
+    return Library(
+        path=path,
+        areas=areas,
+        outputs={name: _outputs(modules.get(name)) for name in areas},
+        states={name: pin for name, pin in states.items() if pin},
+        flops=head + "\n".join(flops) + "\n}\n" if flops else "",
+        latches=_latch_map(modules, areas),
+        models=_modelled(models),
+        driver=inverter,
+        load_ff=_FANOUT * (pin_ff if math.isfinite(pin_ff) else 2.0),
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as problem:
+        raise InputError.at(
+            path, f"cannot be read ({problem.strerror}); set {VARIABLE} to a Liberty file"
+        ) from None
+
+
+def _cells(text: str) -> dict[str, str]:
+    """Cell → its group, braces and all."""
+    found = {}
+    for match in _CELL.finditer(text):
+        depth = 1
+        for brace in _BRACE.finditer(text, match.end()):
+            depth += {"{": 1, "}": -1}.get(brace[0], 0)
+            if depth == 0:
+                found[match[1]] = text[match.start() : brace.end()]
+                break
+    return found
+
+
+def _first(pattern: re.Pattern[str], text: str) -> float:
+    match = pattern.search(text)
+    try:
+        return float(match[1]) if match else math.nan
+    except ValueError:
+        return math.nan
+
+
+def _as_yosys_reads(path: Path) -> tuple[Mapping[str, Any], str]:
+    """Cell → its module as JSON, and all of them as Verilog."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        (folder / "cells.lib").symlink_to(path)
+        commands = "read_liberty -ignore_miss_func -ignore_miss_dir -ignore_miss_data_latch cells.lib"
+        writing = "write_verilog -noattr cells.v; write_json cells.json"
+        done = run(["yosys", "-q", "-p", f"{commands}; {writing}"], folder, _READING)
+        if not done.ok:
+            said = (done.err.strip().splitlines() or ["it is no Liberty file"])[-1]
+            raise InputError.at(path, f"Yosys cannot read it: {said}")
+        modules: Mapping[str, Any] = json.loads((folder / "cells.json").read_text())["modules"]
+        return modules, (folder / "cells.v").read_text()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kinds(module: Any) -> list[str]:
+    return [cell["type"] for cell in module["cells"].values()]
+
+
+def _modelled(models: str) -> str:
+    """The cells' Verilog for a simulation without delays.
+
+    Registers start as the parameter `INIT` says, and look at their data a moment after the edge of the clock:
+    what comes through gates must not be late for an edge at time 0.
+    """
+    started = _STATE.sub("  parameter INIT = 1'b0;\n  reg IQ = INIT;", models)
+    return "`timescale 1ns/1ps\n" + _EDGE.sub(r"  wire #1 late = \2;\n  always @(\1edge late", started)
+
+
+def _outputs(module: _Module | None) -> tuple[str, ...]:
+    ports = module["ports"] if module else {}
+    return tuple(name for name, port in ports.items() if port["direction"] != "input")
+
+
+def _state(module: _Module | None) -> str:
+    """The pin that shows what the one storage cell of a module holds; empty where there is none."""
+    if module is None:
+        return ""
+    held = [cell for cell in module["cells"].values() if "Q" in cell["connections"]]
+    bits = held[0]["connections"]["Q"] if len(held) == 1 else None
+    return next((pin for pin in _outputs(module) if module["ports"][pin]["bits"] == bits), "")
+
+
+def _is_inverter(module: Any) -> bool:
+    return module is not None and _kinds(module) == ["$_NOT_"] and len(module["ports"]) == 2
+
+
+def _latch_map(modules: Mapping[str, Any], areas: Mapping[str, float]) -> str:
+    """A techmap: for each polarity of the enable the smallest latch with just enable, data and output."""
+    best: dict[str, tuple[float, str]] = {}
+    for name, area in areas.items():
+        module = modules.get(name)
+        if module is None:
+            continue
+        held = [cell for cell in module["cells"].values() if cell["type"] in _LATCHES]
+        if len(held) != 1 or len(module["ports"]) != 3:
+            continue
+        pins = {tuple(port["bits"]): pin for pin, port in module["ports"].items()}
+        joined = {leg: pins.get(tuple(bits)) for leg, bits in held[0]["connections"].items()}
+        if None in (joined.get("E"), joined.get("D")):
+            continue
+        output = next(pin for pin, port in module["ports"].items() if port["direction"] == "output")
+        kind = held[0]["type"]
+        if kind not in best or area < best[kind][0]:
+            body = f"{name} _TECHMAP_REPLACE_ (.{joined['E']}({{E}}), .{joined['D']}(D), .{output}(Q));"
+            best[kind] = (area, body)
+    if not best:
+        return ""
+    lines = []
+    for kind in _LATCHES:
+        other = next(k for k in best) if kind not in best else kind
+        body = best[other][1].replace("{E}", "E" if other == kind else "~E")
+        lines.append(f"module \\{kind} (input E, D, output Q); {body} endmodule\n")
+    return "".join(lines)

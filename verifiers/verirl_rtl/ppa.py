@@ -1,0 +1,293 @@
+"""Area, delay and power of an answer beside the reference's, and the score that comes of them.
+
+    score = G³ / (1 + G³),   G = (r_area · r_delay · r_power)^(1/3)
+
+over the figures that there are, each `r` the reference's figure by the answer's, moved towards 1 by the
+width of its dead band (`BANDS`: what another order of the same text can do) and held within 1/4 and 4. As
+good as the reference is ½ for every task, twice as good in every figure is 8/9, half as good 1/9. A
+geometric mean of ratios weighs a per cent of one figure as much as a per cent of another (as ChipSeek-R1's
+reward does).
+
+Both sides are computed with the same tools. The reference, once a task, is the best of `RUNS`
+name-scrambled runs; an answer that is a little worse in its first run gets the same before it is held to be
+worse. An answer's netlist is simulated against the recorded reference before it can gain anything.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from verirl.domains import Finding, failed, passed, skipped, timed_out
+from verirl_rtl.liberty import Library, library
+from verirl_rtl.policy import Inspection
+from verirl_rtl.power import analyse, toggles
+from verirl_rtl.recording import Recording, reference_of
+from verirl_rtl.replay import Played, Replay, compared, play
+from verirl_rtl.spec import Spec
+from verirl_rtl.synthesis import SYNTHESIS, Synthesis, Unmapped, synthesise
+from verirl_rtl.tools import Bounds, versions
+
+BANDS = {"area_um2": 0.03, "delay_ps": 0.10, "power_uw": 0.10}
+"""Relative differences that mean nothing (measured: what renaming or reordering alone does)."""
+RUNS = 4
+STEEPNESS = 3.0
+WIDEST = 4.0
+WORSE = 0.25
+"""A score from which a first run below the reference's is worth repeating."""
+EVENTS = 600
+"""Events of the recording in which switching is counted."""
+KEPT = 256
+
+_SIMULATION = Bounds(wall_s=15, cpu_s=15, memory_mb=1024)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Area in µm², delay in ps, power in µW; a figure that no tool gives is None.
+
+    `abc`: the delay is ABC's, without the registers' own time, where OpenSTA is not installed.
+    """
+
+    area_um2: float
+    delay_ps: float | None
+    power_uw: float | None
+    abc: bool = False
+
+    def known(self) -> dict[str, float]:
+        """The figures that there are, by the name of their metric."""
+        named = {"area_um2": self.area_um2, "delay_ps": self.delay_ps, "power_uw": self.power_uw}
+        found = {name: value for name, value in named.items() if value is not None}
+        if self.abc and "delay_ps" in found:
+            found["delay_abc_ps"] = found.pop("delay_ps")
+        return found
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What answers to a task are compared with; `problem` says why there is nothing.
+
+    `faithful`: the reference's own netlist does what the reference does, so that an answer's must, too.
+    """
+
+    figures: Mapping[str, float]
+    faithful: bool = True
+    problem: str = ""
+
+
+def score(mine: Mapping[str, float], reference: Mapping[str, float]) -> float | None:
+    """The score in (0, 1) of figures beside the reference's: ½ is as good; None where nothing compares.
+
+    Figures are positive or 0, smaller is better. One that the reference has none of is left out.
+    """
+    shared = [name for name in reference if reference[name] > 0 and name in mine]
+    if not shared:
+        return None
+    logs = [_advantage(name, mine[name], reference[name]) for name in shared]
+    return 1 / (1 + math.exp(-STEEPNESS * sum(logs) / len(logs)))
+
+
+def gain(value: float) -> float:
+    """The mean ratio `G` that a score stands for, above 1 where the answer is better."""
+    value = min(max(value, 1e-9), 1 - 1e-9)
+    return math.pow(value / (1 - value), 1 / STEEPNESS)
+
+
+def _advantage(name: str, mine: float, reference: float) -> float:
+    widest = math.log(WIDEST)
+    raw = math.log(reference / mine) if mine > 0 else math.inf
+    band = math.log1p(BANDS.get(name.replace("_abc", ""), 0.0))
+    return math.copysign(min(max(0.0, abs(raw) - band), widest), raw)
+
+
+def judge(
+    spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, *, until: float
+) -> Iterator[Finding]:
+    """The stages `synthesise` and `ppa` for an answer that is correct.
+
+    `recording`: the task's; without one there is nothing to compare with. `until`: the moment of
+    `time.monotonic()` at which the verdict is due. A task whose reference has no figures skips both stages.
+    """
+    why = "the task leaves area, delay and power out" if spec.ppa == "off" else ""
+    if recording is None:
+        why = why or "there is no reference to compare with"
+    if why or recording is None:
+        yield from _skipped(why)
+        return
+    cells = library()
+    base = baseline(spec, recording, cells, folder)
+    if base.problem:
+        yield from _skipped(base.problem)
+        return
+    mapped = _mapped(spec, recording, answer, cells, folder, range(1), until)
+    if isinstance(mapped, Unmapped):
+        how = timed_out if mapped.late else failed
+        yield how("synthesise", detail=mapped.reason)
+        return
+    yield replace(passed("synthesise"), metrics={"cells": float(sum(mapped.cells.values()))})
+    yield _scored(spec, recording, answer, cells, folder, until, mapped, base)
+
+
+def _skipped(why: str) -> Iterator[Finding]:
+    yield skipped("synthesise", why)
+    yield skipped("ppa", why)
+
+
+def _mapped(
+    spec: Spec,
+    recording: Recording,
+    answer: Inspection,
+    cells: Library,
+    folder: Path,
+    runs: range,
+    until: float,
+) -> Synthesis | Unmapped:
+    left = min(SYNTHESIS.wall_s, max(1.0, 0.9 * (until - time.monotonic())))
+    given = {name: value for name, value in recording.parameters.items() if name in answer.parameters}
+    bounds = replace(SYNTHESIS, wall_s=left, cpu_s=math.ceil(left))
+    return synthesise(answer.text, spec.top, cells, folder, runs=runs, parameters=given, bounds=bounds)
+
+
+def _scored(
+    spec: Spec,
+    recording: Recording,
+    answer: Inspection,
+    cells: Library,
+    folder: Path,
+    until: float,
+    mapped: Synthesis,
+    base: Baseline,
+) -> Finding:
+    figures, played = measure(mapped, spec.top, recording, cells, folder)
+    if played.broken and base.faithful:
+        return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {played.broken}")
+    value = score(figures.known(), base.figures)
+    if value is None:
+        return skipped("ppa", "no figure to compare with")
+    if WORSE < value < 0.5:
+        again = _mapped(spec, recording, answer, cells, folder, range(1, RUNS), until)
+        if isinstance(again, Synthesis):
+            others, also = measure(again, spec.top, recording, cells, folder)
+            second = score(others.known(), base.figures)
+            if second is not None and second > value and not also.broken:
+                figures, value, mapped = others, second, again
+    words = _told(figures.known(), base.figures)
+    if value > 0.5:
+        checked = _replayed(mapped, spec.top, recording, cells, folder)
+        if not checked.right and base.faithful:
+            problem = checked.problem or f"{checked.matched} of {checked.total} samples agree"
+            return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {problem}")
+        if not checked.right:
+            value, words = 0.5, f"{words}; no gain, for a netlist cannot be checked here"
+    beside = {f"reference_{name}": figure for name, figure in base.figures.items()}
+    return replace(passed("ppa", value, words), metrics={**figures.known(), **beside})
+
+
+def _told(mine: Mapping[str, float], reference: Mapping[str, float]) -> str:
+    said = []
+    for name, figure in reference.items():
+        if name in mine:
+            unit = name.rsplit("_", 1)[1].replace("um2", "µm²").replace("uw", "µW")
+            what = name.split("_")[0]
+            said.append(f"{what} {mine[name]:.4g} {unit} (reference {figure:.4g})")
+    return ", ".join(said)
+
+
+_baselines: OrderedDict[object, Baseline] = OrderedDict()
+
+
+def baseline(spec: Spec, recording: Recording, cells: Library, folder: Path) -> Baseline:
+    """The reference's figures, with those that the spec states; from memory where they were made before."""
+    key = (
+        spec.reference,
+        spec.reference_top,
+        tuple(sorted(recording.parameters.items())),
+        recording.events[:EVENTS],
+        tuple(sorted(spec.ppa_baseline.items())),
+        cells.path,
+    )
+    if key in _baselines:
+        _baselines.move_to_end(key)
+        return _baselines[key]
+    _baselines[key] = made = _baseline(spec, recording, cells, folder)
+    while len(_baselines) > KEPT:
+        _baselines.popitem(last=False)
+    return made
+
+
+def _baseline(spec: Spec, recording: Recording, cells: Library, folder: Path) -> Baseline:
+    found = reference_of(spec)
+    mapped = synthesise(
+        found.text,
+        spec.reference_top,
+        cells,
+        folder,
+        runs=range(RUNS),
+        parameters=recording.parameters,
+        bounds=replace(SYNTHESIS, wall_s=SYNTHESIS.wall_s * RUNS, cpu_s=SYNTHESIS.cpu_s * RUNS),
+    )
+    if isinstance(mapped, Unmapped):
+        return Baseline({}, problem=f"the reference has no figures: {mapped.reason}")
+    figures, played = measure(mapped, spec.reference_top, recording, cells, folder)
+    known = figures.known() | {
+        name: value for name, value in spec.ppa_baseline.items() if name in figures.known()
+    }
+    if not any(value > 0 for value in known.values()):
+        return Baseline({}, problem="the reference takes no cells")
+    faithful = not played.broken and _replayed(mapped, spec.reference_top, recording, cells, folder).right
+    return Baseline(known, faithful)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Whether a netlist did wrong in its first events, and how."""
+
+    broken: str = ""
+
+
+def measure(
+    mapped: Synthesis, top: str, recording: Recording, cells: Library, folder: Path
+) -> tuple[Figures, Checked]:
+    """The figures of a mapped design, and whether it did as recorded while its switching was counted."""
+    if versions().get("sta", "missing") == "missing":
+        return Figures(mapped.area_um2, mapped.delay_ps, None, abc=True), Checked()
+    start = replace(
+        recording,
+        events=recording.events[:EVENTS],
+        expected=recording.expected[: sum(event.sampled for event in recording.events[:EVENTS])],
+    )
+    wave = folder / f"{secrets.token_hex(8)}.vcd"
+    dump = f'initial begin $dumpfile("{wave}"); $dumpvars(1, {top}); end\nendmodule'
+    try:
+        played = _played(mapped.simulated.replace("endmodule", dump), top, start, cells, folder)
+        broken = played.problem or _difference(compared(start, played))
+        activity = None if played.problem else toggles(wave.read_text(), len(start.events))
+    finally:
+        wave.unlink(missing_ok=True)
+    timing = analyse(mapped, top, cells, folder, activity)
+    if timing is None:
+        return Figures(mapped.area_um2, None, None), Checked(broken)
+    return Figures(mapped.area_um2, timing.delay_ps, timing.power_uw), Checked(broken)
+
+
+def _difference(found: Replay) -> str:
+    return "" if found.right or not found.total else f"{found.matched} of {found.total} samples agree"
+
+
+def _replayed(mapped: Synthesis, top: str, recording: Recording, cells: Library, folder: Path) -> Replay:
+    played = _played(mapped.simulated, top, recording, cells, folder)
+    if played.problem or played.late:
+        return Replay(0, 1, 0.0, (), played.late, played.problem or "it takes too long")
+    return compared(recording, played)
+
+
+def _played(netlist: str, top: str, recording: Recording, cells: Library, folder: Path) -> Played:
+    # A netlist has no parameters any more.
+    return play(
+        recording, netlist + cells.models, top, folder, bounds=_SIMULATION, parameters=(), engine="icarus"
+    )

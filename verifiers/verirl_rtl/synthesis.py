@@ -1,0 +1,245 @@
+"""A design mapped to standard cells: Yosys and ABC, on a Liberty file, in one process.
+
+The text is a model's. What would speak to the tool and not to the simulator is taken out before Yosys reads
+it (comments, in which pragmas live, attributes, the macros that tools define), and nothing counts that is
+not a cell of the library: an unmapped cell has no area, and would be the cheapest design of all.
+
+ABC's result moves by some percent when nothing but names change. With `runs` above 1 the mapping is
+repeated under scrambled names, and the best run by area times delay is the design's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verirl_rtl.liberty import Library
+from verirl_rtl.tools import Bounds, Ran, run
+
+SYNTHESIS = Bounds(wall_s=20, cpu_s=20, memory_mb=2048, file_mb=64)
+
+_TOOL_MACROS = ("YOSYS", "SYNTHESIS", "FORMAL")
+_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_ATTRIBUTE = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|\(\*(?!\s*\)).*?\*\)', re.DOTALL)
+_DELAY = re.compile(r"Delay = +([\d.]+) ps")
+_NO_LOGIC = "Don't call ABC as there is nothing to map"
+_ERROR = re.compile(r"ERROR: (.*)")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
+_VALUE = re.compile(r"-?\d+\Z|\d*'s?[bohdBOHD][0-9a-fA-FxXzZ_]+\Z")
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A mapped design.
+
+    `area_um2`: sum over its cells. `delay_ps`: ABC's longest path between registers and ports, without the
+    registers' own time. `cells`: library cell → how many. `netlist`: structural Verilog, one module.
+    `simulated`: the same with the registers' initial values. `module`: it as Yosys's JSON.
+    """
+
+    area_um2: float
+    delay_ps: float
+    cells: Mapping[str, int]
+    netlist: str
+    simulated: str
+    module: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Unmapped:
+    """Why a design has no figures. `late`: it took more time or memory than it may."""
+
+    reason: str
+    late: bool = False
+
+
+def synthesise(
+    source: str,
+    top: str,
+    library: Library,
+    folder: Path,
+    *,
+    runs: range = range(1),
+    parameters: Mapping[str, str] | None = None,
+    bounds: Bounds = SYNTHESIS,
+) -> Synthesis | Unmapped:
+    """Map `top` of a Verilog text to the library.
+
+    `runs`: which name-scrambled runs to choose the best of; 0 is the one that leaves the names alone.
+    `parameters`: values for `top`'s parameters.
+    """
+    place = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        return _synthesise(source, top, library, place, runs, parameters or {}, bounds)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def tool_free(source: str) -> str:
+    """The text without what is written for tools: comments, attributes, and macros that only they define."""
+    bare = _COMMENT.sub(lambda m: _blank(m[0]) if m[0].startswith("/") else m[0], source)
+    bare = _ATTRIBUTE.sub(lambda m: _blank(m[0]) if m[0].startswith("(") else m[0], bare)
+    return "".join(f"`undef {name}\n" for name in _TOOL_MACROS) + bare + "\n"
+
+
+def _blank(text: str) -> str:
+    return " " + "\n" * text.count("\n")
+
+
+def quoted(name: str) -> str:
+    """A module's name as a Yosys command takes it; ValueError where it could be taken for more."""
+    if not _PLAIN.match(name):
+        raise ValueError(f"'{name}' is no plain identifier")
+    return name
+
+
+def chosen(parameters: Mapping[str, str]) -> str:
+    """Options of `hierarchy` that set parameters; those that are no plain number keep their own value."""
+    return "".join(
+        f" -chparam {name} {value}"
+        for name, value in parameters.items()
+        if _PLAIN.match(name) and _VALUE.match(value)
+    )
+
+
+def _synthesise(
+    source: str,
+    top: str,
+    library: Library,
+    place: Path,
+    runs: range,
+    parameters: Mapping[str, str],
+    bounds: Bounds,
+) -> Synthesis | Unmapped:
+    (place / "design.sv").write_text(tool_free(source))
+    (place / "cells.lib").symlink_to(library.path)
+    (place / "flops.lib").write_text(library.flops)
+    (place / "latches.v").write_text(library.latches)
+    (place / "abc.constr").write_text(f"set_driving_cell {library.driver}\nset_load {library.load_ff:g}\n")
+    (place / "script.ys").write_text("\n".join(_script(quoted(top), library, runs, parameters)))
+    ran = run(["yosys", "-q", "script.ys"], place, bounds, environment={"TMPDIR": str(place)})
+    if not ran.ok:
+        return _why(ran)
+    found = [_read(place, number, top, library) for number in runs]
+    mapped = [one for one in found if isinstance(one, Synthesis)]
+    if len(mapped) < len(found):
+        return next(one for one in found if isinstance(one, Unmapped))
+    return min(mapped, key=lambda one: (one.area_um2 * max(one.delay_ps, 1.0), one.area_um2))
+
+
+def _script(top: str, library: Library, runs: range, parameters: Mapping[str, str]) -> list[str]:
+    lines = [
+        "read_verilog -sv -nosynthesis -noblackbox design.sv",
+        f"hierarchy -check -top {top}{chosen(parameters)}",
+        f"rename -top {top}",
+    ]
+    if len(runs) > 1:
+        lines += ["proc", "flatten", "design -save read"]
+    for number in runs:
+        if number > runs.start:
+            lines.append("design -load read")
+        if number:
+            lines.append(f"rename -scramble-name -seed {number}")
+        # ABC maps to the library; without the run to generic gates that `synth` does before, results are as
+        # small and as fast, come in two thirds of the time, and depend far less on names.
+        lines.append("synth -flatten -noabc -run coarse:check")
+        if library.flops:
+            lines.append("dfflibmap -liberty flops.lib")
+        if library.latches:
+            lines.append("techmap -map latches.v t:$_DLATCH_P_ t:$_DLATCH_N_ %u")
+        lines += [
+            f"tee -q -o abc{number}.log abc -liberty cells.lib -constr abc.constr",
+            "splitnets",
+            "opt_clean -purge",
+            "rename -enumerate -pattern _%_",
+            f"write_verilog -noattr -noexpr -nohex -nodec -simple-lhs net{number}.v",
+            f"write_json net{number}.json",
+        ]
+    return lines
+
+
+def _why(ran: Ran) -> Unmapped:
+    if ran.late:
+        return Unmapped("synthesis takes too long", late=True)
+    said = _ERROR.search(ran.err) or _ERROR.search(ran.out)
+    if said is None:
+        return Unmapped("synthesis takes too much memory", late=True)
+    return Unmapped(f"Yosys: {said[1].strip()[:300]}")
+
+
+def _read(place: Path, number: int, top: str, library: Library) -> Synthesis | Unmapped:
+    log = (place / f"abc{number}.log").read_text(errors="replace")
+    module = json.loads((place / f"net{number}.json").read_text())["modules"].get(top)
+    if module is None:
+        return Unmapped(f"no module '{top}' is left")
+    cells = Counter(cell["type"] for cell in module["cells"].values())
+    for kind in sorted(cells):
+        if kind not in library.areas:
+            return Unmapped(f"{_named(kind)}, which the library has no cell for")
+    undriven = _undriven(module, library)
+    if undriven:
+        return Unmapped(f"output '{undriven}' is not driven")
+    delays = _DELAY.findall(log)
+    if not delays and _NO_LOGIC not in log:
+        return Unmapped("ABC gives no delay")
+    netlist = (place / f"net{number}.v").read_text()
+    return Synthesis(
+        area_um2=sum(library.areas[kind] * count for kind, count in cells.items()),
+        delay_ps=float(delays[-1]) if delays else 0.0,
+        cells=dict(cells),
+        netlist=netlist,
+        simulated=_with_initial_values(netlist, module, library),
+        module=module,
+    )
+
+
+def _named(kind: str) -> str:
+    names = {"$_DLATCH": "a latch", "$_SR": "a latch", "$_TBUF": "a tri-state driver", "$_DFF": "a flip-flop"}
+    names |= {"$_ALDFF": "a flip-flop that loads asynchronously", "$_SDFF": "a flip-flop", "$mem": "a memory"}
+    for start, words in names.items():
+        if kind.startswith(start):
+            return f"{words} ({kind}) is left"
+    return f"cell '{kind}' is left"
+
+
+def _undriven(module: Mapping[str, Any], library: Library) -> str:
+    """The first output of which some bit comes from nowhere; empty where there is none.
+
+    A bit that is constant x or z costs nothing, too.
+    """
+    driven = {"0", "1"}
+    for port in module["ports"].values():
+        if port["direction"] != "output":
+            driven.update(port["bits"])
+    for cell in module["cells"].values():
+        for pin in library.outputs[cell["type"]]:
+            driven.update(cell["connections"].get(pin, ()))
+    for name, port in module["ports"].items():
+        if port["direction"] == "output" and not driven.issuperset(port["bits"]):
+            return str(name)
+    return ""
+
+
+def _with_initial_values(netlist: str, module: Mapping[str, Any], library: Library) -> str:
+    """The netlist, each register that starts at 1 saying so to its model."""
+    high = set()
+    for net in module["netnames"].values():
+        init = net["attributes"].get("init")
+        if isinstance(init, str):
+            high |= {bit for bit, value in zip(net["bits"], reversed(init), strict=False) if value == "1"}
+    if not high:
+        return netlist
+    for name, cell in module["cells"].items():
+        state = library.states.get(cell["type"])
+        if state is not None and high.intersection(cell["connections"].get(state, ())):
+            netlist = netlist.replace(
+                f"  {cell['type']} {name} (", f"  {cell['type']} #(.INIT(1'b1)) {name} ("
+            )
+    return netlist
