@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.rewards import Scheme
     from verirl.types import Task, Verdict
 
 
@@ -30,11 +31,19 @@ class RtlDomain:
         return LADDER
 
     @property
-    def files(self) -> Mapping[str, Path]:
-        """The Liberty file in use, which a worker reads."""
-        from verirl_rtl.liberty import VARIABLE, library_path
+    def presets(self) -> Mapping[str, Scheme]:
+        """Published rewards for this ladder."""
+        from verirl_rtl.presets import PRESETS
 
-        return {VARIABLE: library_path()}
+        return PRESETS
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The Liberty file in use and, where Verilator is installed, its compiled runtime: a worker reads both."""
+        from verirl_rtl.liberty import VARIABLE, library_path
+        from verirl_rtl.verilating import RUNTIME, runtime, there
+
+        return {VARIABLE: library_path(), **({RUNTIME: runtime()} if there() else {})}
 
     def tools(self) -> Mapping[str, str]:
         """The tools whose version could change a verdict, and the standard cells."""

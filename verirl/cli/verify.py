@@ -16,6 +16,7 @@ from verirl.cli.console import (
     check_places,
     emit_json,
     json_option,
+    liberty_option,
     progress,
     quiet_option,
     show,
@@ -60,6 +61,7 @@ _OUTCOMES = ("passed", "failed", "timeout", "error")
     metavar="N",
     help="Draw the first N answers that did not pass, each as its domain shows it.",
 )
+@liberty_option
 @workers_option
 @unsafe_option
 @json_option
