@@ -139,10 +139,10 @@ def installed() -> Mapping[str, EntryPoint]:
 
 
 def files(name: str) -> Mapping[str, Path]:
-    """What the confined workers of a domain may read besides its code: environment variable → file.
+    """What the confined workers of a domain may read besides its code: environment variable → file or folder.
 
-    A domain that needs some has an attribute `files`; each worker sees the file at its own path, read-only,
-    and the variable with that path.
+    A domain that needs some has an attribute `files`; each worker sees the path as it is, read-only, and the
+    variable with that path.
     """
     found: Mapping[str, Path] = getattr(load(name), "files", {})
     return found

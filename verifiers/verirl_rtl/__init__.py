@@ -31,10 +31,11 @@ class RtlDomain:
 
     @property
     def files(self) -> Mapping[str, Path]:
-        """The Liberty file in use, which a worker reads."""
+        """The Liberty file in use and, where Verilator is installed, its compiled runtime: a worker reads both."""
         from verirl_rtl.liberty import VARIABLE, library_path
+        from verirl_rtl.verilating import RUNTIME, runtime, there
 
-        return {VARIABLE: library_path()}
+        return {VARIABLE: library_path(), **({RUNTIME: runtime()} if there() else {})}
 
     def tools(self) -> Mapping[str, str]:
         """The tools whose version could change a verdict, and the standard cells."""

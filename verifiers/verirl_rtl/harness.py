@@ -5,20 +5,19 @@ Design and harness share a simulation, so the harness holds nothing worth readin
 
 from __future__ import annotations
 
-import re
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from verirl_rtl.policy import Port
-from verirl_rtl.tools import Bounds, Ran, run
+from verirl_rtl.tools import Bounds, Ran, run, version
 
-ICARUS = ("iverilog", "-g2012", "-gno-assertions", "-Wno-all")
+ICARUS = ("iverilog", "-g2012", "-gno-assertions")
 SPACING = 1000
 """Time units from one event to the next, so that delays in a design have run out when it is sampled."""
-
-_SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ def fresh(stem: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """A name as Verilog writes it."""
-    return name if _SIMPLE.match(name) else f"\\{name} "
+    """A name in the writing that is right for all of them, keywords too (IEEE 1800-2017, 5.6.1)."""
+    return f"\\{name} "
 
 
 def span(width: int) -> str:
@@ -87,10 +86,53 @@ def harness(name: str, top: str, ports: Sequence[Port], parameters: Mapping[str,
 
 def compile_icarus(folder: Path, root: str, files: Sequence[str], bounds: Bounds) -> Built:
     """Compile files of `folder` into `folder/sim`."""
-    done = run([*ICARUS, "-s", root, "-o", "sim", *files], folder, bounds)
+    return _built(run([*ICARUS, "-s", root, "-o", "sim", *files], folder, bounds), folder)
+
+
+def compile_canonical(folder: Path, root: str, files: Sequence[str], bounds: Bounds) -> Built:
+    """The same for texts without macros: the compiler itself, without preprocessor, driver and shells."""
+    base = _base()
+    if base is None:
+        return compile_icarus(folder, root, files, bounds)
+    (folder / "settings").write_text(
+        f"root:{root}\nbasedir:{base}\n"
+        + "".join(f"module:{base}/{name}.vpi\n" for name in ("system", "v2005_math", "va_math", "v2009"))
+        + "".join(f"generation:{name}\n" for name in _GENERATION)
+        + "warnings:n\nignore_missing_modules:false\nout:sim\niwidth:32\nwidthcap:65536\n"
+    )
+    argv = [f"{base}/ivl", "-C", "settings", "-C", f"{base}/vvp.conf", "--", *files]
+    return _built(run(argv, folder, bounds), folder)
+
+
+def _built(done: Ran, folder: Path) -> Built:
     if done.ok and (folder / "sim").is_file():
         return Built()
     return Built(problem=first_words(done) or "it does not compile", late=done.late)
+
+
+_GENERATION = (
+    "2012",
+    "no-specify",
+    "no-assertions",
+    "xtypes",
+    "io-range-error",
+    "no-strict-ca-eval",
+    "no-strict-expr-width",
+    "shared-loop-index",
+    "no-verilog-ams",
+    "icarus-misc",
+)
+
+
+@cache
+def _base() -> Path | None:
+    """Where Icarus 11 keeps its compiler; None where it is another version, whose settings are not known."""
+    driver = shutil.which("iverilog")
+    if driver is None or not version("iverilog").startswith("11."):
+        return None
+    library = Path(driver).resolve().parent.parent / "lib"
+    found = [*library.glob("ivl/ivl"), *library.glob("*/ivl/ivl")]
+    return found[0].parent if found else None
 
 
 def first_words(ran: Ran) -> str:

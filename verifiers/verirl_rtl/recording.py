@@ -9,11 +9,13 @@ an answer is held to. The outputs stay in this process's memory.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from verirl.errors import VerirlError
@@ -22,13 +24,17 @@ from verirl_rtl.policy import Inspection, Port, survey
 from verirl_rtl.renaming import bench_parameters, renamed
 from verirl_rtl.spec import Spec
 from verirl_rtl.stimulus import Event, Roles, roles, serialised, stimulus
-from verirl_rtl.tools import Bounds, run
+from verirl_rtl.tools import Bounds, Ran, run
+from verirl_rtl.verilating import bench_script
+from verirl_rtl.verilating import there as verilator_is_there
 
 EVENT_LIMIT = 300_000
 KEPT = 256
 KEPT_BYTES = 128 * 1024 * 1024
 
-_RECORDED = Bounds(wall_s=20, cpu_s=20, memory_mb=2048, file_mb=256)
+_RECORDED = Bounds(wall_s=30, cpu_s=15, memory_mb=2048, file_mb=256)
+_BRIEF = Bounds(wall_s=15, cpu_s=2, memory_mb=2048, file_mb=256)
+"""What Icarus is given before Verilator is tried."""
 
 
 class BrokenTaskError(VerirlError, RuntimeError):
@@ -66,10 +72,26 @@ class Recording:
         """Settled points in time at which the outputs are compared."""
         return len(self.expected)
 
-    @property
+    @cached_property
+    def samples(self) -> int:
+        """Events after which the outputs are looked at."""
+        return sum(event.sampled for event in self.events)
+
+    @cached_property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """Where each output's bits are in a line of `expected`."""
+        ends = list(itertools.accumulate((port.width for port in self.outputs), initial=0))
+        return tuple(itertools.pairwise(ends))
+
+    @cached_property
+    def total(self) -> int:
+        """Samples of single outputs in which the reference is defined in at least one bit."""
+        return sum(bool(line[low:high].strip("x")) for low, high in self.spans for line in self.expected)
+
+    @cached_property
     def script(self) -> str:
         """The events as the harness reads them: a line each, the sampling flag and the inputs' bits."""
-        return "".join(f"{int(event.sampled)}{event.bits}\n" for event in self.events)
+        return "".join(f"{'1' if event.sampled else '0'}{event.bits}\n" for event in self.events)
 
 
 _kept: OrderedDict[str, Recording] = OrderedDict()
@@ -129,7 +151,9 @@ def _settled(found: Inspection, top: str, events: list[Event], what: Roles, fold
 
     inputs = [port for port in found.ports if port.direction == "input"]
     recording = Recording(found.ports, found.parameters, tuple(serialised(events, inputs, what)))
-    played = play(recording, found.text, top, folder, bounds=_RECORDED)
+    played = play(recording, found.text, top, folder, bounds=_BRIEF)
+    if (played.late or played.uncompiled) and verilator_is_there():
+        played = play(recording, found.text, top, folder, "verilator", bounds=_RECORDED)
     if played.problem or played.late:
         raise BrokenTaskError(f"the reference does not run: {played.problem or 'it takes too long'}")
     if not any(set(line) - {"x"} for line in played.lines):
@@ -150,21 +174,34 @@ def _watched(spec: Spec, found: Inspection, folder: Path) -> list[Event]:
     try:
         for name, text in {**spec.aux_files, **files}.items():
             (place / name).write_text(text)
-        order = [name for name in ("bench.sv", "reference.sv", "core.sv", "watch.sv") if name in files]
-        built = compile_icarus(place, spec.testbench_top, order, _RECORDED)
-        if built.problem:
-            raise BrokenTaskError(f"the bench does not compile with the reference: {built.problem}")
-        done = run(["vvp", "-n", "sim", "-none"], place, _RECORDED)
+        names = [name for name in ("bench.sv", "reference.sv", "core.sv", "watch.sv") if name in files]
+        done = _run_bench(place, spec.testbench_top, names)
         trace = place / "trace"
         if done.late or not trace.is_file():
             why = "it takes too long" if done.late else first_words(done) or f"'{spec.top}' is not used"
             raise BrokenTaskError(f"the bench does not run: {why}")
-        return _events(
-            trace.read_text().splitlines(),
-            sum(port.width for port in found.ports if port.direction == "input"),
-        )
+        width = sum(port.width for port in found.ports if port.direction == "input")
+        return _events(trace.read_text().splitlines(), width)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _run_bench(place: Path, top: str, names: Sequence[str]) -> Ran:
+    """The bench under Icarus, or under Verilator where Icarus does not take it."""
+    built = compile_icarus(place, top, names, _RECORDED)
+    if not built.problem:
+        limits = _BRIEF if verilator_is_there() else _RECORDED
+        done = run(["vvp", "-n", "sim", "-none"], place, limits)
+        if not done.late or limits is _RECORDED:
+            return done
+    elif not verilator_is_there():
+        raise BrokenTaskError(f"the bench does not compile with the reference: {built.problem}")
+    second = run(["sh", "-c", bench_script(top, names)], place, _RECORDED)
+    if not second.ok:
+        raise BrokenTaskError(
+            f"the bench does not compile with the reference: {built.problem}; {first_words(second)}"
+        )
+    return run([str(place / "model")], place, _RECORDED)
 
 
 def _recorder(top: str, core: str, found: Inspection) -> str:

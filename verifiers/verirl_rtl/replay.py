@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from verirl_rtl.harness import compile_icarus, first_words, fresh, harness
+from verirl_rtl.harness import compile_canonical, first_words, fresh, harness
 from verirl_rtl.policy import Port
 from verirl_rtl.recording import Recording
-from verirl_rtl.tools import Bounds, run
+from verirl_rtl.tools import Bounds, Ran, run
+from verirl_rtl.verilating import model_files, model_script
+from verirl_rtl.verilating import there as verilator_is_there
 
 Engine = Literal["auto", "icarus", "verilator"]
 SHOWN = 8
+LONG_S = 0.8
+"""CPU seconds of the reference under Icarus from which a build with Verilator pays off."""
+SEEDS = 2
+BUILD_MB = 2048
 
 
 @dataclass(frozen=True)
 class Played:
-    """What a design put out: a line of bits a sample. `problem`: why there is less than that."""
+    """What a design put out: a line of bits a sample. `problem`: why there is less than that.
+
+    `uncompiled`: the engine does not take the text. `seconds`: CPU time of the simulation.
+    """
 
     lines: tuple[str, ...] = ()
     problem: str = ""
     late: bool = False
+    uncompiled: bool = False
     seconds: float = 0.0
     engine: str = "icarus"
 
@@ -71,13 +80,13 @@ def replay(
     folder: Path,
     engine: Engine = "auto",
     *,
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     parameters: Sequence[str] | None = None,
 ) -> Replay:
     """Play a recording into `top` of a canonical text; `parameters`: the names that it has."""
     played = play(recording, source, top, folder, engine, bounds=bounds, parameters=parameters)
     if played.problem or played.late:
-        return Replay(0, _samples(recording), 0.0, (), played.late, played.problem, played.engine)
+        return Replay(0, recording.total, 0.0, (), played.late, played.problem, played.engine)
     return compared(recording, played)
 
 
@@ -88,55 +97,99 @@ def play(
     folder: Path,
     engine: Engine = "auto",
     *,
-    bounds: Bounds = Bounds(),
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     parameters: Sequence[str] | None = None,
 ) -> Played:
     """The outputs of a design for recorded inputs."""
+    names = recording.parameters.keys() if parameters is None else parameters
+    given = {name: value for name, value in recording.parameters.items() if name in names}
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
-        return _icarus(recording, source, top, place, bounds, parameters)
+        if engine == "auto":
+            return _chosen(recording, source, top, given, place, bounds)
+        run_it = _icarus if engine == "icarus" else _verilator
+        return run_it(recording, source, top, given, place, bounds)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _icarus(
-    recording: Recording, source: str, top: str, place: Path, bounds: Bounds, parameters: Sequence[str] | None
+def _chosen(
+    recording: Recording, source: str, top: str, given: Mapping[str, str], place: Path, bounds: Bounds
 ) -> Played:
-    started = time.monotonic()
+    """Verilator for what runs long; Icarus else, and Verilator for what Icarus cannot compile."""
+    if recording.engine == "verilator" or (recording.seconds > LONG_S and _two_valued(recording)):
+        return _verilator(recording, source, top, given, place, bounds)
+    first = _icarus(recording, source, top, given, place, bounds)
+    if not first.uncompiled or first.late or not _two_valued(recording) or not verilator_is_there():
+        return first
+    second = _verilator(recording, source, top, given, place, bounds)
+    return first if second.uncompiled else second
+
+
+def _two_valued(recording: Recording) -> bool:
+    """Whether no output is ever 'z', which Verilator does not know."""
+    return not any("z" in line for line in recording.expected)
+
+
+def _verilator(
+    recording: Recording, source: str, top: str, given: Mapping[str, str], place: Path, bounds: Bounds
+) -> Played:
     name = fresh("play")
-    given = {
-        key: value for key, value in recording.parameters.items() if parameters is None or key in parameters
-    }
+    for file, text in model_files(name, top, recording.ports, given).items():
+        (place / file).write_text(text)
+    (place / "design.sv").write_text(source)
+    (place / "script").write_text(recording.script)
+    built = run(["sh", "-c", model_script(name)], place, replace(bounds, memory_mb=BUILD_MB))
+    if not built.ok:
+        problem = first_words(built) or "Verilator does not compile it"
+        return Played(problem=problem, late=built.late, uncompiled=True, engine="verilator")
+    command = ["sh", "-c", f"exec ./model {SEEDS} < script"]
+    return _lines(recording, run(command, place, _wide(recording, bounds)), "verilator")
+
+
+def _icarus(
+    recording: Recording, source: str, top: str, given: Mapping[str, str], place: Path, bounds: Bounds
+) -> Played:
+    name = fresh("play")
     (place / "harness.v").write_text(harness(name, top, recording.ports, given, len(recording.events)))
     (place / "design.sv").write_text(source)
     (place / "script").write_text(recording.script)
-    built = compile_icarus(place, name, ["harness.v", "design.sv"], bounds)
+    built = compile_canonical(place, name, ["harness.v", "design.sv"], bounds)
     if built.problem:
-        return Played(problem=built.problem, late=built.late)
-    samples = sum(event.sampled for event in recording.events)
-    width = sum(port.width for port in recording.outputs)
-    wide = Bounds(bounds.wall_s, bounds.cpu_s, bounds.memory_mb, bounds.file_mb, samples * (width + 1) + 4096)
-    ran = run(["vvp", "-n", "sim"], place, wide)
-    lines = tuple(line for line in ran.out.split("\n")[:-1] if not line.startswith("VCD info:"))
-    seconds = time.monotonic() - started
+        return Played(problem=built.problem, late=built.late, uncompiled=True)
+    return _lines(recording, run(["vvp", "-n", "sim"], place, _wide(recording, bounds)), "icarus")
+
+
+def _wide(recording: Recording, bounds: Bounds) -> Bounds:
+    """Bounds with room for every line that is expected, and little more."""
+    room = recording.samples * (_width(recording) + 1) + 4096
+    return replace(bounds, output_bytes=room, file_mb=max(bounds.file_mb, (room >> 20) + 1))
+
+
+def _width(recording: Recording) -> int:
+    return sum(port.width for port in recording.outputs)
+
+
+def _lines(recording: Recording, ran: Ran, engine: str) -> Played:
+    """What a simulation printed, if it is a line of the right length for each sample."""
     if ran.late:
-        return Played(problem="the simulation does not end", late=True, seconds=seconds)
-    if not ran.ok or len(lines) != samples or any(len(line) != width for line in lines):
-        return Played(
-            problem=f"the simulation broke off: {first_words(ran) or ran.code}"[:300], seconds=seconds
-        )
-    return Played(lines, seconds=seconds)
+        return Played(problem="the simulation does not end", late=True, engine=engine)
+    lines = tuple(line for line in ran.out.split("\n")[:-1] if not line.startswith("VCD info:"))
+    width = _width(recording)
+    if not ran.ok or len(lines) != recording.samples or any(len(line) != width for line in lines):
+        why = first_words(ran) or f"it ended with {ran.code}"
+        return Played(problem=f"the simulation broke off: {why}"[:300], engine=engine)
+    return Played(lines, seconds=ran.cpu_s, engine=engine)
 
 
 def compared(recording: Recording, played: Played) -> Replay:
     """The samples of a run against the recorded ones; every output has a count of its own."""
-    spans = _spans(recording.outputs)
-    total = _samples(recording)
+    total = recording.total
     if played.lines == recording.expected:
         return Replay(total, total, 1.0, engine=played.engine)
     credits: list[float] = []
     matched = 0
-    for low, high in spans:
+    for low, high in recording.spans:
         wanted = [line[low:high] for line in recording.expected]
         right = [_agrees(want, line[low:high]) for want, line in zip(wanted, played.lines, strict=True)]
         counted = [number for number, want in enumerate(wanted) if want.strip("x")]
@@ -167,22 +220,6 @@ def _credit(hits: int, common: int, counted: int) -> float:
 
 def _agrees(want: str, got: str) -> bool:
     return want == got or ("x" in want and all(w in ("x", g) for w, g in zip(want, got, strict=True)))
-
-
-def _samples(recording: Recording) -> int:
-    return sum(
-        bool(line[low:high].strip("x"))
-        for low, high in _spans(recording.outputs)
-        for line in recording.expected
-    )
-
-
-def _spans(outputs: Sequence[Port]) -> list[tuple[int, int]]:
-    spans, start = [], 0
-    for port in outputs:
-        spans.append((start, start + port.width))
-        start += port.width
-    return spans
 
 
 def _first(recording: Recording, played: Played) -> tuple[Mismatch, ...]:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from verirl.domains import Finding, Job, failed, passed, skipped, timed_out
+from verirl.domains import Finding, Job, failed, passed, timed_out
 from verirl.types import Status, Task
-from verirl_rtl import official
+from verirl_rtl import equivalence, official, ppa
 from verirl_rtl.extract import NoAnswerError, extract
 from verirl_rtl.policy import Inspection, Port, inspect
 from verirl_rtl.recording import Recording, record
@@ -48,7 +48,10 @@ def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
     yield found
     if found.stage.status is not Status.PASSED:
         return
-    yield skipped("equivalent", "the task does not ask for a proof")
+    found = equivalence.judge(spec, recording, answer, job.folder, until=until)
+    yield found
+    if found.stage.status in (Status.PASSED, Status.SKIPPED):
+        yield from ppa.judge(spec, recording, answer, job.folder, until=until)
 
 
 def _elaborated(answer: Inspection, recording: Recording | None) -> Finding:

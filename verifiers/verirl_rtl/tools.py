@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from verirl.errors import ToolMissingError
@@ -40,7 +42,10 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of a run. `late`: the wall clock or CPU limit ended it; `cut`: output beyond the limit."""
+    """What came of a run. `late`: the wall clock or CPU limit ended it; `cut`: output beyond the limit.
+
+    `seconds`: wall clock. `cpu_s`: CPU time of it and of its children.
+    """
 
     code: int
     out: str
@@ -48,6 +53,7 @@ class Ran:
     late: bool
     cut: bool
     seconds: float
+    cpu_s: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -68,23 +74,23 @@ def run(
         raise ToolMissingError(argv[0], install_line(argv[0]))
     out, err = folder / ".out", folder / ".err"
     started = time.monotonic()
+    used = _used()
     late = False
     with out.open("wb") as out_file, err.open("wb") as err_file:
         process = subprocess.Popen(
             argv,
             cwd=folder,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=out_file,
             stderr=err_file,
             start_new_session=True,
-            preexec_fn=lambda: _limit(bounds),
             env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(folder), "LC_ALL": "C"}
             | dict(environment or {}),
         )
         try:
-            process.communicate(stdin.encode(), timeout=bounds.wall_s)
-        except subprocess.TimeoutExpired:
-            late = True
+            # From outside, right after the exec: a function run before it would make each start a slow fork.
+            _limit(process.pid, bounds)
+            late = not _ended(process, stdin.encode(), bounds.wall_s)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -92,10 +98,30 @@ def run(
     said, cut = _read(out, bounds.output_bytes)
     complained, _ = _read(err, bounds.output_bytes)
     late = late or process.returncode == -signal.SIGXCPU
-    return Ran(process.returncode, said, complained, late, cut, time.monotonic() - started)
+    return Ran(process.returncode, said, complained, late, cut, time.monotonic() - started, _used() - used)
 
 
-def _limit(bounds: Bounds) -> None:
+def _ended(process: subprocess.Popen[bytes], stdin: bytes, seconds: float) -> bool:
+    """Whether it ended in time. A descriptor of the process wakes us at once, where `wait` would poll."""
+    if stdin:
+        try:
+            process.communicate(stdin, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        return bool(select.select([pidfd], [], [], seconds)[0])
+    finally:
+        os.close(pidfd)
+
+
+def _used() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _limit(pid: int, bounds: Bounds) -> None:
     for which, value in (
         (resource.RLIMIT_CPU, bounds.cpu_s),
         (resource.RLIMIT_AS, bounds.memory_mb * _MIB),
@@ -104,7 +130,8 @@ def _limit(bounds: Bounds) -> None:
     ):
         hard = resource.getrlimit(which)[1]
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (allowed, allowed if which != resource.RLIMIT_CPU else hard))
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, which, (allowed, allowed if which != resource.RLIMIT_CPU else hard))
 
 
 def _read(path: Path, limit: int) -> tuple[str, bool]:
@@ -116,20 +143,20 @@ def _read(path: Path, limit: int) -> tuple[str, bool]:
 @cache
 def versions() -> Mapping[str, str]:
     """Tool → version (`missing` where it is not installed)."""
-    found = {name: _version(name, flag) for name, flag in _ASKED.items()}
+    found = {name: version(name) for name in _ASKED}
     try:
-        from importlib.metadata import version
-
-        found["pyslang"] = version("pyslang")
-    except ImportError:
+        found["pyslang"] = metadata.version("pyslang")
+    except metadata.PackageNotFoundError:
         found["pyslang"] = "missing"
     return found
 
 
-def _version(name: str, flag: str) -> str:
+@cache
+def version(name: str) -> str:
+    """The version of one of the tools; `missing` where it is not installed."""
     path = shutil.which(name)
     if path is None:
         return "missing"
-    done = subprocess.run([path, flag], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([path, _ASKED[name]], capture_output=True, text=True, timeout=20, check=False)
     match = _VERSION.search(done.stdout + done.stderr)
     return match[0] if match else "unknown"
