@@ -68,22 +68,25 @@ def library_path() -> Path:
     return Path(given).absolute() if given else list_file().parent / "liberty" / "verirl.lib"
 
 
-@cache
 def library_version() -> str:
     """What tells one library from another: the file's name and the start of its SHA-256.
 
     Raises InputError where the file cannot be read.
     """
-    path = library_path()
-    return f"{path.name} {hashlib.sha256(_text(path).encode()).hexdigest()[:12]}"
+    return _version(library_path())
 
 
 @cache
+def _version(path: Path) -> str:
+    return f"{path.name} {hashlib.sha256(_text(path).encode()).hexdigest()[:12]}"
+
+
 def library() -> Library:
     """The library in use, read; InputError says what it lacks."""
     return read_library(library_path())
 
 
+@cache
 def read_library(path: Path) -> Library:
     """The library in a Liberty file; InputError where it is none that a design could be mapped to."""
     text = _COMMENT.sub(" ", _text(path))

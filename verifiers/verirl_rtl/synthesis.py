@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 from verirl_rtl.liberty import Library
 from verirl_rtl.tools import Bounds, Ran, run
 
-SYNTHESIS = Bounds(wall_s=20, cpu_s=20, memory_mb=2048, file_mb=64)
+SYNTHESIS = Bounds(wall_s=6, cpu_s=5, memory_mb=2048, file_mb=64)
 
 _TOOL_MACROS = ("YOSYS", "SYNTHESIS", "FORMAL")
 _COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -82,6 +82,11 @@ def synthesise(
         shutil.rmtree(place, ignore_errors=True)
 
 
+def best(runs: Sequence[Synthesis]) -> Synthesis:
+    """The run with the least area times delay; the first of equals."""
+    return min(runs, key=lambda one: (one.area_um2 * max(one.delay_ps, 1.0), one.area_um2))
+
+
 def tool_free(source: str) -> str:
     """The text without what is written for tools: comments, attributes, and macros that only they define."""
     bare = _COMMENT.sub(lambda m: _blank(m[0]) if m[0].startswith("/") else m[0], source)
@@ -131,7 +136,7 @@ def _synthesise(
     mapped = [one for one in found if isinstance(one, Synthesis)]
     if len(mapped) < len(found):
         return next(one for one in found if isinstance(one, Unmapped))
-    return min(mapped, key=lambda one: (one.area_um2 * max(one.delay_ps, 1.0), one.area_um2))
+    return best(mapped)
 
 
 def _script(top: str, library: Library, runs: range, parameters: Mapping[str, str]) -> list[str]:
