@@ -14,7 +14,7 @@ import torch
 from verirl_optics import glass
 from verirl_optics import pupil as pupils
 from verirl_optics.analysis import evaluate, field_curvature, gaps, mtf, pupil_diameter
-from verirl_optics.importers import from_benchmark, medium_of
+from verirl_optics.benchmark import from_benchmark, medium_of
 from verirl_optics.oracle import figures
 from verirl_optics.paraxial import first_order, seidel
 from verirl_optics.prescription import Aperture, Prescription, Surface
@@ -334,3 +334,18 @@ def test_a_gpu_says_what_the_processor_says() -> None:
     here = evaluate(system, epd, fields).spots.poly_BF
     there = evaluate(build([TRIPLET], device="cuda"), epd.cuda(), fields.cuda()).spots.poly_BF
     assert torch.allclose(here, there.cpu(), rtol=0, atol=1e-12)
+
+
+def test_a_wavelength_that_arrives_nowhere_leaves_the_others_gradient_alone() -> None:
+    x = torch.tensor([[[[0.1, -0.2, 0.3]], [[1.0, 2.0, 3.0]]]], dtype=FLOAT).reshape(1, 1, 2, 3)
+    x.requires_grad_()
+    valid = torch.tensor([True, True, True, False, False, False]).reshape(1, 1, 2, 3)
+    points = torch.zeros(3, dtype=FLOAT)
+    pupil = pupils.Pupil(points, points, torch.full((3,), 1.0 / 3.0, dtype=FLOAT))
+    found = spot(x, 2.0 * x, valid, pupil)
+    found.poly_BF.sum().backward()
+    assert x.grad is not None
+    assert torch.isfinite(x.grad).all()
+    assert math.isnan(found.rms_BFW[0, 0, 1].item())
+    alone = spot(x[:, :, :1].detach(), 2.0 * x[:, :, :1].detach(), valid[:, :, :1], pupil)
+    assert found.poly_BF.item() == pytest.approx(alone.poly_BF.item(), rel=1e-14)

@@ -34,6 +34,7 @@ def _domains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     install(folder, "plain", confined=False)
     install(folder, "broken", extra="import sys\nif 'worker' in sys.argv[0]: raise ImportError('half')")
     install(folder, "lacking", extra="import sys\nif 'worker' in sys.argv[0]: import no_such_part")
+    install(folder, "warmed", extra="WARM = []\nToy.warm = lambda self: WARM.append(os.getpid())")
     with on_path(folder):
         yield
 
@@ -346,6 +347,13 @@ def test_a_worker_is_recycled() -> None:
         assert pool.stats.crashes == 0
     served = Counter(verdict.metrics["pid"] for verdict in verdicts)
     assert set(served.values()) == {5}
+
+
+def test_a_domain_is_warmed_once_before_its_judges_are_forked() -> None:
+    code = "do:finding = passed('check', times=len(WARM), parent=float(WARM == [os.getppid()])) # "
+    with VerifierPool(1, recycle_after=1) as pool:
+        verdicts = pool.verify([Request(toy_task(domain="warmed"), f"{code}{index}") for index in range(3)])
+    assert [verdict.metrics for verdict in verdicts] == [{"times": 1.0, "parent": 1.0}] * 3
 
 
 def test_a_domain_that_does_not_start_in_the_worker_says_why() -> None:

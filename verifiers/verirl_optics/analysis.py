@@ -15,7 +15,7 @@ from verirl_optics import pupil as pupils
 from verirl_optics.paraxial import FirstOrder, first_order
 from verirl_optics.prescription import Aperture
 from verirl_optics.pupil import Pupil
-from verirl_optics.spots import Spot, rms_about, spot
+from verirl_optics.spots import Spot, about, spot
 from verirl_optics.system import System
 from verirl_optics.trace import Rays, Traced, launch, sags, through_pupil, trace
 
@@ -92,19 +92,20 @@ def evaluate(
     ideal = first.efl_BW[:, p, None] * torch.tan(fields_BF)
     flat = ideal.abs() < 1e-12
     distortion = (chief_BFW[..., p] - ideal) / torch.where(flat, torch.ones_like(ideal), ideal)
-    square = torch.stack(whole.height2, dim=1)
-    reach = torch.where(whole.valid[:, None], square, torch.zeros_like(square)).amax((2, 3, 4)).sqrt()
+    valid = whole.valid
+    reach = torch.stack([torch.where(valid, square, 0.0).amax((1, 2, 3)) for square in whole.height2], dim=1)
+    spots = spot(done.rays.x, done.rays.y, done.valid, pupil)
     return Evaluation(
         first,
         epd_B,
-        spot(done.rays.x, done.rays.y, done.valid, pupil),
+        spots,
         done,
         chief_BFW,
-        rms_about(done.rays.x, done.rays.y, done.valid, pupil, chief.rays.x[..., 0], chief_BFW),
+        about(spots, chief.rays.x[..., 0], chief_BFW),
         torch.where(flat, torch.zeros_like(distortion), distortion),
         chief_BFW.amax(-1) - chief_BFW.amin(-1),
         first.bfl_BW.amax(-1) - first.bfl_BW.amin(-1),
-        reach,
+        reach.sqrt(),
         edge[0].valid.to(distortion).mean((-2, -1)) if rim else torch.full_like(distortion, torch.nan),
     )
 

@@ -17,7 +17,7 @@ from verirl_optics import pupil as pupils
 from verirl_optics.paraxial import first_order, seidel
 from verirl_optics.prescription import Prescription
 from verirl_optics.pupil import Pupil
-from verirl_optics.spots import rms_about, spot
+from verirl_optics.spots import about, spot
 from verirl_optics.system import FLOAT, System, build
 from verirl_optics.trace import Traced, through_pupil, trace
 
@@ -60,10 +60,10 @@ def _fields(lens: Prescription, system: System, epd_B: torch.Tensor) -> list[dic
         for f, row in enumerate(rows):
             _add_spots(row, f, done, done.valid, pupil, kind, lens.primary)
         if kind == "centroid":
-            about = rms_about(done.rays.x, done.rays.y, done.valid, pupil, at_x, at_y)
+            from_chief = about(spot(done.rays.x, done.rays.y, done.valid, pupil), at_x, at_y)
             for f, row in enumerate(rows):
                 known = row["rms_primary_centroid"] is not None
-                row["rms_primary_chief"] = float(about[0, f, lens.primary]) if known else None
+                row["rms_primary_chief"] = float(from_chief[0, f, lens.primary]) if known else None
         if clipped:
             inside = trace(system, rays, base_conic=True, clip=True)
             for f, row in enumerate(rows):

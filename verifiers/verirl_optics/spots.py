@@ -14,12 +14,13 @@ from verirl_optics.pupil import Pupil
 class Spot:
     """RMS radii, mm: `rms_BFW` a wavelength about its centroid, `poly_BF` all about one common centroid.
 
-    nan where no ray arrived. `centroid_BFW` is the height y of each wavelength's centroid; `arrived_BFW` and
-    `arrived_BF` are the shares of rays, `rays_BF` their number.
+    nan where no ray arrived. `centre_BFW` and `centroid_BFW` are x and y of each wavelength's centroid;
+    `arrived_BFW` and `arrived_BF` are the shares of rays, `rays_BF` their number.
     """
 
     rms_BFW: Tensor
     poly_BF: Tensor
+    centre_BFW: Tensor
     centroid_BFW: Tensor
     arrived_BFW: Tensor
     arrived_BF: Tensor
@@ -28,33 +29,38 @@ class Spot:
 
 def spot(x: Tensor, y: Tensor, valid: Tensor, pupil: Pupil) -> Spot:
     """The spots of rays at `x`, `y` (BFWR) of which `valid` arrived."""
-    weight = torch.where(valid, pupil.weight_R.to(x), torch.zeros_like(x))
-    x = torch.where(valid, x, torch.zeros_like(x))
-    y = torch.where(valid, y, torch.zeros_like(y))
-    rms, _, centroid = _about_centroid(x, y, weight, pupil.mirrored, (-1,))
-    poly, _, _ = _about_centroid(x, y, weight, pupil.mirrored, (-2, -1))
+    weight = torch.where(valid, pupil.weight_R.to(x), 0.0)
     share = weight.sum(-1)
-    rays = (valid.to(x) * pupil.rays_R.to(x)).sum((-2, -1))
-    return Spot(rms, poly, centroid, share, share.mean(-1), rays)
-
-
-def rms_about(x: Tensor, y: Tensor, valid: Tensor, pupil: Pupil, at_x: Tensor, at_y: Tensor) -> Tensor:
-    """RMS distance (BFW) from a given point (`at_x`, `at_y`, BFW), such as the chief ray's."""
-    weight = torch.where(valid, pupil.weight_R.to(x), torch.zeros_like(x))
-    square = (x - at_x[..., None]) ** 2 + (y - at_y[..., None]) ** 2
-    square = torch.where(valid, square, torch.zeros_like(square))
-    return _root((weight * square).sum(-1) / weight.sum(-1))
-
-
-def _about_centroid(
-    x: Tensor, y: Tensor, weight: Tensor, mirrored: bool, axes: tuple[int, ...]
-) -> tuple[Tensor, Tensor, Tensor]:
-    total = weight.sum(axes, keepdim=True)
+    # Where no ray arrived, 0 is divided by 1: a gradient must stay finite for the others' sake.
+    whole = torch.where(share > 0.0, share, 1.0)
+    x, y = torch.where(valid, x, 0.0), torch.where(valid, y, 0.0)
+    mean_y = (weight * y).sum(-1) / whole
+    off = y - mean_y[..., None]
     # Each ray of a mirrored pupil has a twin at −x: the mean of x is 0.
-    mean_x = torch.zeros_like(total) if mirrored else (weight * x).sum(axes, keepdim=True) / total
-    mean_y = (weight * y).sum(axes, keepdim=True) / total
-    square = (weight * ((x - mean_x) ** 2 + (y - mean_y) ** 2)).sum(axes, keepdim=True) / total
-    return _root(square).squeeze(axes), mean_x.squeeze(axes), mean_y.squeeze(axes)
+    mean_x = torch.zeros_like(mean_y) if pupil.mirrored else (weight * x).sum(-1) / whole
+    aside = x if pupil.mirrored else x - mean_x[..., None]
+    square = (weight * torch.addcmul(aside * aside, off, off)).sum(-1) / whole
+    rays = (valid.to(x) * pupil.rays_R.to(x)).sum((-2, -1))
+    poly = _root(_together(square, mean_x, mean_y, share))
+    arrived = share.mean(-1)
+    rms, mean_x, mean_y = (
+        torch.where(share > 0.0, value, torch.nan) for value in (_root(square), mean_x, mean_y)
+    )
+    return Spot(rms, torch.where(arrived > 0.0, poly, torch.nan), mean_x, mean_y, share, arrived, rays)
+
+
+def _together(square: Tensor, x: Tensor, y: Tensor, share: Tensor) -> Tensor:
+    """Mean square (BF) of all wavelengths' rays about their common centroid, by the parallel-axis rule."""
+    total = share.sum(-1, keepdim=True)
+    weight = share / torch.where(total > 0.0, total, 1.0)
+    dx, dy = x - (weight * x).sum(-1, keepdim=True), y - (weight * y).sum(-1, keepdim=True)
+    return (weight * (square + dx * dx + dy * dy)).sum(-1)
+
+
+def about(found: Spot, at_x: Tensor, at_y: Tensor) -> Tensor:
+    """RMS distance (BFW) of a wavelength's rays from a given point (BFW), by the parallel-axis rule."""
+    dx, dy = found.centre_BFW - at_x, found.centroid_BFW - at_y
+    return _root(found.rms_BFW**2 + dx * dx + dy * dy)
 
 
 def _root(square: Tensor) -> Tensor:

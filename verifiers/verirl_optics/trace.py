@@ -23,6 +23,7 @@ ON_SURFACE = 1e-10
 """Distance from an asphere, mm, within which a point lies on it."""
 BACKWARD = 1e-9
 """Steps shorter than this, mm, do not count as backward: surfaces may touch."""
+_ONE = torch.ones(1, 1, 1, 1, dtype=torch.float64)
 
 
 class Failure(IntEnum):
@@ -125,24 +126,27 @@ def trace(
             z = z - system.thickness_BS[:, s - 1, None, None, None]
         c = system.curvature_BS[:, s, None, None, None]
         k = system.conic_BS[:, s, None, None, None] if conic[s] else None
-        to_plane = -z / n
-        x, y = torch.addcmul(x, to_plane, l), torch.addcmul(y, to_plane, m)
-        ahead, missed = _to_conic(x, y, l, m, n, c, k)
+        back = z / n
+        x, y = torch.addcmul(x, back, l, value=-1.0), torch.addcmul(y, back, m, value=-1.0)
         terms = _terms(system, s) if aspheric[s] else ()
+        ahead, z, down, missed = _to_conic(x, y, l, m, n, c, k)
         if terms:
             off_base = missed
             ahead, missed = _to_asphere(x, y, l, m, n, c, k, terms, ahead)
+            z = ahead * n
             missed = missed | off_base if base_conic else missed
         ends.append((Failure.MISSED, missed))
-        x, y, z = torch.addcmul(x, ahead, l), torch.addcmul(y, ahead, m), ahead * n
-        path = torch.addcmul(to_plane + ahead, path, since_BS[:, s, None, None, None])
+        x, y = torch.addcmul(x, ahead, l), torch.addcmul(y, ahead, m)
+        path = torch.addcmul(ahead - back, path, since_BS[:, s, None, None, None])
         ends.append((Failure.BACKWARD, path < left_BS[:, s, None, None, None]))
         square = torch.addcmul(x * x, y, y)
         heights.append(square)
         if clip:
             outside = square > (system.semi_BS[:, s, None, None, None] * (1.0 + 1e-12)) ** 2
             ends.append((Failure.CLIPPED, outside))
-        nx, ny, nz = _normal(x, y, z, square, c, k, terms)
+        # A sphere's normal is of unit length as it stands.
+        plain = k is None and not terms
+        nx, ny, nz = (-c * x, -c * y, down) if plain else _normal(x, y, square, down, c, k, terms)
         ratio = ratio_BSW[:, s, None, :, None]
         turned = ratio * ratio
         cosine = torch.addcmul(torch.addcmul(l * nx, m, ny), n, nz)
@@ -152,8 +156,9 @@ def trace(
         root = torch.sqrt(torch.where(reflected, 1.0, under))
         turn = torch.addcmul(torch.copysign(root, cosine), ratio, cosine, value=-1.0)
         l, m, n = (torch.addcmul(ratio * d, turn, e) for d, e in ((l, nx), (m, ny), (n, nz)))
-        ends.append((Failure.BACKWARD, n <= 0.0))
-        n = torch.where(n > 0.0, n, 1.0)
+        turned_back = n <= 0.0
+        ends.append((Failure.BACKWARD, turned_back))
+        n = torch.where(turned_back, 1.0, n)
         if keep:
             points.append(Rays(x, y, z, l, m, n))
     if stop_after is None:
@@ -193,19 +198,18 @@ def _backward_limits(system: System) -> tuple[Tensor, Tensor]:
 
 def _to_conic(
     x: Tensor, y: Tensor, l: Tensor, m: Tensor, n: Tensor, c: Tensor, k: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Distance from the vertex plane to the conic (`k` None: a sphere), and where there is none."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """From the vertex plane to the conic (`k` None: a sphere): distance, sag, 1 − (1 + k) c · sag, missed."""
     f = c * torch.addcmul(x * x, y, y)
     g = torch.addcmul(n, c, torch.addcmul(x * l, y, m), value=-1.0)
     under = torch.addcmul(g * g, c if k is None else c * (1.0 + k * n * n), f, value=-1.0)
     off = under <= 0.0
-    total = g + torch.sqrt(torch.where(off, 1.0, under))
-    parallel = total == 0.0
-    ahead = f / torch.where(parallel, 1.0, total)
+    ahead = f / (g + torch.sqrt(torch.where(off, 1.0, under)))
+    z = ahead * n
+    down = torch.addcmul(_ONE.to(z), c if k is None else (1.0 + k) * c, z, value=-1.0)
     # Behind its equator the surface is another sheet, which the sag formula does not describe.
-    beyond = (c if k is None else (1.0 + k) * c) * ahead * n >= 1.0
-    missed = off | parallel | beyond
-    return torch.where(missed, 0.0, ahead), missed
+    missed = off | ~(down > 0.0)
+    return torch.where(missed, 0.0, ahead), z, down, missed
 
 
 def _to_asphere(
@@ -282,15 +286,9 @@ def sags(system: System, square_BS: Tensor, first: int = 0) -> tuple[Tensor, Ten
 
 
 def _normal(
-    x: Tensor, y: Tensor, z: Tensor, square: Tensor, c: Tensor, k: Tensor | None, terms: Sequence[Tensor]
+    x: Tensor, y: Tensor, square: Tensor, down: Tensor, c: Tensor, k: Tensor | None, terms: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The unit normal at a point of the surface, along the axis at the vertex."""
-    if k is None and not terms:
-        return -c * x, -c * y, 1.0 - c * z
-    if terms:
-        slope = _sag(square, c, k, terms)[1]
-    else:
-        down = 1.0 - (1.0 if k is None else 1.0 + k) * c * z
-        slope = c / (2.0 * torch.where(down > 0.0, down, 1.0))
+    """The unit normal at a point of a conic or an asphere, along the axis at the vertex."""
+    slope = _sag(square, c, k, terms)[1] if terms else c / (2.0 * torch.where(down > 0.0, down, 1.0))
     scale = 1.0 / torch.sqrt(1.0 + 4.0 * slope * slope * square)
     return -2.0 * slope * x * scale, -2.0 * slope * y * scale, scale

@@ -1,0 +1,107 @@
+"""Full evaluations of a lens a second, of ours and of optiland's numpy backend: one core, then two processes.
+
+python bench/optics_trace.py [--seconds 2] [--batch 64]
+
+An evaluation: first-order figures, and the RMS spots of 3 fields × 3 wavelengths × 217 hexapolar rays (ours
+adds chief rays, distortion, colour and the reasons of lost rays). Ours takes batches of different lenses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+for _library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+    os.environ[f"{_library}_NUM_THREADS"] = "1"
+
+import optiland_peer as peer  # noqa: E402 - threads are counted when a library is imported
+import torch  # noqa: E402
+
+from verirl_optics import pupil  # noqa: E402
+from verirl_optics.analysis import evaluate, pupil_diameter  # noqa: E402
+from verirl_optics.paraxial import first_order  # noqa: E402
+from verirl_optics.prescription import Prescription  # noqa: E402
+from verirl_optics.system import FLOAT, build  # noqa: E402
+
+RINGS = 8
+ROUNDS = 3
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument(
+        "--seconds", type=float, default=2.0, help="for each measurement, of which the best counts"
+    )
+    asked.add_argument("--batch", type=int, default=64)
+    arguments = asked.parse_args()
+    if not peer.installed():
+        raise SystemExit("optiland is not installed: pip install optiland==0.6.3")
+    warnings.simplefilter("ignore")
+    print("evaluations a second                 optiland   ours, 1 core     ratio   2 processes   over 1")
+    with ProcessPoolExecutor(2) as processes:
+        for name in peer.SAMPLES:
+            theirs = peer.sample(name)
+            lens = peer.converted(theirs, name)
+            other = best(lambda theirs=theirs: spots(theirs), arguments.seconds)
+            own = ours(lens, arguments.batch, arguments.seconds)
+            pair = [
+                sum(
+                    each.result()
+                    for each in [
+                        processes.submit(ours, lens, arguments.batch, arguments.seconds) for _ in range(2)
+                    ]
+                )
+                for _ in range(ROUNDS)
+            ]
+            both = max(pair)
+            print(
+                f"{name:34} {other:10.1f} {own:14.0f} {own / other:8.0f}× {both:13.0f} {both / own:7.2f}×",
+                flush=True,
+            )
+
+
+def best(work: Callable[[], Any], seconds: float, count: int = 1) -> float:
+    """How often `work` (of `count` evaluations) is done a second: the best of some rounds."""
+    work()
+    rates = []
+    for _ in range(ROUNDS):
+        done, started = 0, time.perf_counter()
+        while (spent := time.perf_counter() - started) < seconds / ROUNDS or not done:
+            work()
+            done += count
+        spent = time.perf_counter() - started
+        rates.append(done / spent)
+    return max(rates)
+
+
+def spots(lens: Any) -> None:
+    from optiland.analysis import SpotDiagram
+
+    lens.paraxial.f2()
+    SpotDiagram(lens, num_rings=RINGS, distribution="hexapolar").rms_spot_radius()
+
+
+def ours(lens: Prescription, batch: int, seconds: float) -> float:
+    torch.set_num_threads(1)
+    system = build([lens] * batch)
+    change = 1.0 + 1e-4 * torch.linspace(-1.0, 1.0, batch, dtype=FLOAT)[:, None]
+    fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT)).expand(batch, -1)
+    points = pupil.hexapolar(RINGS)
+
+    def work() -> None:
+        from dataclasses import replace
+
+        with torch.inference_mode():
+            each = replace(system, curvature_BS=system.curvature_BS * change)
+            evaluate(each, pupil_diameter(lens.aperture, first_order(each), each), fields, points)
+
+    return best(work, seconds, batch)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Tasks in shorthand for small models; and what a worker imports before it judges."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from verirl.engine import Request, VerifierPool
+from verirl.errors import InputError
+from verirl.synthesis import synthesise
+from verirl.types import Status, Task
+from verirl_optics import domain
+from verirl_optics.answer import parse, to_lines
+from verirl_optics.judge import judge
+from verirl_optics.spec import read_spec
+from verirl_optics.stages import climb
+from verirl_optics.terse import FAMILIES, best_form
+
+
+def passes(task: Task, completion: str) -> bool:
+    return all(item.stage.status is not Status.FAILED for item in climb(task, completion))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_terse_task_states_its_limits_in_a_few_words(family: str) -> None:
+    for index in range(6):
+        task = domain.synth(5, index, 0.5, family=family, style="terse")
+        assert task == domain.synth(5, index, 0.5, family=family, style="terse")
+        domain.check_spec(task.spec)
+        words = task.prompt[0].content.split()
+        spec = task.spec
+        assert words[:3] == [f"{spec['efl_mm']:g}", f"f/{spec['fno']:g}", f"{max(spec['half_fields_deg']):g}"]
+        assert words[3:5] == [*spec["glasses"], f"{spec['max_rms_um']:g}"]
+        assert len(task.prompt[0].content) < 60
+        assert task.reference is not None
+        assert passes(task, task.reference)
+        assert not any(passes(task, mutant.completion) for mutant in domain.mutants(task))
+        # What is not stated is not asked.
+        assert not {"max_total_track_mm", "min_bfl_mm", "min_edge_thickness_mm"} & set(spec)
+
+
+def test_the_reference_has_the_best_bending_and_focus() -> None:
+    fields = (0.0, 1.4, 2.0)
+    front, back = best_form(60.0, 6, fields, "N-BK7")
+    task = domain.synth(1, 0, 0.0, family="singlet", style="terse")
+    spec = read_spec(
+        {**task.spec, "efl_mm": 60.0, "fno": 6, "half_fields_deg": list(fields), "glasses": ["N-BK7"]}
+    )
+
+    def spot(front_radius: float, image: float) -> float:
+        power = 1.0 / front.radius - 1.0 / back.radius
+        rear = 1.0 / (1.0 / front_radius - power)
+        lines = f"{front_radius:.9g} {front.thickness} N-BK7 stop\n{rear:.9g} {image:.9g}"
+        return judge(spec, parse(lines)).figures["rms_spot_um"]
+
+    best = spot(front.radius, back.thickness)
+    for moved in (0.997, 1.003):
+        assert spot(front.radius, back.thickness * moved) > best
+    for bent in (0.8, 1.25):
+        assert min(spot(front.radius * bent, back.thickness + 0.02 * k) for k in range(-300, 301, 2)) > best
+
+
+def test_splits_differ_and_difficulty_narrows_the_limit() -> None:
+    easy = [domain.synth(2, i, 0.0, family="singlet", style="terse") for i in range(8)]
+    hard = [domain.synth(2, i, 1.0, family="singlet", style="terse") for i in range(8)]
+    slack = [[t.spec["max_rms_um"] / t.spec["reference_rms_um"] for t in tasks] for tasks in (easy, hard)]
+    assert min(slack[0]) > max(slack[1]) >= 1.0
+    held = [domain.synth(2, i, 0.0, split="eval", family="singlet", style="terse") for i in range(8)]
+    assert {t.prompt for t in easy}.isdisjoint(t.prompt for t in held)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"family": "triplet", "style": "terse"},
+        {"family": "singlet", "style": "haiku"},
+        {"family": "singlet", "style": "terse", "split": "test"},
+    ],
+)
+def test_what_has_no_shorthand_is_refused(arguments: dict[str, str]) -> None:
+    with pytest.raises(InputError):
+        domain.synth(1, 1, 0.5, **arguments)
+
+
+def test_the_option_goes_through_synthesis_and_the_pool() -> None:
+    with VerifierPool(1) as pool:
+        report = synthesise(domain, 6, seed=3, pool=pool, families=["singlet"], style="terse")
+        assert len(report.tasks) == 6
+        assert report.kill_rate == 1.0
+        task = report.tasks[0]
+        rows = parse(task.reference or "")
+        other = to_lines(rows[::-1])
+        verdicts = pool.verify([Request(task, task.reference or ""), Request(task, other)])
+    assert [verdict.passed for verdict in verdicts] == [True, False]
+
+
+def test_warming_imports_what_a_verdict_needs() -> None:
+    code = (
+        "import sys; from verirl_optics import domain; domain.warm(); known = set(sys.modules)\n"
+        "from pathlib import Path; from verirl.domains import Job; from verirl.types import Message, Task\n"
+        "spec = dict(task='synthesis', efl_mm=50.0, efl_rel_tol=0.02, fno=8, half_fields_deg=[0, 2],\n"
+        "            wavelengths_um=[0.55], elements=dict(min=1, max=1), max_rms_um=99.0)\n"
+        "task = Task(id='t', domain='optics', prompt=(Message(role='user', content='?'),), spec=spec)\n"
+        "list(domain.stages(task, '51 4 N-BK7 stop\\n-51 48', Job(Path('.'), 1.0)))\n"
+        "import torch; print(sorted(set(sys.modules) - known), torch.get_num_threads())"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["[]", "1"]
