@@ -22,7 +22,7 @@ class OpticsDomain:
     """The domain `optics`; its rooms are imported when they are first needed."""
 
     name = "optics"
-    version = "1.0"
+    version = "1.1"
     confined = True
 
     @property
@@ -95,6 +95,10 @@ class OpticsDomain:
         from verirl_optics.stages import climb
 
         return climb(task, completion)
+
+    def polishing(self, task: Task) -> Task:
+        """The same task, for which an answer is polished before it is judged."""
+        return task.model_copy(update={"spec": {**task.spec, "polish": True}})
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
         """Wrong completions near the task's reference."""

@@ -1,6 +1,7 @@
 """An answer's surfaces, read strictly: JSON `{"surfaces": […]}` or one surface a line.
 
-A line is `radius thickness [glass] [stop]`, lengths in mm, `inf` for a plane. Text is untrusted.
+A line is `radius thickness [glass] [conic=K] [asphere=A1,A2,…] [stop]`, lengths in mm, `inf` for a plane; the
+last thickness may be `focus`. Text is untrusted.
 """
 
 from __future__ import annotations
@@ -16,10 +17,17 @@ DEPTH_LIMIT = 6
 SURFACE_LIMIT = 40
 RADIUS_MIN, RADIUS_MAX = 1e-3, 1e6
 THICKNESS_MAX = 1e6
+CONIC_MAX = 1e3
+TERM_LIMIT = 10
+"""Terms of an asphere: r² to r²⁰."""
+TERM_MAX = 1e12
 NAME_LIMIT = 40
 NUMBER_LIMIT = 40
+FOCUS = "focus"
+"""The last thickness, where the best common focus is to be found for the answer."""
 
-FIELDS = ("radius", "thickness", "glass", "stop")
+FIELDS = ("radius", "thickness", "glass", "stop", "conic", "asphere")
+LINE = "radius thickness [glass] [conic=K] [asphere=A1,A2,…] [stop]"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _PLANE = ("inf", "infinity", "+inf")
 
@@ -30,12 +38,24 @@ class FormatError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A surface as it was written: `radius` inf for a plane, `glass` None for air behind it."""
+    """A surface as it was written: `radius` inf for a plane, `glass` None for air behind it.
+
+    `asphere`: coefficients of r², r⁴, … in mm^(1 − 2i). `focus`: the image distance is not given but to be
+    found, and `thickness` is 0 until it is.
+    """
 
     radius: float
     thickness: float
     glass: str | None = None
     stop: bool = False
+    conic: float = 0.0
+    asphere: tuple[float, ...] = ()
+    focus: bool = False
+
+    @property
+    def aspheric(self) -> bool:
+        """Whether the surface is anything but a sphere or a plane."""
+        return self.conic != 0.0 or any(self.asphere)
 
 
 def parse(text: str) -> tuple[Row, ...]:
@@ -48,6 +68,9 @@ def parse(text: str) -> tuple[Row, ...]:
         raise FormatError("no surfaces")
     if len(rows) > SURFACE_LIMIT:
         raise FormatError(f"{len(rows)} surfaces; at most {SURFACE_LIMIT}")
+    for number, row in enumerate(rows[:-1], start=1):
+        if row.focus:
+            raise FormatError(f"surface {number}: only the last thickness may be '{FOCUS}'")
     stops = sum(row.stop for row in rows)
     if stops != 1:
         raise FormatError(f"{stops} surfaces are marked as the stop; exactly one must be")
@@ -117,16 +140,23 @@ def _row(number: int, item: Any) -> Row:
         if key not in item:
             raise FormatError(f"surface {number}: no {key}")
     radius, thickness, glass = item["radius"], item["thickness"], item.get("glass")
-    stop = item.get("stop", False)
+    stop, conic, terms = item.get("stop", False), item.get("conic", 0.0), item.get("asphere", [])
+    focus = thickness == FOCUS
     if radius is not None and type(radius) is not float:
         raise FormatError(f"surface {number}: radius must be a number, or null for a plane")
-    if type(thickness) is not float:
+    if type(thickness) is not float and not focus:
         raise FormatError(f"surface {number}: thickness must be a number")
     if glass is not None and not isinstance(glass, str):
         raise FormatError(f"surface {number}: glass must be a catalogue name, or null for air")
     if not isinstance(stop, bool):
         raise FormatError(f"surface {number}: stop must be true or false")
-    return checked(number, math.inf if radius is None else radius, thickness, glass, stop)
+    if type(conic) is not float:
+        raise FormatError(f"surface {number}: conic must be a number")
+    if not isinstance(terms, list) or not all(type(term) is float for term in terms):
+        raise FormatError(f"surface {number}: asphere must be a list of numbers, for r², r⁴, …")
+    bent = math.inf if radius is None else radius
+    length = 0.0 if focus else thickness
+    return checked(number, Row(bent, length, glass, stop, conic, tuple(terms), focus))
 
 
 def _from_lines(text: str) -> tuple[Row, ...]:
@@ -138,17 +168,32 @@ def _from_lines(text: str) -> tuple[Row, ...]:
         number = len(rows) + 1
         if number > SURFACE_LIMIT:
             raise FormatError(f"more than {SURFACE_LIMIT} surfaces")
-        if len(words) < 2 or len(words) > 4:
-            raise FormatError(f"surface {number}: a line is 'radius thickness [glass] [stop]'")
-        radius = math.inf if words[0].lower() in _PLANE else _written(number, words[0])
-        thickness = _written(number, words[1])
-        stop = len(words) > 2 and words[-1] == "stop"
-        names = words[2:-1] if stop else words[2:]
-        if len(names) > 1:
-            raise FormatError(f"surface {number}: a line is 'radius thickness [glass] [stop]'")
-        glass = names[0] if names and names[0].lower() != "air" else None
-        rows.append(checked(number, radius, thickness, glass, stop))
+        if len(words) < 2 or len(words) > 6:
+            raise FormatError(f"surface {number}: a line is '{LINE}'")
+        rows.append(checked(number, _line(number, words)))
     return tuple(rows)
+
+
+def _line(number: int, words: list[str]) -> Row:
+    """The surface of one line; what follows the two lengths comes in the order of the notation."""
+    radius = math.inf if words[0].lower() in _PLANE else _written(number, words[0])
+    focus = words[1] == FOCUS
+    thickness = 0.0 if focus else _written(number, words[1])
+    rest = words[2:]
+    stop = rest[-1:] == ["stop"]
+    if stop:
+        rest.pop()
+    terms: tuple[float, ...] = ()
+    conic = 0.0
+    if rest and rest[-1].startswith("asphere="):
+        listed = rest.pop().removeprefix("asphere=").split(",", TERM_LIMIT)
+        terms = tuple(_written(number, word) for word in listed)
+    if rest and rest[-1].startswith("conic="):
+        conic = _written(number, rest.pop().removeprefix("conic="))
+    if len(rest) > 1:
+        raise FormatError(f"surface {number}: a line is '{LINE}'")
+    glass = rest[0] if rest and rest[0].lower() != "air" else None
+    return Row(radius, thickness, glass, stop, conic, terms, focus)
 
 
 def _written(number: int, word: str) -> float:
@@ -157,15 +202,21 @@ def _written(number: int, word: str) -> float:
     return _number(word)
 
 
-def checked(number: int, radius: float, thickness: float, glass: str | None, stop: bool) -> Row:
+def checked(number: int, row: Row) -> Row:
     """The surface, if its values are in range; FormatError otherwise."""
-    if not math.isinf(radius) and not RADIUS_MIN <= abs(radius) <= RADIUS_MAX:
+    if not math.isinf(row.radius) and not RADIUS_MIN <= abs(row.radius) <= RADIUS_MAX:
         raise FormatError(f"surface {number}: a radius lies between {RADIUS_MIN:g} and {RADIUS_MAX:g} mm")
-    if abs(thickness) > THICKNESS_MAX:
+    if abs(row.thickness) > THICKNESS_MAX:
         raise FormatError(f"surface {number}: a thickness is at most {THICKNESS_MAX:g} mm")
-    if glass is not None and not 0 < len(glass) <= NAME_LIMIT:
+    if row.glass is not None and not 0 < len(row.glass) <= NAME_LIMIT:
         raise FormatError(f"surface {number}: a glass name has 1 to {NAME_LIMIT} characters")
-    return Row(radius, thickness, glass, stop)
+    if abs(row.conic) > CONIC_MAX:
+        raise FormatError(f"surface {number}: a conic constant is at most {CONIC_MAX:g} in size")
+    if len(row.asphere) > TERM_LIMIT:
+        raise FormatError(f"surface {number}: an asphere has at most {TERM_LIMIT} terms")
+    if any(abs(term) > TERM_MAX for term in row.asphere):
+        raise FormatError(f"surface {number}: a term of an asphere is at most {TERM_MAX:g} in size")
+    return row
 
 
 def to_lines(rows: tuple[Row, ...], digits: int = 6) -> str:
@@ -173,6 +224,35 @@ def to_lines(rows: tuple[Row, ...], digits: int = 6) -> str:
     lines = []
     for row in rows:
         radius = "inf" if math.isinf(row.radius) else f"{row.radius:.{digits}g}"
-        words = [radius, f"{row.thickness:.{digits}g}", row.glass or "", "stop" if row.stop else ""]
+        words = [
+            radius,
+            FOCUS if row.focus else f"{row.thickness:.{digits}g}",
+            row.glass or "",
+            f"conic={row.conic:.{digits}g}" if row.conic else "",
+            "asphere=" + ",".join(f"{term:.{digits}g}" for term in row.asphere) if row.asphere else "",
+            "stop" if row.stop else "",
+        ]
         lines.append(" ".join(word for word in words if word))
     return "\n".join(lines)
+
+
+def to_json(rows: tuple[Row, ...], digits: int = 6) -> str:
+    """The JSON notation on one line, with so many significant digits."""
+    surfaces = []
+    for row in rows:
+        item: dict[str, Any] = {
+            "radius": None if math.isinf(row.radius) else _rounded(row.radius, digits),
+            "thickness": FOCUS if row.focus else _rounded(row.thickness, digits),
+            "glass": row.glass,
+            "stop": row.stop,
+        }
+        if row.conic:
+            item["conic"] = _rounded(row.conic, digits)
+        if row.asphere:
+            item["asphere"] = [_rounded(term, digits) for term in row.asphere]
+        surfaces.append(item)
+    return json.dumps({"surfaces": surfaces}, ensure_ascii=False)
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verirl.cli import console
+from verirl_optics.polish_cli import command as polish
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,7 +24,10 @@ _PICTURE = click.Path(path_type=Path)
 
 @click.group(name="optics", epilog="Example: verirl optics show lens.zmx --draw lens.svg")
 def command() -> None:
-    """Evaluate and draw lens prescriptions."""
+    """Evaluate, draw and polish lens prescriptions."""
+
+
+command.add_command(polish)
 
 
 @command.command(name="show", epilog="Example: verirl optics show triplet.json --json")

@@ -187,10 +187,17 @@ def from_lines(text: str, catalogue: Catalogue = None) -> Prescription:
         rows = parse(text)
         surfaces = tuple(
             Surface(
-                row.radius, row.thickness, find(row.glass, catalogue) if row.glass else None, stop=row.stop
+                row.radius,
+                row.thickness,
+                find(row.glass, catalogue) if row.glass else None,
+                row.conic,
+                row.asphere,
+                stop=row.stop,
             )
             for row in rows
         )
+        if rows[-1].focus:
+            raise InputError("surface lines with 'focus': say the image distance, for want of an aperture")
     except (FormatError, GlassError) as problem:
         raise InputError(str(problem)) from problem
     note = f"surface lines say no aperture and no field: f/{LINES_FNO:g} on axis is taken"

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from verirl_optics.analysis import Evaluation, evaluate, gaps
 from verirl_optics.answer import Row
+from verirl_optics.focus import best_focus
 from verirl_optics.glass import GlassError, Medium, find
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.spec import Spec
 from verirl_optics.system import FLOAT, System, build
-from verirl_optics.trace import Failure
+from verirl_optics.trace import Failure, sag
 
 MARGIN = 1.02
 """Edges are measured this much outside the traced height."""
@@ -33,6 +34,8 @@ FREE_WINDOWS = 1
 BAD_SPOT = 30.0
 """A spot this many times the reference's is worth nothing."""
 ROUNDING = 1e-9
+ZONES = 24
+"""Heights at which the slope of an asphere, and the room beside it, are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,25 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`feasible` and `accurate`: the checks; `figures`: what was measured; `quality`: None: not asked."""
+    """`feasible` and `accurate`: the checks; `figures`: what was measured; `quality`: None: not asked.
+
+    `spot`: the RMS spot in which a lost ray counts as half a pupil away, µm.
+    """
 
     feasible: tuple[Check, ...]
     accurate: tuple[tuple[float, Check, float], ...] = ()
     quality: float | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
+    spot: float = math.inf
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Which of two lenses is the better answer: what is feasible, then accurate, then how sharp it is."""
+        if not all(check.kept for check in self.feasible):
+            return 0, sum(check.score for check in self.feasible) / len(self.feasible)
+        if not all(check.kept for _, check, _ in self.accurate):
+            return 1, sum(weight * score for weight, _, score in self.accurate)
+        return 2, -self.spot
 
 
 def prescription(spec: Spec, rows: tuple[Row, ...]) -> Prescription:
@@ -77,10 +93,32 @@ def prescription(spec: Spec, rows: tuple[Row, ...]) -> Prescription:
         for wavelength in spec.wavelengths:
             media[name].index(wavelength)
     surfaces = tuple(
-        Surface(row.radius, row.thickness, None if row.glass is None else media[row.glass], stop=row.stop)
+        Surface(
+            row.radius,
+            row.thickness,
+            None if row.glass is None else media[row.glass],
+            row.conic,
+            row.asphere,
+            stop=row.stop,
+        )
         for row in rows
     )
-    return Prescription(surfaces, Aperture("epd", spec.epd), spec.fields, spec.wavelengths, spec.primary)
+    lens = Prescription(surfaces, Aperture("epd", spec.epd), spec.fields, spec.wavelengths, spec.primary)
+    return focused(lens, spec.epd) if rows[-1].focus else lens
+
+
+def focused(lens: Prescription, epd: float) -> Prescription:
+    """The lens with its image plane at best common focus, at 0 where there is none."""
+    with torch.no_grad():
+        fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
+        found = float(best_focus(build([lens]), torch.tensor([epd], dtype=FLOAT), fields, clip=clips(lens)))
+    last = replace(lens.surfaces[-1], thickness=found if math.isfinite(found) else 0.0)
+    return replace(lens, surfaces=(*lens.surfaces[:-1], last))
+
+
+def clips(lens: Prescription) -> bool:
+    """Whether semi-diameters of the lens itself vignette."""
+    return any(surface.semi_diameter is not None for surface in lens.surfaces)
 
 
 def judge(spec: Spec, rows: tuple[Row, ...]) -> Judgement:
@@ -89,18 +127,27 @@ def judge(spec: Spec, rows: tuple[Row, ...]) -> Judgement:
         lens = prescription(spec, rows)
     except GlassError as problem:
         return Judgement((Check("glass", math.inf, 1.0, str(problem)),))
+    return judge_lens(spec, lens)
+
+
+def judge_lens(spec: Spec, lens: Prescription, *, whole: bool = False) -> Judgement:
+    """Every finding about a lens, whatever it is made of; its own semi-diameters vignette.
+
+    `whole`: what a later rung would find is not left out.
+    """
     with torch.no_grad():
         system = build([lens])
         epd = torch.tensor([spec.epd], dtype=FLOAT)
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
-        found = evaluate(system, epd, fields, rim=True)
+        found = evaluate(system, epd, fields, rim=True, clip=clips(lens))
         feasible = tuple(_feasible(spec, lens, system, found))
         figures = _figures(spec, lens, found)
-        if not all(check.kept for check in feasible):
+        if not whole and not all(check.kept for check in feasible):
             return Judgement(feasible, figures=figures)
+        spot = _counted(spec, found)
         accurate = tuple(_accurate(spec, figures))
-        quality = _quality(spec, found)
-    return Judgement(feasible, accurate, quality, figures)
+        quality = _quality(spec, spot)
+    return Judgement(feasible, accurate, quality, figures, spot)
 
 
 def _feasible(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> list[Check]:
@@ -109,7 +156,8 @@ def _feasible(spec: Spec, lens: Prescription, system: System, found: Evaluation)
     scale = spec.efl
     last = lens.surfaces[-1]
     checks = [
-        _elements(spec, lens, found),
+        _elements(spec, lens, system, found),
+        _aspheres(spec, lens),
         Check("image", 0.0 if last.medium is None else math.inf, 1.0, "the image must lie in air"),
         Check(
             "image distance", _short(last.thickness, 0.0, strict=True), 0.1 * scale, "the image is virtual"
@@ -142,10 +190,17 @@ def _over(value: float, most: float) -> float:
     return math.inf if not math.isfinite(value) else max(0.0, value - most * (1.0 + ROUNDING))
 
 
-def _elements(spec: Spec, lens: Prescription, found: Evaluation) -> Check:
+def _aspheres(spec: Spec, lens: Prescription) -> Check:
+    count = sum(surface.aspheric for surface in lens.surfaces)
+    told = f"{count} aspheric surfaces; at most {spec.aspheres}"
+    return Check("aspheres", max(0, count - spec.aspheres), 2.0, told)
+
+
+def _elements(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> Check:
     surfaces = lens.surfaces
     curved = [
         abs(surface.curvature) * float(found.reach_BS[0, s]) ** 2 / 2 > FLATNESS
+        or (surface.aspheric and _depth(system, s, float(found.reach_BS[0, s])) > FLATNESS)
         for s, surface in enumerate(surfaces)
     ]
     glass = [s for s, surface in enumerate(surfaces) if surface.medium is not None]
@@ -170,6 +225,7 @@ def _room(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> 
     for s, surface in enumerate(surfaces[:-1]):
         middle, rim = float(centre[0, s]), float(edge[0, s])
         name = f"space behind surface {s + 1}"
+        zone = _zone(system, height, lens, s)
         if surface.medium is not None:
             low, high = spec.centre
             excess = max(
@@ -177,11 +233,14 @@ def _room(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> 
             )
             checks.append(Check(name, excess, scale, f"{name}: centre {middle:.4g} mm"))
             checks.append(Check(name, _short(rim, spec.min_edge), scale, f"{name}: edge {rim:.4g} mm"))
+            if zone is not None:
+                thin = _short(zone, min(low, spec.min_edge))
+                checks.append(Check(name, thin, scale, f"{name}: {zone:.4g} mm between axis and edge"))
             continue
         checks.append(Check(name, _short(middle, 0.0), scale, f"{name}: {middle:.4g} mm"))
         empty = [_empty(lens, s), _empty(lens, s + 1)]
         if not any(empty):
-            least = min(middle, rim) if math.isfinite(rim) else rim
+            least = min(middle, rim, middle if zone is None else zone) if math.isfinite(rim) else rim
             checks.append(Check(name, _short(least, spec.min_gap), scale, f"{name}: air gap {least:.4g} mm"))
         elif empty[1] and s + 2 < len(surfaces):
             # The stop stands alone in air: what must not touch are the glasses on both sides of it.
@@ -190,12 +249,11 @@ def _room(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> 
             least = min(both, rim) if math.isfinite(rim) else rim
             checks.append(Check(name, _short(least, spec.min_gap), scale, f"{name}: air gap {least:.4g} mm"))
     for s, surface in enumerate(surfaces):
-        steep = abs(surface.curvature) * float(found.reach_BS[0, s])
-        if steep >= STEEPEST:
-            name = f"surface {s + 1}"
-            checks.append(
-                Check(name, steep - STEEPEST + ROUNDING, 0.5, f"{name}: height ÷ radius {steep:.3g}")
-            )
+        reach = float(found.reach_BS[0, s])
+        steep = _steepest(system, s, reach) if surface.aspheric else abs(surface.curvature) * reach
+        name = f"surface {s + 1}"
+        excess = steep - STEEPEST + ROUNDING if steep >= STEEPEST else 0.0
+        checks.append(Check(name, excess, 0.5, f"{name}: height ÷ radius {steep:.3g}"))
     return checks
 
 
@@ -205,12 +263,40 @@ def _empty(lens: Prescription, s: int) -> bool:
 
 
 def _edge_across(system: System, height: torch.Tensor, near: int, far: int, between: float) -> float:
-    from verirl_optics.trace import sag
-
     square = (torch.maximum(height[:, near], height[:, far]) ** 2)[:, None, None, None]
     first, _, real = sag(system, near, square)
     second, _, also = sag(system, far, square)
     return between + float(second - first) if bool(real & also) else math.nan
+
+
+def _heights(reach: float) -> torch.Tensor:
+    return torch.linspace(0.0, reach, ZONES, dtype=FLOAT)[None, None, None]
+
+
+def _depth(system: System, s: int, reach: float) -> float:
+    """How far surface `s` departs from its vertex plane within `reach`."""
+    depth, _, _ = sag(system, s, _heights(reach) ** 2)
+    return float(depth.abs().max())
+
+
+def _steepest(system: System, s: int, reach: float) -> float:
+    """The sine of the steepest slope of an asphere; of a sphere it is height ÷ radius."""
+    height = _heights(reach)
+    _, slope, real = sag(system, s, height**2)
+    tangent = (2.0 * height * slope).abs()
+    sine = tangent / torch.sqrt(1.0 + tangent**2)
+    return float(torch.where(real, sine, torch.ones_like(sine)).max())
+
+
+def _zone(system: System, height: torch.Tensor, lens: Prescription, s: int) -> float | None:
+    """The least room behind surface `s` from axis to edge; None between spheres, where one end has it."""
+    if not (lens.surfaces[s].aspheric or lens.surfaces[s + 1].aspheric):
+        return None
+    square = _heights(float(torch.maximum(height[0, s], height[0, s + 1]))) ** 2
+    near, _, real = sag(system, s, square)
+    far, _, also = sag(system, s + 1, square)
+    room = lens.surfaces[s].thickness + far - near
+    return float(torch.where(real & also, room, torch.full_like(room, -math.inf)).min())
 
 
 def _rays(spec: Spec, found: Evaluation) -> list[Check]:
@@ -284,13 +370,17 @@ def _log_fall(value: float, full: float, none: float) -> float:
     return min(1.0, max(0.0, 1.0 - math.log(value / full) / math.log(none / full)))
 
 
-def _quality(spec: Spec, found: Evaluation) -> float | None:
+def _counted(spec: Spec, found: Evaluation) -> float:
+    """The RMS spot in which a ray that does not arrive is half a pupil diameter away, µm."""
+    arrived = found.spots.arrived_BF[0]
+    square = arrived * found.spots.poly_BF[0].nan_to_num() ** 2 + (1.0 - arrived) * (spec.epd / 2.0) ** 2
+    return 1e3 * float(square.mean().sqrt())
+
+
+def _quality(spec: Spec, spot: float) -> float | None:
     reference = spec.reference_rms or (spec.max_rms / 2.0 if spec.max_rms else None)
     if not reference:
         return None
-    arrived = found.spots.arrived_BF[0]
-    square = arrived * found.spots.poly_BF[0].nan_to_num() ** 2 + (1.0 - arrived) * (spec.epd / 2.0) ** 2
-    spot = 1e3 * float(square.mean().sqrt())
     if not math.isfinite(spot):
         return 0.0
     bad = BAD_SPOT * reference

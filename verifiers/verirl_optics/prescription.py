@@ -28,6 +28,11 @@ class Surface:
     stop: bool = False
 
     @property
+    def aspheric(self) -> bool:
+        """Whether the surface is anything but a sphere or a plane."""
+        return self.conic != 0.0 or any(self.asphere)
+
+    @property
     def curvature(self) -> float:
         """1 / radius in 1/mm; 0 for a plane."""
         return 0.0 if math.isinf(self.radius) else 1.0 / self.radius

@@ -21,23 +21,32 @@ FIELDS = (
     "task", "efl_mm", "efl_rel_tol", "fno", "half_fields_deg", "wavelengths_um", "primary", "elements",
     "max_total_track_mm", "min_bfl_mm", "center_thickness_mm", "min_edge_thickness_mm", "min_air_gap_mm",
     "glasses", "max_rms_um", "max_distortion_pct", "min_valid_ray_fraction", "reference_rms_um", "given",
+    "aspheres", "polish",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A surface of a completion task. None is masked; for glass it is air, and `glass_masked` says so."""
+    """A surface of a completion task. None is masked; for glass it is air, and `glass_masked` says so.
+
+    A surface whose `asphere` is not masked has the terms that are listed, and no other.
+    """
 
     radius: float | None
     thickness: float | None
     glass: str | None
     glass_masked: bool
     stop: bool | None
+    conic: float | None = 0.0
+    asphere: tuple[float, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A checked spec, lengths in mm and angles in degrees; a limit that is None is not asked for."""
+    """A checked spec, lengths in mm and angles in degrees; a limit that is None is not asked for.
+
+    `aspheres`: how many surfaces may be aspheric. `polish`: the answer is optimised before it is judged.
+    """
 
     task: str
     efl: float
@@ -59,6 +68,8 @@ class Spec:
     full_fraction: float
     reference_rms: float | None
     given: tuple[Given, ...] | None
+    aspheres: int = 0
+    polish: bool = False
 
     @property
     def epd(self) -> float:
@@ -117,7 +128,14 @@ def _read(text: str) -> Spec:
         _fraction(fractions, "full_field", 0.5),
         _optional(spec, "reference_rms_um"),
         _given(spec),
+        _aspheres(spec),
+        spec.get("polish", False),
     )
+    if not isinstance(found.polish, bool):
+        raise SpecError("polish", "must be true or false")
+    bent = sum(row.conic != 0.0 or row.asphere != () for row in found.given or ())
+    if bent > found.aspheres:
+        raise SpecError("aspheres", f"must allow the {bent} aspheric surfaces of 'given'")
     if (found.given is not None) != (task == "completion"):
         raise SpecError("given", "is needed for a completion task, and for no other")
     return found
@@ -200,6 +218,13 @@ def usable(name: str, wavelengths: tuple[float, ...], field: str) -> Medium:
     return glass
 
 
+def _aspheres(spec: Mapping[str, Any]) -> int:
+    value = spec.get("aspheres", 0)
+    if type(value) is not int or not 0 <= value <= SURFACE_LIMIT:
+        raise SpecError("aspheres", "must be how many surfaces may be aspheric")
+    return value
+
+
 def _given(spec: Mapping[str, Any]) -> tuple[Given, ...] | None:
     if spec.get("given") is None:
         return None
@@ -213,11 +238,17 @@ def _given(spec: Mapping[str, Any]) -> tuple[Given, ...] | None:
 def _given_row(number: int, row: Any) -> Given:
     where = f"given.surfaces[{number}]"
     if not isinstance(row, dict) or not {"radius", "thickness"} <= set(row) <= {
-        "radius", "thickness", "glass", "stop",
+        "radius", "thickness", "glass", "stop", "conic", "asphere",
     }:  # fmt: skip
-        raise SpecError(where, "must have radius and thickness, and may have glass and stop")
+        raise SpecError(where, "must have radius and thickness, and may have glass, stop, conic and asphere")
     radius, thickness = row["radius"], row["thickness"]
     glass, stop = row.get("glass"), row.get("stop", False)
+    conic, terms = row.get("conic", 0.0), row.get("asphere", [])
+    if not (conic == MASK or _finite(conic)):
+        raise SpecError(f"{where}.conic", 'must be a number or "?"')
+    if not (terms == MASK or (isinstance(terms, list) and all(map(_finite, terms)))):
+        raise SpecError(f"{where}.asphere", 'must be a list of numbers or "?"')
+    asphere = None if terms == MASK else tuple(map(float, terms))
     if not (radius is None or radius == MASK or _finite(radius)):
         raise SpecError(f"{where}.radius", 'must be a number, null for a plane, or "?"')
     if not (thickness == MASK or _finite(thickness)):
@@ -227,10 +258,14 @@ def _given_row(number: int, row: Any) -> Given:
     try:
         checked(
             number + 1,
-            math.inf if radius in (None, MASK) else float(radius),
-            0.0 if thickness == MASK else float(thickness),
-            glass,
-            stop is True,
+            Row(
+                math.inf if radius in (None, MASK) else float(radius),
+                0.0 if thickness == MASK else float(thickness),
+                glass,
+                stop is True,
+                0.0 if conic == MASK else float(conic),
+                asphere or (),
+            ),
         )
     except FormatError as problem:
         raise SpecError(where, str(problem)) from problem
@@ -240,6 +275,8 @@ def _given_row(number: int, row: Any) -> Given:
         None if glass == MASK else glass,
         glass == MASK,
         None if stop == MASK else stop,
+        None if conic == MASK else float(conic),
+        asphere,
     )
 
 
@@ -250,8 +287,12 @@ def changed(given: tuple[Given, ...], rows: tuple[Row, ...]) -> str | None:
     for number, (mine, theirs) in enumerate(zip(given, rows, strict=True), start=1):
         for name, known, said in (
             ("radius", mine.radius, theirs.radius),
-            ("thickness", mine.thickness, theirs.thickness),
+            ("thickness", mine.thickness, math.nan if theirs.focus else theirs.thickness),
+            ("conic", mine.conic, theirs.conic),
+            *_terms(mine, theirs),
         ):
+            if known is not None and math.isnan(said):
+                return f"surface {number}: the {name} is given as {known:g}, and not to be found"
             if known is not None and not math.isclose(known, said, rel_tol=1e-9, abs_tol=1e-12):
                 return f"surface {number}: the given {name} {known:g} came back as {said:g}"
         if not mine.glass_masked and mine.glass != theirs.glass:
@@ -259,6 +300,15 @@ def changed(given: tuple[Given, ...], rows: tuple[Row, ...]) -> str | None:
         if mine.stop is not None and mine.stop != theirs.stop:
             return f"surface {number}: the stop was moved"
     return None
+
+
+def _terms(mine: Given, theirs: Row) -> list[tuple[str, float | None, float]]:
+    """Each given term beside what came back; a term that is left out is 0."""
+    if mine.asphere is None:
+        return []
+    most = max(len(mine.asphere), len(theirs.asphere))
+    known, said = ((*terms, *[0.0] * (most - len(terms))) for terms in (mine.asphere, theirs.asphere))
+    return [(f"r^{2 * i + 2} term", a, b) for i, (a, b) in enumerate(zip(known, said, strict=True))]
 
 
 def completed(given: tuple[Given, ...], rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -269,6 +319,9 @@ def completed(given: tuple[Given, ...], rows: tuple[Row, ...]) -> tuple[Row, ...
             theirs.thickness if mine.thickness is None else mine.thickness,
             theirs.glass if mine.glass_masked else mine.glass,
             theirs.stop if mine.stop is None else mine.stop,
+            theirs.conic if mine.conic is None else mine.conic,
+            theirs.asphere if mine.asphere is None else mine.asphere,
+            theirs.focus and mine.thickness is None,
         )
         for mine, theirs in zip(given, rows, strict=True)
     )

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from verirl.domains import Finding, failed, passed, skipped
 from verirl.types import Task
-from verirl_optics.answer import FormatError, parse
+from verirl_optics.answer import FormatError, Row, parse, to_lines
 from verirl_optics.extract import NoAnswerError, extract
-from verirl_optics.spec import changed, completed, read_spec
+from verirl_optics.spec import Spec, changed, completed, read_spec
 
 SHOWN = 6
 
@@ -34,7 +34,10 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
             yield failed("format", detail=difference)
             return
         rows = completed(spec.given, rows)
-    yield passed("format")
+    shown = ""
+    if spec.polish:
+        rows, shown = _polished(spec, rows)
+    yield replace(passed("format"), feedback=shown)
     from verirl_optics.judge import judge
 
     found = judge(spec, rows)
@@ -56,6 +59,18 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
         yield skipped("quality", "the task states no spot to compare with")
         return
     yield passed("quality", found.quality)
+
+
+def _polished(spec: Spec, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], str]:
+    """The answer polished, and in words; the answer itself where its glass is none of the task's."""
+    from verirl_optics.glass import GlassError
+    from verirl_optics.polish import polish_rows
+
+    try:
+        better, found = polish_rows(spec, rows)
+    except GlassError:
+        return rows, ""
+    return better, f"polished:\n{to_lines(better, found.digits)}" if found.better else ""
 
 
 def _told(details: list[str]) -> str:

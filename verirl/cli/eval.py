@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from verirl.evaluation.gates import Gate, GateResult
-    from verirl.evaluation.result import Evaluation
+    from verirl.evaluation.result import Evaluation, Polishing
     from verirl.evaluation.run import Evaluated
     from verirl.types import Task
 
@@ -54,6 +54,7 @@ SHOWN_GROUPS = 12
     show_default=True,
     help="Seconds for a verdict.",
 )
+@click.option("--polish", is_flag=True, help="Also judge each answer after the domain's own optimiser.")
 @click.option("--no-cache", is_flag=True, help="Judge everything anew and keep nothing.")
 @console.liberty_option
 @console.workers_option
@@ -78,6 +79,7 @@ def command(
     limit: int | None,
     seed: int,
     deadline: float,
+    polish: bool,
     no_cache: bool,
     workers: int | None,
     unsafe_no_sandbox: bool,
@@ -93,6 +95,7 @@ def command(
     """
     from verirl.engine import VerdictCache, VerifierPool
     from verirl.evaluation import gates as gating
+    from verirl.evaluation.polish import PATIENCE, polished, polishers
     from verirl.evaluation.result import Settings
     from verirl.evaluation.run import check_settings, evaluate, require_usable
     from verirl.jsonl import read_tasks
@@ -116,6 +119,8 @@ def command(
         seed=seed,
         scheme=rate.name,
     )
+    if polish:
+        polishers(task.domain for task in chosen)
     policy = load(model)
     check_settings(policy, chosen, settings)
     console.warn_if_unsafe(unsafe_no_sandbox)
@@ -136,6 +141,16 @@ def command(
             progress=partial(console.progress, quiet=quiet),
             keep=partial(_records, completions) if completions else None,
         )
+        if polish:
+            patient = stack.enter_context(
+                VerifierPool(
+                    workers, deadline_s=PATIENCE * deadline, cache=cache, sandboxed=not unsafe_no_sandbox
+                )
+            )
+            bar = console.progress("polishing", len(found.completions), quiet=quiet)
+            advance = stack.enter_context(bar)
+            _, counted = polished(chosen, found.completions, found.verdicts, patient, advance)
+            found = found._replace(evaluation=found.evaluation.model_copy(update={"polish": counted}))
     results = gating.check(wanted, found.evaluation)
     _write(found, results, output, junit, markdown, verdicts)
     require_usable(found.verdicts)
@@ -248,4 +263,21 @@ def tables(evaluation: Evaluation) -> list[Table]:
             str(stage.passed),
             share(stage.passed_share),
         )
-    return [scores, ladder]
+    return [scores, ladder, *([_polish_table(evaluation.polish)] if evaluation.polish else [])]
+
+
+def _polish_table(polish: Polishing) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="Polished", title_justify="left")
+    table.add_column("figure")
+    for heading in ("samples", "before", "after"):
+        table.add_column(heading, justify="right")
+    passed = (polish.passed_before, polish.passed_after)
+    table.add_row("passed", str(polish.samples), *map(str, passed))
+    for name, figure in polish.figures.items():
+        table.add_row(
+            escape(f"median {name}"), str(figure.samples), f"{figure.before:.5g}", f"{figure.after:.5g}"
+        )
+    return table

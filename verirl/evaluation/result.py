@@ -132,6 +132,24 @@ class Timing(_Part):
     judging_s: float
 
 
+class PolishedFigure(_Part):
+    """The medians of one of the verdicts' figures over samples that passed before and after."""
+
+    samples: int
+    before: float
+    after: float
+
+
+class Polishing(_Part):
+    """Usable samples before and after a domain's optimiser; `unfinished` ones of it count as they are."""
+
+    samples: int
+    passed_before: int
+    passed_after: int
+    unfinished: int
+    figures: dict[str, PolishedFigure]
+
+
 class Evaluation(_Part):
     """The document. `groups`: `domain`, `tag` or `difficulty` → name → metrics."""
 
@@ -146,10 +164,12 @@ class Evaluation(_Part):
     rows: tuple[TaskRow, ...]
     made_by: dict[str, str]
     timing: Timing | None = None
+    polish: Polishing | None = None
 
     def to_data(self) -> dict[str, Any]:
         """The document as JSON data."""
-        return self.model_dump(mode="json", exclude={"timing"} if self.timing is None else None)
+        absent = {name for name in ("timing", "polish") if getattr(self, name) is None}
+        return self.model_dump(mode="json", exclude=absent)
 
     def to_json(self) -> str:
         """The document as indented JSON, the same bytes for the same value."""

@@ -1,0 +1,419 @@
+"""What an optimiser of lenses makes small: ray aberrations, and what breaks a limit. Axes as in `trace`.
+
+The sum of squares of the aberrations is the square of the spot that the judge counts: the quadratic mean over
+the fields about the centroid of all wavelengths, a ray that does not arrive being half a pupil diameter away.
+Limits are kept by penalties on what lacks to each, a little more than the judge asks for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from verirl_optics.paraxial import first_order
+from verirl_optics.pupil import Pupil, gauss
+from verirl_optics.spec import Spec
+from verirl_optics.system import FLOAT, System
+from verirl_optics.trace import Rays, Traced, launch, sag, trace
+
+PENALTY = 30.0
+"""Weight of what lacks to a limit against a spot of the same length."""
+MARGIN = 1e-4
+"""What is kept from each limit, as a fraction of the focal length."""
+ROOM = 1.021
+"""Edges are looked at this much outside the traced height; the judge looks at 1.02."""
+STEEPEST = 0.93
+WITHIN = 0.97
+"""The share of a tolerance (EFL, distortion) that may be used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """The variables of a lens: surfaces whose curvature, thickness or conic, and (surface, term) of aspheres,
+    may be changed.
+    """
+
+    curvatures: tuple[int, ...]
+    thicknesses: tuple[int, ...]
+    conics: tuple[int, ...] = ()
+    terms: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many variables there are."""
+        return len(self.curvatures) + len(self.thicknesses) + len(self.conics) + len(self.terms)
+
+    def read(self, system: System) -> Tensor:
+        """The variables of each lens (B, P)."""
+        surfaces = [s for s, _ in self.terms]
+        terms = [i for _, i in self.terms]
+        return torch.cat(
+            [
+                system.curvature_BS[:, list(self.curvatures)],
+                system.thickness_BS[:, list(self.thicknesses)],
+                system.conic_BS[:, list(self.conics)],
+                system.asphere_BSA[:, surfaces, terms],
+            ],
+            dim=1,
+        )
+
+    def write(self, base: System, variables: Tensor) -> System:
+        """The lenses of `base`, over and over for as many rows as there are, with these variables."""
+        copies = len(variables) // len(base.curvature_BS)
+        many = base if copies == 1 else _copied(base, copies)
+        sizes = [len(self.curvatures), len(self.thicknesses), len(self.conics), len(self.terms)]
+        bend, move, conic, term = torch.split(variables, sizes, dim=1)
+        return replace(
+            many,
+            curvature_BS=_put(many.curvature_BS, self.curvatures, bend),
+            thickness_BS=_put(many.thickness_BS, self.thicknesses, move),
+            conic_BS=_put(many.conic_BS, self.conics, conic),
+            asphere_BSA=_put_terms(many.asphere_BSA, self.terms, term),
+        )
+
+
+def _copied(base: System, copies: int) -> System:
+    return replace(
+        base,
+        curvature_BS=base.curvature_BS.repeat(copies, 1),
+        thickness_BS=base.thickness_BS.repeat(copies, 1),
+        conic_BS=base.conic_BS.repeat(copies, 1),
+        asphere_BSA=base.asphere_BSA.repeat(copies, 1, 1),
+        index_BSW=base.index_BSW.repeat(copies, 1, 1),
+        semi_BS=base.semi_BS.repeat(copies, 1),
+    )
+
+
+def _put(into: Tensor, places: tuple[int, ...], values: Tensor) -> Tensor:
+    if not places:
+        return into
+    index = torch.tensor(places, device=into.device).expand(len(into), -1)
+    return into.scatter(1, index, values)
+
+
+def _put_terms(into: Tensor, places: tuple[tuple[int, int], ...], values: Tensor) -> Tensor:
+    if not places:
+        return into
+    width = into.shape[-1]
+    flat = tuple(s * width + i for s, i in places)
+    return _put(into.flatten(1), flat, values).view_as(into)
+
+
+def solid(system: System) -> list[int]:
+    """The surfaces that part two media; a stop in air is none."""
+    parts = (system.before_BSW != system.index_BSW).any(-1).any(0)
+    return [s for s in range(system.count) if bool(parts[s])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundle:
+    """What a pass of rays says: heights at the image, which arrived (BFWR), and r² at the surfaces (BS)."""
+
+    x: Tensor
+    y: Tensor
+    valid: Tensor
+    square: Tensor
+
+
+class Merit:
+    """The residuals of a batch of lenses of one layout under one spec, as a function of their variables.
+
+    They are, in mm: aberrations of rays, what lacks to each limit, and the distortion over its limit.
+    """
+
+    def __init__(
+        self,
+        base: System,
+        spec: Spec,
+        free: Free,
+        *,
+        pupil: Pupil | None = None,
+        clip: bool = False,
+        margin: float = MARGIN,
+        penalty: float = PENALTY,
+    ) -> None:
+        self.penalty = penalty
+        self.base, self.spec, self.free, self.clip = base, spec, free, clip
+        device = base.curvature_BS.device
+        spot = gauss(4, 8) if pupil is None else pupil
+        edge = torch.linspace(-math.pi / 2, math.pi / 2, 5, dtype=FLOAT)
+        # Rays for the spot, for the edge of the pupil, and the chief ray, in one pass.
+        self._x = torch.cat([spot.x_R, torch.cos(edge).clamp_min(0.0), torch.zeros(1, dtype=FLOAT)]).to(
+            device
+        )
+        self._y = torch.cat([spot.y_R, torch.sin(edge), torch.zeros(1, dtype=FLOAT)]).to(device)
+        self._weight = torch.cat([spot.weight_R, torch.zeros(6, dtype=FLOAT)]).to(device)
+        self._spots = len(spot.x_R)
+        self._fields = torch.deg2rad(torch.tensor(spec.fields, dtype=FLOAT, device=device))
+        self._colours = len(spec.wavelengths)
+        self._solid = solid(base)
+        self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl)
+
+    def residuals(self, variables: Tensor) -> Tensor:
+        """Residuals (N, M) at variables (N, P), N a multiple of the lenses, block after block."""
+        with torch.no_grad():
+            system = self.free.write(self.base, variables)
+            first = first_order(system)
+            done = trace(system, self._launched(first.entrance_B), clip=self.clip)
+            found = self._bundle(done, len(variables))
+            figures = self._figures(variables, found.square)
+            spots = self._spread(found)[0]
+            return torch.cat([spots, *self._broken(figures, found.y)], dim=1)
+
+    def linear(self, variables: Tensor) -> tuple[Tensor, Tensor]:
+        """Residuals (B, M) and their derivatives (B, M, P).
+
+        Rays do not depend on each other: where each has the lens to itself, two passes backwards give the
+        derivatives of every ray's x and y by its lens, however many variables there are. What a limit lacks
+        is differentiated forwards, at the height that rays have now.
+        """
+        count, wide = variables.shape
+        with torch.no_grad():
+            system = self.free.write(self.base, variables)
+            start = self._launched(first_order(system).entrance_B)
+        alone = _Alone(system, start, self.free)
+        done = trace(alone.system, alone.rays, clip=self.clip)
+        found = self._bundle(done, count)
+        shape = found.x.shape
+        slope_x = alone.derivatives(done.rays.x, shape, keep=True)
+        slope_y = alone.derivatives(done.rays.y, shape)
+        eye = torch.eye(wide, dtype=FLOAT, device=variables.device).repeat_interleave(count, 0)
+        with torch.no_grad():
+            tiled = found.square.repeat(wide, 1)
+            both = torch.func.jvp(lambda at: self._figures(at, tiled), (variables.repeat(wide, 1),), (eye,))
+            figures = both[0][:count]
+            turned = both[1].view(wide, count, -1).permute(1, 2, 0)
+            moved = turned[:, None, None, None, 0]
+            slope_x = torch.nan_to_num(slope_x[..., :-1] + slope_x[..., -1:] * moved)
+            slope_y = torch.nan_to_num(slope_y[..., :-1] + slope_y[..., -1:] * moved)
+            spots, kept, root = self._spread(found)
+            total = kept.sum((-2, -1), keepdim=True)
+            share = (kept / torch.where(total > 0.0, total, torch.ones_like(total)))[..., None]
+            middle = (share * slope_y).sum((2, 3), keepdim=True)
+            there = (found.valid * root)[..., None]
+            keep = slice(0, self._spots)
+            across = (there * slope_x)[..., keep, :].flatten(1, 3)
+            along = (there * (slope_y - middle))[..., keep, :].flatten(1, 3)
+            limits = self._broken(figures, found.y)
+            chief = slope_y[:, :, self.spec.primary, -1]
+            slopes = self._broken_slopes(figures, turned, found.y, chief)
+            return torch.cat([spots, *limits], dim=1), torch.cat([across, along, *slopes], dim=1)
+
+    def active(self, variables: Tensor) -> tuple[str, ...]:
+        """The limits that a lens (P variables) all but touches."""
+        with torch.no_grad():
+            system = self.free.write(self.base, variables[None])
+            done = trace(system, self._launched(first_order(system).entrance_B), clip=self.clip)
+            found = self._bundle(done, 1)
+            figures = self._figures(variables[None], found.square)
+            close = (figures[0, 2:] > -self._spaces.small).tolist()
+            names = [name for name, near in zip(self._spaces.names(), close, strict=True) if near]
+            off, ideal = self._bent(figures, found.y)
+            if self.spec.max_distortion is not None and bool((off.abs() > 0.98 * self._allowed(ideal)).any()):
+                names.append("distortion")
+            return tuple(dict.fromkeys(names))
+
+    def _launched(self, entrance: Tensor) -> Rays:
+        radius = self.spec.epd / 2.0
+        here = torch.nan_to_num(entrance, nan=0.0, posinf=0.0, neginf=0.0)
+        x, y = self._x[None, None, None] * radius, self._y[None, None, None] * radius
+        return launch(x, y, here, self._fields.expand(len(entrance), -1), self._colours)
+
+    def _bundle(self, done: Traced, lenses: int) -> _Bundle:
+        shape = (lenses, len(self._fields), self._colours, len(self._x))
+        valid = done.valid.view(shape)
+        square = torch.stack([height.detach().view(shape) for height in done.height2], dim=1)
+        reach = torch.where(valid[:, None], square, torch.zeros_like(square)).amax((2, 3, 4))
+        return _Bundle(done.rays.x.detach().view(shape), done.rays.y.detach().view(shape), valid, reach)
+
+    def _spread(self, found: _Bundle) -> tuple[Tensor, Tensor, Tensor]:
+        """Aberrations (B, …), the weight of each ray that arrived, and the root of each one's weight."""
+        kept = torch.where(found.valid, self._weight, torch.zeros_like(found.x)) / self._colours
+        total = kept.sum((-2, -1), keepdim=True)
+        height = torch.where(found.valid, found.y, torch.zeros_like(found.y))
+        middle = (kept * height).sum((-2, -1), keepdim=True) / torch.where(total > 0.0, total, 1.0)
+        root = torch.sqrt(self._weight / (self._colours * len(self._fields)))
+        lost = torch.full_like(found.x, self.spec.epd / 2.0)
+        across = torch.where(found.valid, found.x, lost) * root
+        along = torch.where(found.valid, found.y - middle, torch.zeros_like(middle)) * root
+        keep = slice(0, self._spots)
+        return torch.cat([across[..., keep].flatten(1), along[..., keep].flatten(1)], dim=1), kept, root
+
+    def _figures(self, variables: Tensor, square: Tensor) -> Tensor:
+        """Entrance pupil, EFL, and what lacks to each limit but distortion (N, 2 + …)."""
+        system = self.free.write(self.base, variables)
+        first = first_order(system)
+        p = self.spec.primary
+        efl = first.efl_BW[:, p]
+        lacks = self._spaces.lacks(system, efl, first.bfl_BW[:, p], square)
+        return torch.cat([first.entrance_B[:, None], efl[:, None], lacks], dim=1)
+
+    def _broken(self, figures: Tensor, height: Tensor) -> list[Tensor]:
+        """The residuals of the limits."""
+        found = [self.penalty * torch.relu(figures[:, 2:])]
+        off, ideal = self._bent(figures, height)
+        if self.spec.max_distortion is not None:
+            found.append(self.penalty * torch.relu(off.abs() - self._allowed(ideal)))
+        return found
+
+    def _broken_slopes(self, figures: Tensor, turned: Tensor, height: Tensor, chief: Tensor) -> list[Tensor]:
+        """The derivatives of the residuals of the limits."""
+        found = [self.penalty * (figures[:, 2:] > 0.0)[..., None] * turned[:, 2:]]
+        off, ideal = self._bent(figures, height)
+        if self.spec.max_distortion is not None:
+            out = (off.abs() > self._allowed(ideal))[..., None]
+            by_focus = torch.tan(self._fields)[None, :, None] * turned[:, 1:2]
+            found.append(self.penalty * out * off.sign()[..., None] * (chief - by_focus))
+        return found
+
+    def _bent(self, figures: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
+        """How far each field's chief ray is from where it should be, and where that is (BF)."""
+        ideal = figures[:, 1:2] * torch.tan(self._fields)
+        return torch.nan_to_num(height[:, :, self.spec.primary, -1] - ideal), ideal
+
+    def _allowed(self, ideal: Tensor) -> Tensor:
+        share = WITHIN * (self.spec.max_distortion or 0.0) / 100.0
+        return share * ideal.abs() + torch.where(ideal == 0.0, torch.inf, 0.0).to(ideal)
+
+
+class _Alone:
+    """Rays that each have a lens of their own, so that they can be differentiated all at once."""
+
+    def __init__(self, system: System, rays: Rays, free: Free) -> None:
+        lenses, fields, colours, points = rays.x.shape
+        each = fields * colours * points
+        rows = lenses * each
+        self.free = free
+
+        def spread(values: Tensor) -> Tensor:
+            # Surfaces first in memory: the tracer takes one surface at a time.
+            return values.repeat_interleave(each, 0).movedim(0, -1).contiguous()
+
+        self.bend = spread(system.curvature_BS).requires_grad_()
+        self.move = spread(system.thickness_BS).requires_grad_()
+        self.conic = spread(system.conic_BS).requires_grad_(bool(free.conics))
+        self.term = spread(system.asphere_BSA).requires_grad_(bool(free.terms))
+        self.start = rays.z.reshape(rows).clone().requires_grad_()
+        index = system.index_BSW[:, :, None, :, None].expand(-1, -1, fields, -1, points)
+        self.system = System(
+            self.bend.T,
+            self.move.T,
+            self.conic.T,
+            self.term.movedim(-1, 0),
+            index.movedim(0, 1).reshape(system.count, rows).T[..., None],
+            spread(system.semi_BS).T,
+            system.stop,
+        )
+        shape = (rows, 1, 1, 1)
+        self.rays = Rays(
+            rays.x.reshape(shape),
+            rays.y.reshape(shape),
+            self.start.view(shape),
+            rays.l.reshape(shape),
+            rays.m.reshape(shape),
+            rays.n.reshape(shape),
+        )
+
+    def derivatives(self, height: Tensor, shape: torch.Size, *, keep: bool = False) -> Tensor:
+        """Of each ray's `height` by each variable, and last by where the ray started (BFWR, P + 1)."""
+        free = self.free
+        leaves = [self.bend, self.move, self.start]
+        leaves += [self.conic] if free.conics else []
+        leaves += [self.term] if free.terms else []
+        bend, move, start, *more = torch.autograd.grad(
+            height.sum(), leaves, retain_graph=keep, materialize_grads=True
+        )
+        parts = [bend[list(free.curvatures)], move[list(free.thicknesses)]]
+        if free.conics:
+            parts.append(more.pop(0)[list(free.conics)])
+        if free.terms:
+            parts.append(more.pop(0)[[s for s, _ in free.terms], [i for _, i in free.terms]])
+        return torch.cat([*parts, start[None]]).T.reshape(*shape, -1)
+
+
+class _Spaces:
+    """The limits on a lens's lengths, for all its spaces at once."""
+
+    def __init__(self, base: System, spec: Spec, free: Free, surfaces: list[int], small: float) -> None:
+        device = base.curvature_BS.device
+        self.spec = spec
+        self.surfaces = surfaces
+        self.small = small
+        self.near, self.far = surfaces[:-1], surfaces[1:]
+        glass = [bool((base.index_BSW[0, s] != 1.0).any()) for s in self.near]
+        low, high = spec.centre
+
+        def limits(of_glass: float, of_air: float) -> Tensor:
+            return torch.tensor([of_glass if is_glass else of_air for is_glass in glass], device=device).to(
+                FLOAT
+            )
+
+        self.centre = limits(low, spec.min_gap)
+        self.edge = limits(spec.min_edge, spec.min_gap)
+        self.zone = limits(min(low, spec.min_edge), spec.min_gap)
+        self.thickest = limits(high, math.inf)
+        self.bounded = bool(torch.isfinite(self.thickest).any())
+        self.alone = [
+            s
+            for near, far in zip(self.near, self.far, strict=True)
+            if far - near > 1
+            for s in range(near, far)
+        ]
+        aspheric = bool(
+            free.terms or free.conics or (base.conic_BS != 0.0).any() or (base.asphere_BSA != 0.0).any()
+        )
+        self.shares = (0.25, 0.5, 0.75) if aspheric else ()
+
+    def lacks(self, system: System, efl: Tensor, bfl: Tensor, square: Tensor) -> Tensor:
+        """What lacks to each limit, mm (B, C); at most 0 where it is kept. `square`: r² of the rays (BS)."""
+        spec, thickness, small = self.spec, system.thickness_BS, self.small
+        found = [
+            (efl - spec.efl).abs() - WITHIN * spec.efl_tolerance * spec.efl,
+            spec.min_bfl + small - bfl,
+            small - thickness[:, -1],
+        ]
+        if spec.max_track is not None:
+            found.append(thickness.sum(1) + small - spec.max_track)
+        end = torch.cumsum(thickness, 1)
+        between = (end[:, self.far] - thickness[:, self.far]) - (end[:, self.near] - thickness[:, self.near])
+        widest = torch.maximum(square[:, self.near], square[:, self.far]) * ROOM**2
+        parts = [torch.stack(found, dim=1), self.centre + small - between]
+        parts.append(self.edge + small - self._room(system, between, widest))
+        parts += [self.zone + small - self._room(system, between, widest * share) for share in self.shares]
+        if self.bounded:
+            parts.append(between + small - self.thickest)
+        if self.alone:
+            parts.append(small / 100.0 - thickness[:, self.alone])
+        steep = system.curvature_BS[:, self.surfaces].abs() * square[:, self.surfaces].clamp_min(0.0).sqrt()
+        parts.append((steep - STEEPEST) * spec.efl * 0.1)
+        return torch.nan_to_num(torch.cat(parts, dim=1), neginf=0.0)
+
+    def names(self) -> list[str]:
+        """What each of `lacks` is about."""
+        found = ["EFL", "BFL", "image distance"] + ["track"] * (self.spec.max_track is not None)
+        spaces = [f"surfaces {near + 1} to {far + 1}" for near, far in zip(self.near, self.far, strict=True)]
+        for kind in ("centre", "edge", *["room"] * len(self.shares), *["centre at most"] * self.bounded):
+            found += [f"{kind}, {space}" for space in spaces]
+        found += [f"thickness behind surface {s + 1}" for s in self.alone]
+        return found + [f"slope of surface {s + 1}" for s in self.surfaces]
+
+    def _room(self, system: System, between: Tensor, square: Tensor) -> Tensor:
+        return between + self._sag(system, self.far, square) - self._sag(system, self.near, square)
+
+    def _sag(self, system: System, surfaces: list[int], square: Tensor) -> Tensor:
+        """Sag of several surfaces (B, Q) at r² of the same shape."""
+        terms = system.asphere_BSA[:, surfaces]
+        one = System(
+            system.curvature_BS[:, surfaces].reshape(-1, 1),
+            square.reshape(-1, 1),
+            system.conic_BS[:, surfaces].reshape(-1, 1),
+            terms.reshape(square.numel(), 1, terms.shape[-1]),
+            system.index_BSW[:1],
+            system.semi_BS[:1],
+            0,
+        )
+        depth, _, _ = sag(one, 0, square.reshape(-1, 1, 1, 1))
+        return depth.view(square.shape)

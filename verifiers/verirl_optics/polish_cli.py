@@ -1,0 +1,234 @@
+"""`verirl optics polish`: a lens or an answer made better, before and after side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from verirl.cli import console
+from verirl.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from verirl.types import Task
+    from verirl_optics.answer import Row
+    from verirl_optics.polish import Polished
+    from verirl_optics.prescription import Prescription, Surface
+
+ROWS = (
+    ("efl_mm", "EFL mm"),
+    ("fno", "F/#"),
+    ("total_track_mm", "track mm"),
+    ("bfl_mm", "BFL mm"),
+    ("rms_spot_um", "RMS µm"),
+    ("distortion_pct", "distortion %"),
+)
+
+
+@click.command(name="polish", epilog="Example: verirl optics polish triplet.json -o better.json")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--task", "tasks", metavar="TASKS", help="FILE is an answer to the task in this file.")
+@click.option("--id", "name", metavar="ID", help="Which task, where TASKS has several.")
+@click.option("--steps", type=click.IntRange(min=1), default=40, show_default=True, help="Of the search.")
+@click.option("--no-glasses", is_flag=True, help="Keep every glass.")
+@click.option("--digits", type=click.IntRange(3, 15), help="Significant digits of what is changed.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the polished lens here.")
+@console.json_option
+@console.quiet_option
+def command(
+    file: Path,
+    tasks: str | None,
+    name: str | None,
+    steps: int,
+    no_glasses: bool,
+    digits: int | None,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Make the lens in FILE sharper, keeping every limit: of a task, or else of the lens itself.
+
+    Curvatures, thicknesses and aspheres move by damped least squares, glasses are exchanged for neighbours
+    in the task's list or the catalogue; what a completion task gives stays. The result is rounded before it
+    is judged and is never worse than FILE. With --task, FILE is a completion, and so is what -o writes.
+    """
+    from verirl.extras import need
+
+    need("torch", "optics")
+    console.check_places((output,), (str(file), tasks or ""))
+    if tasks is None:
+        if name is not None:
+            raise InputError("--id names a task: give --task too")
+        found, text = _lens(file, steps, not no_glasses, digits, wanted=output is not None)
+    else:
+        found, text = _answer(file, _task(tasks, name), steps, not no_glasses, digits)
+    if output is not None:
+        from verirl.jsonl import write_atomically
+
+        def put(stream: TextIO) -> None:
+            stream.write(text + "\n")
+
+        write_atomically(output, put)
+    data = report(found)
+    if as_json:
+        console.emit_json(data)
+    else:
+        console.out().print(table(data))
+
+
+def _lens(file: Path, steps: int, glasses: bool, digits: int | None, *, wanted: bool) -> tuple[Polished, str]:
+    from verirl_optics.files import read
+    from verirl_optics.polish import DIGITS, polish
+
+    lenses = read(file)
+    if len(lenses) > 1:
+        raise InputError.at(file, f"has {len(lenses)} lenses; polish takes one")
+    if wanted:
+        to_object(lenses[0])
+    found = polish(lenses[0], steps=steps, glasses=glasses, digits=digits or DIGITS)
+    return found, json.dumps(to_object(found.lens), indent=1) if wanted else ""
+
+
+def _task(tasks: str, name: str | None) -> Task:
+    from verirl.jsonl import read_tasks
+
+    known = {task.id: task for task in read_tasks(tasks)}
+    if name is not None and name not in known:
+        raise InputError(f"--id: no task '{name}' in {tasks}")
+    if name is None and len(known) != 1:
+        raise InputError(f"{tasks} has {len(known)} tasks; say which with --id")
+    task = known[name] if name is not None else next(iter(known.values()))
+    if task.domain != "optics":
+        raise InputError(f"task '{task.id}' is of the domain {task.domain}; polish takes optics")
+    return task
+
+
+def _answer(file: Path, task: Task, steps: int, glasses: bool, digits: int | None) -> tuple[Polished, str]:
+    from verirl_optics.answer import ANSWER_LIMIT, FormatError, parse, to_json, to_lines
+    from verirl_optics.extract import NoAnswerError, extract
+    from verirl_optics.glass import GlassError
+    from verirl_optics.polish import polish_rows
+    from verirl_optics.spec import changed, completed, read_spec
+
+    spec = read_spec(task.spec)
+    try:
+        with file.open(encoding="utf-8") as stream:
+            text = extract(stream.read(16 * ANSWER_LIMIT))
+        rows: tuple[Row, ...] = parse(text)
+        if spec.given is not None:
+            problem = changed(spec.given, rows)
+            if problem is not None:
+                raise InputError.at(file, problem)
+            rows = completed(spec.given, rows)
+        better, found = polish_rows(spec, rows, steps=steps, glasses=glasses, digits=digits)
+    except OSError as problem:
+        raise InputError.at(file, problem.strerror or str(problem)) from problem
+    except UnicodeDecodeError as problem:
+        raise InputError.at(file, "is not UTF-8 text") from problem
+    except (NoAnswerError, FormatError, GlassError) as problem:
+        raise InputError.at(file, str(problem)) from problem
+    write = to_json if text.startswith(("{", "[")) else to_lines
+    return found, write(better, 12)
+
+
+def to_object(lens: Prescription) -> dict[str, Any]:
+    """A lens in the JSON layout that `verirl optics show` reads; InputError on a glass that has no name."""
+    return {
+        "name": lens.name,
+        "surfaces": [_surface(number, surface) for number, surface in enumerate(lens.surfaces, start=1)],
+        {"epd": "epd_mm", "fno": "fno", "stop": "stop_semi_diameter_mm"}[
+            lens.aperture.kind
+        ]: lens.aperture.value,
+        "fields_deg": list(lens.fields),
+        "wavelengths_um": list(lens.wavelengths),
+        "primary": lens.primary,
+    }
+
+
+def _surface(number: int, surface: Surface) -> dict[str, Any]:
+    from verirl_optics.glass import Medium, table
+
+    medium = surface.medium
+    glass: Any = None
+    if isinstance(medium, Medium):
+        named = table().get(medium.name)
+        same = named is not None and named.coefficients == medium.coefficients
+        glass = medium.name if same else {"nd": medium.nd, "vd": medium.vd}
+    if (medium is not None and glass is None) or (isinstance(glass, dict) and not 0 < glass["vd"] < 1e6):
+        raise InputError(f"-o: the glass of surface {number} has neither a catalogue name nor nd and Vd")
+    found: dict[str, Any] = {
+        "radius": None if abs(surface.radius) == float("inf") else surface.radius,
+        "thickness": surface.thickness,
+        "glass": glass,
+        "stop": surface.stop,
+    }
+    if surface.conic:
+        found["conic"] = surface.conic
+    if surface.asphere:
+        found["asphere"] = list(surface.asphere)
+    if surface.semi_diameter is not None:
+        found["semi_diameter"] = surface.semi_diameter
+    return found
+
+
+def report(found: Polished) -> dict[str, Any]:
+    """Before and after as plain data."""
+    return {
+        "better": found.better,
+        "before": _figures(found.start, found.before.figures, found.before.rank[0]),
+        "after": _figures(found.lens, found.after.figures, found.after.rank[0]),
+        "active": list(found.active),
+        "exchanged": [{"surface": surface, "from": old, "to": new} for surface, old, new in found.swaps],
+        "surfaces": [
+            {
+                "radius": None if abs(surface.radius) == float("inf") else surface.radius,
+                "thickness": surface.thickness,
+                "glass": None if surface.medium is None else surface.medium.name,
+                "conic": surface.conic,
+                "asphere": list(surface.asphere),
+                "stop": surface.stop,
+            }
+            for surface in found.lens.surfaces
+        ],
+    }
+
+
+def _figures(lens: Prescription, figures: Mapping[str, float], rank: int) -> dict[str, Any]:
+    from verirl_optics.summary import summary
+
+    fields = summary(lens)["fields"]
+    return {
+        "keeps_limits": rank == 2,
+        **{key: figures.get(key) for key, _ in ROWS},
+        "rms_by_field_um": {f"{row['field_deg']:g}": row["rms_poly_um"] for row in fields},
+        "glasses": [surface.medium.name for surface in lens.surfaces if surface.medium is not None],
+    }
+
+
+def table(data: Mapping[str, Any]) -> RenderableType:
+    """Before and after, side by side."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table("", "before", "after", box=None)
+    before, after = data["before"], data["after"]
+    for key, label in ROWS:
+        shown.add_row(label, _shown(before[key]), _shown(after[key]))
+    for field, value in before["rms_by_field_um"].items():
+        shown.add_row(f"RMS µm at {field}°", _shown(value), _shown(after["rms_by_field_um"].get(field)))
+    shown.add_row("glasses", " ".join(before["glasses"]), " ".join(after["glasses"]))
+    shown.add_row("keeps every limit", *("yes" if side["keeps_limits"] else "no" for side in (before, after)))
+    lines = [Text(f"held back by: {', '.join(data['active'])}")] if data["active"] else []
+    if not data["better"]:
+        lines.append(Text("nothing better was found: the lens is unchanged", style="yellow"))
+    return Group(shown, *lines)
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"
