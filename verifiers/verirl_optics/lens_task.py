@@ -124,7 +124,9 @@ def _rows(lens: Prescription) -> tuple[Row, ...]:
         before = surface.medium
     try:
         made = tuple(
-            checked(s, surface.radius, surface.thickness, _glass(surface, lens.wavelengths), surface.stop)
+            checked(
+                s, Row(surface.radius, surface.thickness, _glass(surface, lens.wavelengths), surface.stop)
+            )
             for s, surface in enumerate(surfaces, start=1)
         )
         return parse(to_lines(made, DIGITS))
