@@ -180,7 +180,8 @@ def _hear(guest: Guest, nonce: str, until: float) -> dict[str, Any]:
     reply = guest.hear(until)
     if reply.get("nonce") != nonce:
         raise GoneError("it said what it was not asked")
-    if _depth(reply.get("value")) > DEPTH_LIMIT + 2:
+    value = reply.get("value")
+    if isinstance(value, list) and _depth(value) > DEPTH_LIMIT + 2:
         raise GoneError("it said what no value looks like")
     return reply
 
