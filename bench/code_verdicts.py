@@ -2,9 +2,11 @@
 
     python bench/code_verdicts.py ../shared/benchmarks/code/humaneval_plus_mini.jsonl.gz [--rows N] [--jobs 2]
 
-All three run the same reference programs on the same inputs and compare the same values, in one process after
-the other, `--jobs` at a time, in this order: ours, bwrap, plain, ours again (the machine may have changed).
-Prints one JSON document; `ratio` is ours (the slower of its two runs) to bwrap, whose isolation is the same.
+All three run the same reference programs on the same inputs and compare the same values, `--jobs` at a time.
+The tasks are gone through `--rounds` times, a few at a time by each of the three in turn, so that a machine
+that slows down slows all of them. Prints one JSON document. `ratio` is ours to bwrap, whose isolation is the
+same, over all rounds; `ratios` are the rounds'. The programs' own time (run once in this process) is the same
+for all three; `ratio_without_the_answers_own_time` leaves it out.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,6 +32,8 @@ from verirl_code.spec import read_spec
 from verirl_code.trial import attempt
 
 SECONDS = 10.0
+CHUNK = 16
+OUTPUT = 64 * 1024 * 1024
 HARNESS = """
 import json, sys
 job = json.load(sys.stdin)
@@ -37,6 +41,9 @@ scope = {}
 exec(compile(job["code"], "answer", "exec"), scope)
 print(json.dumps([scope[job["name"]](*args) for args in job["inputs"]]))
 """
+TASKS: list[dict[str, Any]] = []
+"""A worker's own copy, so that no task crosses to it while the clock runs."""
+
 PYTHON = os.path.realpath(sys.executable)
 
 
@@ -45,26 +52,31 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--rows", type=int, default=114)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with gzip.open(options.file, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines][: options.rows]
     tasks = [task for row in rows if (task := task_of(row)) is not None]
-    with ProcessPoolExecutor(options.jobs) as pool:
-        runs = [measured(pool, way, tasks, options.jobs) for way in (ours, fresh, plain, ours)]
-    first, bwrap, bare, second = runs
-    print(
-        json.dumps(
-            {
-                "tasks": len(tasks),
-                "inputs": sum(len(task["inputs"]) for task in tasks),
-                "jobs": options.jobs,
-                "verdicts_per_second": {"ours": [first, second], "bwrap python -I": bwrap, "python -I": bare},
-                "ratio": round(min(first, second) / bwrap, 2),
-                "ours_ms": parts(tasks),
-            },
-            indent=1,
-        )
-    )
+    ways = (ours, fresh, plain)
+    with ProcessPoolExecutor(options.jobs, initializer=TASKS.extend, initargs=(tasks,)) as pool:
+        rounds = [one_round(pool, ways, len(tasks), options.jobs) for _ in range(options.rounds)]
+    spent = {way.__name__: sum(one[way.__name__] for one in rounds) for way in ways}
+    count = len(tasks) * options.rounds
+    own = 1000 * statistics.fmean(own_seconds(task) for task in tasks)
+    each = {name: 1000 * seconds * options.jobs / count for name, seconds in spent.items()}
+    document = {
+        "tasks": len(tasks),
+        "inputs": sum(len(task["inputs"]) for task in tasks),
+        "jobs": options.jobs,
+        "verdicts_per_second": {name: round(count / seconds, 1) for name, seconds in spent.items()},
+        "ratio": round(spent["fresh"] / spent["ours"], 2),
+        "ratios": [round(one["fresh"] / one["ours"], 2) for one in rounds],
+        "ms_of_a_core_each": {name: round(value, 2) for name, value in each.items()},
+        "the_answers_own_ms": round(own, 2),
+        "ratio_without_the_answers_own_time": round((each["fresh"] - own) / (each["ours"] - own), 2),
+        "ours_ms": parts(tasks),
+    }
+    print(json.dumps(document, indent=1))
 
 
 def task_of(row: dict[str, Any]) -> dict[str, Any] | None:
@@ -89,18 +101,38 @@ def task_of(row: dict[str, Any]) -> dict[str, Any] | None:
     return {"code": code, "name": row["entry_point"], "inputs": inputs, "tests": tests}
 
 
-def measured(
-    pool: ProcessPoolExecutor, way: Callable[[dict[str, Any]], bool], tasks: list[dict[str, Any]], jobs: int
-) -> float:
-    """Verdicts a second; every one of them must be right."""
-    list(pool.map(way, tasks[: 4 * jobs]))
+def one_round(
+    pool: ProcessPoolExecutor, ways: Sequence[Callable[[dict[str, Any]], bool]], count: int, jobs: int
+) -> dict[str, float]:
+    """Seconds that each way took for all tasks; every verdict must be right."""
+    spent = dict.fromkeys((way.__name__ for way in ways), 0.0)
+    for way in ways:
+        list(pool.map(partial(judged, way), range(4 * jobs)))
+    for first in range(0, count, CHUNK):
+        chunk = range(first, min(first + CHUNK, count))
+        for way in ways:
+            started = time.perf_counter()
+            names = list(pool.map(partial(judged, way), chunk))
+            spent[way.__name__] += time.perf_counter() - started
+            if wrong := [name for name in names if name]:
+                print(f"{way.__name__}: not passed: {wrong}", file=sys.stderr)
+    return spent
+
+
+def judged(way: Callable[[dict[str, Any]], bool], number: int) -> str:
+    """The name of the task where it did not pass."""
+    task = TASKS[number]
+    return "" if way(task) else str(task["name"])
+
+
+def own_seconds(task: dict[str, Any]) -> float:
+    """What the program itself takes for all inputs, in this process: a reference, so nobody's enemy."""
     started = time.perf_counter()
-    right = list(pool.map(way, tasks))
-    seconds = time.perf_counter() - started
-    wrong = [task["name"] for task, passed in zip(tasks, right, strict=True) if not passed]
-    if wrong:
-        print(f"{way.__name__}: not passed: {wrong}", file=sys.stderr)
-    return round(len(tasks) / seconds, 1)
+    scope: dict[str, Any] = {}
+    exec(compile(task["code"], "answer", "exec"), scope)
+    for args in json.loads(json.dumps(task["inputs"])):
+        scope[task["name"]](*args)
+    return time.perf_counter() - started
 
 
 def ours(task: dict[str, Any]) -> bool:
@@ -117,7 +149,7 @@ def fresh(task: dict[str, Any]) -> bool:
     run = partial(
         sandbox.run,
         readable=sandbox.interpreter(),
-        limits=sandbox.Limits(wall_s=SECONDS),
+        limits=sandbox.Limits(wall_s=SECONDS, output_bytes=OUTPUT),
     )
     return agrees(task, run([PYTHON, "-I", "-c", HARNESS], stdin=order(task)).stdout)
 
@@ -137,27 +169,33 @@ def agrees(task: dict[str, Any], output: bytes) -> bool:
 
 
 def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
-    """Where the time of one verdict goes: medians, in milliseconds."""
-    spent: dict[str, list[float]] = {
-        name: [] for name in ("fork and walls", "compile and run", "calls", "end")
-    }
+    """Where the time of one verdict goes, one at a time: medians, in milliseconds."""
+    names = ("fork and walls", "compile and run", "calls", "kill")
+    spent: dict[str, list[float]] = {name: [] for name in names}
     for task in tasks:
         until = time.monotonic() + SECONDS
         marks = [time.perf_counter()]
         guest = nest(sandboxed=True).guest(Bounds())
-        guest.say({"role": "answer", "code": task["code"], "entry_point": task["name"]}, until)
+        guest.say({"role": "answer", "code": "", "entry_point": None}, until)
         guest.hear(until)
-        marks.append(time.perf_counter())
-        guest.hear(until)
-        marks.append(time.perf_counter())
-        for args in task["inputs"]:
-            guest.say({"nonce": 0, "op": "plain", "name": task["name"], "args": encode(args)}, until)
-            guest.hear(until)
         marks.append(time.perf_counter())
         guest.close()
         marks.append(time.perf_counter())
-        for name, start, end in zip(spent, marks, marks[1:], strict=False):
-            spent[name].append(1000 * (end - start))
+        walls, killed = marks[1] - marks[0], marks[2] - marks[1]
+        guest = nest(sandboxed=True).guest(Bounds())
+        marks = [time.perf_counter()]
+        guest.say({"role": "answer", "code": task["code"], "entry_point": task["name"]}, until)
+        guest.hear(until), guest.hear(until)
+        marks.append(time.perf_counter())
+        args = [encode(args) for args in task["inputs"]]
+        guest.say({"nonce": 0, "op": "each", "name": task["name"], "args": args}, until)
+        for _ in args:
+            guest.hear(until)
+        marks.append(time.perf_counter())
+        guest.close()
+        loaded = max(0.0, marks[1] - marks[0] - walls)
+        for name, seconds in zip(names, (walls, loaded, marks[2] - marks[1], killed), strict=True):
+            spent[name].append(1000 * seconds)
     return {name: round(statistics.median(values), 2) for name, values in spent.items()}
 
 

@@ -31,6 +31,8 @@ class _OddError(ValueError):
 
 def difference(expected: Any, got: Any, where: str = "") -> str | None:
     """What tells `got` from `expected` (both tagged), in words; None where nothing does."""
+    if type(expected) is type(got) is str or type(expected) is type(got) is int:
+        return None if expected == got else _told(where, expected, got)
     try:
         return _difference(expected, got, where, _DEPTH)
     except (_OddError, IndexError, TypeError, ValueError, OverflowError, RecursionError):

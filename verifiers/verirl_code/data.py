@@ -12,7 +12,7 @@ import json
 import os
 import struct
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 DEPTH_LIMIT = 60
@@ -59,7 +59,9 @@ class Encoder:
         if kind is float:
             return ["f", float.hex(value)]
         if kind in _TAG:
-            return [_TAG[kind], *(self.encode(item, depth + 1) for item in value)]
+            if len(value) > self._left:
+                raise NotPlainError(f"more than {NODE_LIMIT} values")
+            return [_TAG[kind], *self._items(value, depth + 1)]
         if kind in _DICTS:
             pairs = dict.items(value)
             return ["d", *(self.encode(part, depth + 1) for pair in pairs for part in pair)]
@@ -72,6 +74,16 @@ class Encoder:
         if self._keep is not None:
             return ["r", self._keep(value)]
         raise NotPlainError(f"a value of type {type.__dict__['__name__'].__get__(kind)}")
+
+    def _items(self, values: Iterable[Any], depth: int) -> Iterator[Any]:
+        for item in values:
+            kind = type(item)
+            if kind is str or (kind is int and -_WORD <= item < _WORD):
+                # Most of all data, without a call.
+                self._left -= 1
+                yield item
+            else:
+                yield self.encode(item, depth)
 
 
 def _whole(value: int) -> Any:
@@ -131,10 +143,10 @@ def unpack(buffer: bytearray, limit: int = MESSAGE_LIMIT) -> dict[str, Any] | No
     end = _HEAD.size + size
     if len(buffer) < end:
         return None
-    body = bytes(buffer[_HEAD.size : end])
+    body = buffer[_HEAD.size : end]
     del buffer[:end]
     try:
-        value = json.loads(body)
+        value = json.loads(body.decode())
     except RecursionError as problem:
         raise ValueError("a message that is nested too deeply") from problem
     if not isinstance(value, dict):

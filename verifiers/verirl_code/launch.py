@@ -221,6 +221,7 @@ class Guest:
     """One forked process: its channel, and its end."""
 
     def __init__(self, zygote: _Zygote, bounds: Bounds, streams: Sequence[int] = (), *, alone: bool) -> None:
+        self.bounds = bounds
         self._zygote = zygote
         self._alone = alone
         self._buffer = bytearray()
@@ -266,6 +267,11 @@ class Guest:
         if left <= 0 or not self._poll.poll(1000 * left + 1):
             raise LateError
 
+    def is_waiting(self) -> bool:
+        """Whether it is still there and has said nothing."""
+        self._poll.register(self.channel, select.POLLIN)
+        return not self._poll.poll(0)
+
     def wait(self, until: float) -> Ended:
         """How it ended by itself; LateError where it has not."""
         if self.ended is None:
@@ -289,6 +295,7 @@ class Nest:
         self.sandboxed = sandboxed
         self.fresh = fresh
         self._zygote: _Zygote | None = None
+        self._spare: Guest | None = None
         if sandboxed:
             sandbox.require()
             if not fresh and not self._works():
@@ -304,7 +311,22 @@ class Nest:
         if self._zygote is None or self._zygote.process.poll() is not None:
             self.close()
             self._zygote = _Zygote(namespaces=True, sandboxed=True, home=None)
-        return Guest(self._zygote, bounds, streams, alone=False)
+        if streams:
+            return Guest(self._zygote, bounds, streams, alone=False)
+        # The next one's walls are made while this one works: they are the most of what a verdict waits for.
+        guest, self._spare = self._taken(bounds), None
+        if guest is None:
+            guest = Guest(self._zygote, bounds, alone=False)
+        self._spare = Guest(self._zygote, bounds, alone=False)
+        return guest
+
+    def _taken(self, bounds: Bounds) -> Guest | None:
+        """The guest that was made ahead, where it fits and nothing has happened to it."""
+        spare = self._spare
+        if spare is not None and (spare.bounds != bounds or not spare.is_waiting()):
+            spare.close()
+            return None
+        return spare
 
     def _works(self) -> bool:
         """Whether guests can have namespaces here: by making one."""
@@ -323,6 +345,9 @@ class Nest:
 
     def close(self) -> None:
         """End the zygote, if there is one."""
+        if self._spare is not None:
+            self._spare.channel.close()
+            self._spare = None
         if self._zygote is not None:
             self._zygote.close()
             self._zygote = None
