@@ -49,9 +49,7 @@ def _digits(rng: Random, difficulty: float) -> Problem:
         f"Return {value.say.format(which)} (`n` is at least 0, written without leading zeros).{count} "
         "For n = 0 the result is 0."
     )
-    return Problem(
-        "digits", (("n", "int"),), "int", ask, source, integers((0, 10 ** rng.randint(3, 6))), _SMALL
-    )
+    return Problem("digits", (("n", "int"),), "int", ask, source, integers((0, 99_999)), _SMALL)
 
 
 def _divisors(rng: Random, difficulty: float) -> Problem:
