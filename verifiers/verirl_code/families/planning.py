@@ -23,7 +23,7 @@ _ROWS: tuple[Args, ...] = (([],), ([4],), ([-2],), ([3, 3],), ([1, 5, 2, 8, 3, 9
 def _apart(rng: Random, difficulty: float) -> Problem:
     gap, bonus = rng.randint(1, 1 + level(difficulty, 1, 3)), rng.randint(0, level(difficulty, 2, 8))
     m, factor = rng.randint(2, 5), rng.randint(2, 5)
-    twist = rng.choice(("", "double")) if difficulty > 0.3 else ""
+    twist = rng.random() < 0.4 + 0.3 * difficulty
     gain = f"(x * {factor} if i % {m} == 0 else x)" if twist else "x"
     source = (
         f"def pick(a):\n    best = [0] * (len(a) + {gap + 1})\n    for i, x in enumerate(a):\n"
