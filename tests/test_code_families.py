@@ -50,7 +50,7 @@ def drawn(family: str, style: str = "prose") -> list[Task]:
     """Tasks at several difficulties, and in prose both a function and (where there are any) a program."""
     found = []
     for difficulty in DIFFICULTIES:
-        tasks = [synth(31, n, difficulty, family=family, style=style) for n in range(12)]
+        tasks = [synth(31, n, difficulty, family=family, style=style) for n in range(8)]
         forms = {task.tags[-1]: task for task in tasks}
         found += list(forms.values())
     return found

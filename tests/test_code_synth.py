@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pytest
 
@@ -71,6 +72,29 @@ def test_the_splits_share_no_problem(family):
         return {case_of(task).problem.source for task in drawn(family, 10, split=split)}
 
     assert not problems("train") & problems("eval")
+
+
+SLIP_OF_THE_PEN = re.compile(
+    r"  |[,;.] ?[,;](?!')|,\.|\{\w+\}|(?<!-)\b1 (?!less|more|points)[a-z]{3,}s\b|\bNone\b"
+)
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_questions_are_whole_sentences_that_name_every_parameter(family):
+    for n in range(300):
+        problem = FAMILIES[family].make(random.Random(n), n / 299)
+        assert not SLIP_OF_THE_PEN.search(problem.ask), problem.ask
+        assert problem.ask[0].isupper() or problem.ask[0] == "`"
+        assert problem.ask.endswith(".")
+        for name, _ in problem.args:
+            assert f"`{name}`" in problem.ask, problem.ask
+
+
+@pytest.mark.parametrize("family", EVERY)
+def test_a_family_has_hundreds_of_problems_at_every_difficulty(family):
+    for difficulty in (0.0, 0.5, 1.0):
+        made = [FAMILIES[family].make(random.Random(n), difficulty) for n in range(600)]
+        assert len({problem.source for problem in made}) >= 120, difficulty
 
 
 def test_the_styles_share_no_problem_across_splits_either():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from verirl_code.families import shorthand
-from verirl_code.families.problem import Args, Family, Piece, Problem, among, integers, level
+from verirl_code.families.problem import Args, Family, Piece, Problem, among, counted, integers, level
 
 _SMALL: tuple[Args, ...] = ((0,), (1,), (2,), (9,), (10,))
 
@@ -49,9 +49,7 @@ def _digits(rng: Random, difficulty: float) -> Problem:
         f"Return {value.say.format(which)} (`n` is at least 0, written without leading zeros).{count} "
         "For n = 0 the result is 0."
     )
-    return Problem(
-        "digits", (("n", "int"),), "int", ask, source, integers((0, 10 ** rng.randint(3, 6))), _SMALL
-    )
+    return Problem("digits", (("n", "int"),), "int", ask, source, integers((0, 99_999)), _SMALL)
 
 
 def _divisors(rng: Random, difficulty: float) -> Problem:
@@ -211,7 +209,11 @@ def _count_bits(rng: Random, difficulty: float) -> Problem:
         "            best = max(best, run)\n        else:\n            run = 0\n"
         f"        n >>= 1\n    return {'best' if longest else 'count'}\n"
     )
-    shifted = f"`n` (at least 0) without its lowest {low} bits, n >> {low}" if low else "`n` (at least 0)"
+    shifted = (
+        f"`n` (at least 0) without its lowest {counted(low, 'bit')}, n >> {low}"
+        if low
+        else "`n` (at least 0)"
+    )
     ask = (
         f"Let m be {shifted}. Mark each place p, from 0 (the lowest bit) to that of m's highest 1, where "
         f"the {f'{width} lowest bits' if width > 1 else 'lowest bit'} of m >> p "

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from random import Random
 
-from verirl_code.families.problem import Args, Family, Piece, Problem, among, ints, letters, level, numbers
+from verirl_code.families.problem import (
+    Args,
+    Family,
+    Piece,
+    Problem,
+    among,
+    counted,
+    ints,
+    letters,
+    level,
+    numbers,
+)
 
 _ROWS: tuple[Args, ...] = (([],), ([4],), ([-2],), ([3, 3],), ([1, 5, 2, 8, 3, 9],), ([5, -1, 4, -2, 6],))
 
@@ -12,7 +23,7 @@ _ROWS: tuple[Args, ...] = (([],), ([4],), ([-2],), ([3, 3],), ([1, 5, 2, 8, 3, 9
 def _apart(rng: Random, difficulty: float) -> Problem:
     gap, bonus = rng.randint(1, 1 + level(difficulty, 1, 3)), rng.randint(0, level(difficulty, 2, 8))
     m, factor = rng.randint(2, 5), rng.randint(2, 5)
-    twist = rng.choice(("", "double")) if difficulty > 0.3 else ""
+    twist = rng.random() < 0.4 + 0.3 * difficulty
     gain = f"(x * {factor} if i % {m} == 0 else x)" if twist else "x"
     source = (
         f"def pick(a):\n    best = [0] * (len(a) + {gap + 1})\n    for i, x in enumerate(a):\n"
@@ -399,14 +410,15 @@ def _queue(rng: Random, difficulty: float) -> Problem:
         if "append(time)" in source
         else "the numbers of the jobs in the order in which they end"
     )
+    more = f", which takes {counted(pause, 'unit')} of time more" if pause else ""
     ask = (
-        "Job number i (from 0) needs jobs[i] units of time; those that need none (0 or less) "
+        "Job number i (from 0) of `jobs` needs jobs[i] units of time; those that need none (0 or less) "
         "are left "
         f"out{f', and so are all after the first {room + 2} that remain' if limited else ''}. "
         f"The others wait in a row in their order. Always the {'last' if front else 'first'} "
         f"of the row gets up to {slot} units of time; if it needs more, it goes with what is "
         f"left to the {'front' if front else 'end'} of the row"
-        f"{f', which takes {pause} more units of time' if pause else ''}. "
+        f"{more}. "
         f"Time starts at 0. Return the list of {what}."
     )
     return Problem(

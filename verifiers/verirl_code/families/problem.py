@@ -61,6 +61,11 @@ def size(difficulty: float, low: int, high: int) -> int:
     return round(low * math.exp(difficulty * math.log(high / low)))
 
 
+def counted(number: int, noun: str) -> str:
+    """`number` and its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def among(rng: Random, difficulty: float, kinds: tuple[Make, ...]) -> Problem:
     """A problem of one of `kinds`, which stand from easy to hard: a window that moves with difficulty."""
     last = len(kinds) - 1

@@ -225,7 +225,10 @@ def _grouped(rng: Random, difficulty: float) -> Problem:
             Piece(f"Words that begin with '{letter}' are left out at the start. ", f"w[0] == '{letter}'"),
         )
     )
-    ask = f"{only.say}The key of a word is {key.say}. Return a dictionary from each key to {value.say}."
+    ask = (
+        f"`words` is a list of words. {only.say}The key of a word is {key.say}. Return a dictionary from "
+        f"each key to {value.say}."
+    )
     if shortest > 1:
         ask += f" Words with fewer than {shortest} letters are left out at the start."
     if least > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from verirl_code.families.problem import Args, Family, Piece, Problem, among, integers, level
+from verirl_code.families.problem import Args, Family, Piece, Problem, among, counted, integers, level
 
 
 def nested(rng: Random, depth: int) -> list[Any]:
@@ -69,8 +69,8 @@ def _tree_shape(rng: Random, difficulty: float) -> Problem:
     kinds = [
         (
             (
-                f"Return how many lists there are inside `a`, at any depth, that have at least {keep} "
-                "elements; `a` itself counts too."
+                f"Return how many lists there are inside `a`, at any depth, that have at least "
+                f"{counted(keep, 'element')}; `a` itself counts too."
             ),
             (
                 f"def lists_in(a):\n    count = 1 if len(a) >= {keep} else 0\n    for x in a:\n"
@@ -99,7 +99,7 @@ def _tree_shape(rng: Random, difficulty: float) -> Problem:
             (
                 "The flat form of a list is one list of its integers and of the flat forms of the "
                 "lists in it, joined in their order; where the list has more than "
-                f"{keep + 1} elements (integers and lists), that is reversed as a whole. "
+                f"{counted(keep + 1, 'element')} (integers and lists), that is reversed as a whole. "
                 "Return the flat form of `a`."
             ),
             (
@@ -207,7 +207,7 @@ def _graph(r: Random) -> tuple[int, list[list[int]]]:
     return nodes, _edges(r, nodes, r.choice((0.12, 0.2, 0.35)))
 
 
-_GRAPH = "The nodes of a graph are 0 to n − 1; each element [a, b] of `edges` is an edge "
+_GRAPH = "The nodes of a graph are 0 to `n` − 1; each element [a, b] of `edges` is an edge "
 _GRAPHS: tuple[Args, ...] = (
     (1, []),
     (3, []),
@@ -274,10 +274,10 @@ def _parts(rng: Random, difficulty: float) -> Problem:
     least, m = rng.randint(1, 3), rng.randint(2, 3)
     test = rng.choice(
         (
-            Piece(f"at least {least} nodes", f"len(part) >= {least}"),
+            Piece(f"at least {counted(least, 'node')}", f"len(part) >= {least}"),
             Piece(f"a sum of node numbers divisible by {m}", f"sum(part) % {m} == 0"),
             Piece("an odd number of nodes", "len(part) % 2 == 1"),
-            Piece(f"at most {least} nodes", f"len(part) <= {least}"),
+            Piece(f"at most {counted(least, 'node')}", f"len(part) <= {least}"),
         )
     )
     what = rng.choice(
@@ -389,7 +389,7 @@ def _cheapest(rng: Random, difficulty: float) -> Problem:
     )
     ask = (
         (
-            "The nodes of a graph are 0 to n − 1; each element [a, b, w] of `edges` is an edge "
+            "The nodes of a graph are 0 to `n` − 1; each element [a, b, w] of `edges` is an edge "
             f"{'between a and b' if both else 'from a to b'} that costs w (at least 1). "
         )
         + (
@@ -422,13 +422,13 @@ def _degrees(rng: Random, difficulty: float) -> Problem:
     k, more = rng.randint(1, 2), rng.randint(1, 3)
     test = rng.choice(
         (
-            Piece(f"have at least {more} edge{'s' if more > 1 else ''} out", f"out[v] >= {more}"),
-            Piece(f"have fewer than {more} edge{'s' if more > 1 else ''} in", f"into[v] < {more}"),
+            Piece(f"have at least {counted(more, 'edge')} out", f"out[v] >= {more}"),
+            Piece(f"have fewer than {counted(more, 'edge')} in", f"into[v] < {more}"),
             Piece(f"have at least {k} more edges out than in", f"out[v] - into[v] >= {k}"),
-            Piece(f"have exactly {k} edge{'s' if k > 1 else ''} in", f"into[v] == {k}"),
+            Piece(f"have exactly {counted(k, 'edge')} in", f"into[v] == {k}"),
             Piece("have as many edges in as out", "into[v] == out[v]"),
             Piece(
-                f"have more than {k} edge{'s' if k > 1 else ''} in and out together",
+                f"have more than {counted(k, 'edge')} in and out together",
                 f"into[v] + out[v] > {k}",
             ),
             Piece("have an edge in but none out", "into[v] > 0 and out[v] == 0"),

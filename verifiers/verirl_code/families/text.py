@@ -6,7 +6,7 @@ import re
 from random import Random
 
 from verirl_code.families import shorthand
-from verirl_code.families.problem import Args, Family, Piece, Problem, among, letters, level
+from verirl_code.families.problem import Args, Family, Piece, Problem, among, counted, letters, level
 
 _VOWEL = "aeiou"
 
@@ -129,11 +129,11 @@ def _cipher(rng: Random, difficulty: float) -> Problem:
     where = f"{'back' if back else 'on'} in the alphabet, around its end"
     ask = (
         (
-            f"Move the lower-case letters (a to z) of `s` {where}: the first by {shift} places, each "
-            f"further one by {step} more than the lower-case letter before it."
+            f"Move the lower-case letters (a to z) of `s` {where}: the first by {counted(shift, 'place')}, "
+            f"each further one by {step} more than the lower-case letter before it."
         )
         if growing
-        else f"Move each lower-case letter (a to z) of `s` by {shift} places {where}."
+        else f"Move each lower-case letter (a to z) of `s` by {counted(shift, 'place')} {where}."
     )
     ask += (
         f" Other characters stay as they are{' and do not count' if growing else ''}. Return the new string."

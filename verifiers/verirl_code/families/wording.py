@@ -15,7 +15,7 @@ _READ = {
 }
 _LINES = {
     "int": "an integer",
-    "str": "a string, which may be empty",
+    "str": "a string",
     "list[int]": "integers separated by spaces, possibly none",
     "list[str]": "words separated by spaces, possibly none",
 }
@@ -66,8 +66,9 @@ def question(problem: Problem, examples: list[tuple[Args, Any]], words: Random, 
 def _as_program(problem: Problem) -> str:
     count = len(problem.args)
     lines = "; ".join(
-        f"{'line' if count == 1 else f'line {place}'} `{name}`: {_LINES[kind]}"
-        for place, (name, kind) in enumerate(problem.args, start=1)
+        f"{'line' if count == 1 else f'line {place + 1}'} `{name}`: {_LINES[kind]}"
+        + (", which may be empty" if any(edge[place] == "" for edge in problem.edges) else "")
+        for place, (name, kind) in enumerate(problem.args)
     )
     one = "one line" if count == 1 else f"{count} lines"
     ask = problem.ask.replace("Return", "Print").replace("return", "print")
