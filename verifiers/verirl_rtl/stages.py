@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from verirl.domains import Finding, Job, failed, passed, skipped, timed_out
+from verirl.domains import Finding, Job, failed, passed, timed_out
 from verirl.types import Status, Task
-from verirl_rtl import official
+from verirl_rtl import equivalence, official, ppa
 from verirl_rtl.extract import NoAnswerError, extract
 from verirl_rtl.policy import Inspection, Port, inspect
 from verirl_rtl.recording import Recording, record
@@ -17,6 +19,8 @@ from verirl_rtl.spec import Spec, read_spec
 from verirl_rtl.tools import Bounds
 
 SHOWN = 3
+LEAST_CPU_S, SLOWER = 2, 20
+"""CPU seconds that any simulation may take, and how many times those of the reference's on top."""
 
 
 def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
@@ -47,7 +51,10 @@ def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
     yield found
     if found.stage.status is not Status.PASSED:
         return
-    yield skipped("equivalent", "the task does not ask for a proof")
+    found = equivalence.judge(spec, recording, answer, job.folder, until=until)
+    yield found
+    if found.stage.status in (Status.PASSED, Status.SKIPPED):
+        yield from ppa.judge(spec, recording, answer, job.folder, until=until)
 
 
 def _elaborated(answer: Inspection, recording: Recording | None) -> Finding:
@@ -77,9 +84,11 @@ def _differences(got: Sequence[Port], wanted: Sequence[Port]) -> list[str]:
 
 def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, until: float) -> Finding:
     """The share of samples that agree with the reference, beyond what a constant would earn."""
-    found = replay(
-        recording, answer.text, top, folder, bounds=_bounds(until), parameters=tuple(answer.parameters)
-    )
+    bounds = _bounds(until)
+    allowed = math.ceil(LEAST_CPU_S + SLOWER * recording.seconds)
+    bounds = replace(bounds, cpu_s=min(bounds.cpu_s, allowed))
+    names = tuple(answer.parameters)
+    found = replay(recording, answer.text, top, folder, bounds=bounds, parameters=names)
     metrics = {"samples_matched": float(found.matched), "samples_total": float(found.total)}
     count = f"{found.matched} of {found.total} samples agree"
     if found.right:
