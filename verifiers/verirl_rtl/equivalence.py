@@ -122,8 +122,8 @@ def prove(
 ) -> Proof:
     """Hold module `gate_top` of one text against `gold_top` of another; their ports have the same names.
 
-    `parameters`, `gate_parameters`: values for the parameters of each top. Time and memory are bounded: what is not decided
-    within is `undecided`, and so is what Yosys cannot read.
+    `parameters`, `gate_parameters`: values for the parameters of each top. Time and memory are bounded:
+    what is not decided within is `undecided`, and so is what Yosys cannot read.
     """
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
