@@ -16,12 +16,10 @@ from verirl.rewards import reward
 from verirl.types import StageResult, Status, Verdict
 from verirl_rtl import ppa
 from verirl_rtl.ladder import LADDER
-from verirl_rtl.liberty import library
 from verirl_rtl.policy import Inspection, inspect
-from verirl_rtl.ppa import BANDS, baseline, gain, judge, score
+from verirl_rtl.ppa import BANDS, gain, judge, score
 from verirl_rtl.recording import record
 from verirl_rtl.spec import read_spec
-from verirl_rtl.synthesis import Synthesis, synthesise
 
 needs_tools = pytest.mark.skipif(
     not all(map(shutil.which, ("yosys", "iverilog", "sta"))), reason="needs yosys, iverilog and OpenSTA"
@@ -199,7 +197,8 @@ ATTACKS = {
     "translate_off": f"{HEAD}\n// synopsys translate_off\n{BODY}\n// synopsys translate_on\nendmodule",
     "black box": f"(* blackbox *) {HEAD} endmodule",
     "inner black box": "(* blackbox *) module i(input c, r, e, output [3:0] q, output f); endmodule\n"
-    "module m(input clk, input rst, input en, output [3:0] q, output full); i i0(clk, rst, en, q, full); endmodule",
+    "module m(input clk, input rst, input en, output [3:0] q, output full);\n"
+    "i i0(clk, rst, en, q, full); endmodule",
     "library cells": "module m(input clk, input rst, input en, output [3:0] q, output full);\n"
     "DFFX1 f(.CK(clk), .D(en), .Q(q[0])); endmodule",
     "constants": f"{HEAD} {SMALL} endmodule",
@@ -231,19 +230,9 @@ def test_honest_controls_pass_beside_them(tmp_path) -> None:
 
 
 @needs_tools
-def test_a_gain_that_the_netlist_does_not_bear_out_is_none(tmp_path, monkeypatch) -> None:
-    def wrong(*given, **options):
-        made = synthesise(*given, **options)
-        assert isinstance(made, Synthesis)
-        return made
-
-    spec = read_spec({"top": "m", "reference": PAIR})
-    recording = record(spec, tmp_path)
-    baseline(spec, recording, library(), tmp_path)
+def test_a_gain_that_the_netlist_does_not_bear_out_is_none(tmp_path) -> None:
     lossy = SHARED.replace("a * k", "a[4:0] * k[4:0]")
-    monkeypatch.setattr(ppa, "synthesise", wrong)
-    read = inspect(lossy, "m", recording.parameters)
-    found = list(judge(spec, recording, read, tmp_path, until=time.monotonic() + 60))
+    found = judged(PAIR, lossy, tmp_path)
     assert verdict_of(found).status is Status.FAILED
     assert "netlist" in verdict_of(found).detail
 
