@@ -191,8 +191,10 @@ def test_designs_are_told_apart_by_what_they_do() -> None:
         right.replace("if (rst) q <= 0; else ", ""): True,
     }
     assert differ(face, right, list(others)) == list(others.values())
-    # One that does not compile spoils nothing for the others.
-    assert differ(face, right, ["module f(; endmodule", right.replace("d;", "~d;")]) == [False, True]
+    # One that does not compile, or never ends, spoils nothing for the others.
+    endless = right.replace("endmodule", "initial while (1) q = 0; endmodule")
+    spoilt = ["module f(; endmodule", right.replace("d;", "~d;"), endless]
+    assert differ(face, right, spoilt) == [False, True, False]
 
 
 def test_mutants_are_few_distinct_and_of_many_kinds() -> None:
@@ -205,8 +207,22 @@ def test_mutants_are_few_distinct_and_of_many_kinds() -> None:
         assert {"all 0", "all 1", "all X", "all Z"} <= set(kinds)
         assert 4 <= len(kinds) - 4 <= MUTANTS
         assert len(set(kinds)) >= 6
-    foreign = task.model_copy(update={"source": None})
-    assert mutants(foreign) == ()
+
+
+def test_designs_from_elsewhere_have_mutants_too_where_they_can_be_read() -> None:
+    module = "module Ref(input clk, reset_n, input [3:0] d, output reg [3:0] q);\n"
+    module += "  always @(posedge clk or negedge reset_n) if (!reset_n) q <= 0; else q <= q + d;\nendmodule\n"
+    spec = {"top": "Top", "reference": module, "reference_top": "Ref"}
+    task = synth(3, 1, 0.5, family="counter").model_copy(update={"source": None, "spec": spec})
+    found = mutants(task)
+    assert {"operator", "edge", "reset", "width", "all 0"} <= {one.kind for one in found}
+    assert all(one.completion.startswith("```verilog\nmodule Top") for one in found)
+    assert not any("Ref" in one.completion for one in found)
+    for broken in (
+        {"top": "Top", "reference": "module Top("},
+        {"top": "Top", "testbench": "x", "pass_rule": "x"},
+    ):
+        assert mutants(task.model_copy(update={"spec": broken})) == ()
 
 
 def test_idle_designs_have_the_ports_and_say_nothing() -> None:

@@ -22,7 +22,7 @@ FEWEST = 60
 """Steps for designs that are too large for as many."""
 FEW = 11
 """Input bits up to which all values are tried."""
-_BOUNDS = Bounds(wall_s=8, cpu_s=4)
+_BOUNDS = Bounds(wall_s=6, cpu_s=2)
 
 
 @dataclass(frozen=True, slots=True)
