@@ -191,10 +191,23 @@ def test_designs_are_told_apart_by_what_they_do() -> None:
         right.replace("if (rst) q <= 0; else ", ""): True,
     }
     assert differ(face, right, list(others)) == list(others.values())
-    # One that does not compile, or never ends, spoils nothing for the others.
+    # One that does not compile spoils nothing for the others.
+    assert differ(face, right, ["module f(; endmodule", right.replace("d;", "~d;")]) == [False, True]
+
+
+@pytest.mark.slow
+def test_a_design_that_never_ends_spoils_nothing_for_the_others() -> None:
+    right = "module f(input a, output reg q); always @(*) q = a; endmodule"
     endless = right.replace("endmodule", "initial while (1) q = 0; endmodule")
-    spoilt = ["module f(; endmodule", right.replace("d;", "~d;"), endless]
-    assert differ(face, right, spoilt) == [False, True, False]
+    face = Face("f", (*inputs("a"), output("q")))
+    assert differ(face, right, [endless, right.replace("= a", "= ~a")]) == [False, True]
+
+
+def test_designs_of_several_modules_are_told_apart() -> None:
+    right = "module inv(input a, output y); assign y = ~a; endmodule\n"
+    right += "module f(input a, output q); inv i(.a(a), .y(q)); endmodule"
+    face = Face("f", (*inputs("a"), output("q")))
+    assert differ(face, right, [right.replace("~a", "a"), right.replace("i(", "other(")]) == [True, False]
 
 
 def test_mutants_are_few_distinct_and_of_many_kinds() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verirl_rtl.families.design import Port
-from verirl_rtl.hdl import renamed
+from verirl_rtl.hdl import outline, renamed
 from verirl_rtl.tools import Bounds, run
 
 STEPS = 1500
@@ -51,8 +51,9 @@ def differ(face: Face, reference: str, others: Sequence[str]) -> list[bool]:
 def _simulate(face: Face, reference: str, others: Sequence[str], steps: int) -> list[bool] | None:
     names = [f"verirl_m{place}" for place in range(len(others))]
     try:
-        modules = [renamed(text, face.name, name) for text, name in zip(others, names, strict=True)]
-        modules.append(renamed(reference, face.name, "verirl_r"))
+        inner = outline(reference).defined
+        modules = [_alone(text, face.name, name, inner) for text, name in zip(others, names, strict=True)]
+        modules.append(_alone(reference, face.name, "verirl_r", inner))
     except ValueError:
         return None
     with tempfile.TemporaryDirectory() as place:
@@ -68,6 +69,14 @@ def _simulate(face: Face, reference: str, others: Sequence[str], steps: int) -> 
     if not ran.ok or said is None:
         return None
     return [bit == "1" for bit in reversed(said.removeprefix("differ "))]
+
+
+def _alone(source: str, top: str, name: str, inner: Sequence[str]) -> str:
+    """`source` with `top` called `name`, and its other modules after it."""
+    for module in inner:
+        if module != top:
+            source = renamed(source, module, f"{name}_{module}")
+    return renamed(source, top, name)
 
 
 def bench(face: Face, names: Sequence[str], steps: int) -> str:
