@@ -195,6 +195,21 @@ def test_designs_are_told_apart_by_what_they_do() -> None:
     assert differ(face, right, ["module f(; endmodule", right.replace("d;", "~d;")]) == [False, True]
 
 
+@pytest.mark.slow
+def test_a_design_that_never_ends_spoils_nothing_for_the_others() -> None:
+    right = "module f(input a, output reg q); always @(*) q = a; endmodule"
+    endless = right.replace("endmodule", "initial while (1) q = 0; endmodule")
+    face = Face("f", (*inputs("a"), output("q")))
+    assert differ(face, right, [endless, right.replace("= a", "= ~a")]) == [False, True]
+
+
+def test_designs_of_several_modules_are_told_apart() -> None:
+    right = "module inv(input a, output y); assign y = ~a; endmodule\n"
+    right += "module f(input a, output q); inv i(.a(a), .y(q)); endmodule"
+    face = Face("f", (*inputs("a"), output("q")))
+    assert differ(face, right, [right.replace("~a", "a"), right.replace("i(", "other(")]) == [True, False]
+
+
 def test_mutants_are_few_distinct_and_of_many_kinds() -> None:
     for family in ("counter", "alu", "fsm"):
         task = synth(3, 1, 0.5, family=family)
@@ -205,8 +220,22 @@ def test_mutants_are_few_distinct_and_of_many_kinds() -> None:
         assert {"all 0", "all 1", "all X", "all Z"} <= set(kinds)
         assert 4 <= len(kinds) - 4 <= MUTANTS
         assert len(set(kinds)) >= 6
-    foreign = task.model_copy(update={"source": None})
-    assert mutants(foreign) == ()
+
+
+def test_designs_from_elsewhere_have_mutants_too_where_they_can_be_read() -> None:
+    module = "module Ref(input clk, reset_n, input [3:0] d, output reg [3:0] q);\n"
+    module += "  always @(posedge clk or negedge reset_n) if (!reset_n) q <= 0; else q <= q + d;\nendmodule\n"
+    spec = {"top": "Top", "reference": module, "reference_top": "Ref"}
+    task = synth(3, 1, 0.5, family="counter").model_copy(update={"source": None, "spec": spec})
+    found = mutants(task)
+    assert {"operator", "edge", "reset", "width", "all 0"} <= {one.kind for one in found}
+    assert all(one.completion.startswith("```verilog\nmodule Top") for one in found)
+    assert not any("Ref" in one.completion for one in found)
+    for broken in (
+        {"top": "Top", "reference": "module Top("},
+        {"top": "Top", "testbench": "x", "pass_rule": "x"},
+    ):
+        assert mutants(task.model_copy(update={"spec": broken})) == ()
 
 
 def test_idle_designs_have_the_ports_and_say_nothing() -> None:
