@@ -33,8 +33,10 @@ def _faults(rows: tuple[Row, ...], spec: Spec) -> Iterator[tuple[str, tuple[Row,
     yield "thickness", _with(rows, len(rows) - 1, thickness=rows[-1].thickness * DEFOCUS)
     yield (
         "scale",
-        tuple(replace(row, radius=row.radius * SCALE, thickness=row.thickness * SCALE) for row in rows),
+        tuple(_scaled(row) for row in rows),
     )
+    if any(row.aspheric for row in rows):
+        yield "spherical", tuple(replace(row, conic=0.0, asphere=()) for row in rows)
     yield "no stop", tuple(replace(row, stop=False) for row in rows)
     yield "two stops", tuple(replace(row, stop=s < 2) for s, row in enumerate(rows))
     if len(rows) > 1 and rows[0].radius != rows[1].radius:
@@ -50,6 +52,11 @@ def _faults(rows: tuple[Row, ...], spec: Spec) -> Iterator[tuple[str, tuple[Row,
             if abs(find(far).nd - find(row.glass).nd) > 0.05:
                 yield "glass", _with(rows, s, glass=far)
             break
+
+
+def _scaled(row: Row) -> Row:
+    terms = tuple(term / SCALE ** (2 * i + 1) for i, term in enumerate(row.asphere))
+    return replace(row, radius=row.radius * SCALE, thickness=row.thickness * SCALE, asphere=terms)
 
 
 def _with(rows: tuple[Row, ...], s: int, **parts: float | str) -> tuple[Row, ...]:

@@ -1,4 +1,4 @@
-"""Bring a start to a focus: Adam on curvatures and air spaces, the EFL held by scaling."""
+"""Bring a start to a focus: damped least squares on curvatures and air spaces, the EFL held."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from verirl_optics.analysis import evaluate, gaps
+from verirl_optics.damped import minimise
+from verirl_optics.focus import best_focus
 from verirl_optics.forms import Start
 from verirl_optics.glass import find
+from verirl_optics.merit import PENALTY, Free, Merit, solid
 from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.pupil import gauss
+from verirl_optics.spec import Spec
 from verirl_optics.system import FLOAT, System, build
 
-RATE = 0.02
-THINNEST_EDGE = 0.012
-"""Edge of a glass, and gap of air, ÷ EFL, under which the merit rises."""
-PENALTY = 30.0
+THINNEST = 0.012
+"""Edge of a glass, and gap of air, ÷ EFL, that is kept."""
+HELD = 0.002
+"""How far the EFL may stray while the lens is optimised; it is scaled back in the end."""
+SOFT = 0.05
+"""Share of the penalty on limits with which the search begins."""
 
 
 def optimise(
@@ -30,52 +35,36 @@ def optimise(
     primary: int,
     steps: int,
 ) -> Prescription | None:
-    """The lens of EFL 1 that `steps` of Adam reach from `start`, at its best focus; None where it broke."""
-    base = build([_unit(start, fno, fields, wavelengths, primary)])
-    angles = torch.deg2rad(torch.tensor([fields], dtype=FLOAT))
-    bend = base.curvature_BS.clone().requires_grad_()
-    move = base.thickness_BS[:, list(start.moves)].clone().requires_grad_()
-    focus = torch.zeros(1, dtype=FLOAT, requires_grad=True)
-    adam = torch.optim.Adam([{"params": [bend], "lr": RATE}, {"params": [move, focus], "lr": RATE / 10}])
-    best: tuple[float, System] | None = None
-    for _ in range(steps + 1):
-        system = _system(base, start, bend, move, focus)
-        merit = _merit(system, start, fno, angles)
-        value = float(merit.detach())
-        if not math.isfinite(value):
-            break
-        if best is None or value < best[0]:
-            best = (value, system)
-        adam.zero_grad()
-        merit.backward()  # type: ignore[no-untyped-call]
-        adam.step()
-    if best is None:
+    """The lens of EFL 1 that `steps` steps reach from `start`, at its best focus; None where it broke."""
+    lens = _unit(start, fno, fields, wavelengths, primary)
+    spec = _spec(lens, fno)
+    base = _ready(build([lens]), spec)
+    if base is None:
         return None
-    final = best[1]
-    surfaces = tuple(
-        Surface(
-            math.inf if abs(c) < 1e-6 else 1.0 / c,
-            t,
-            None if glass is None else find(glass),
-            stop=s == start.stop,
-        )
-        for s, (c, t, glass) in enumerate(
-            zip(
-                final.curvature_BS[0].detach().tolist(),
-                final.thickness_BS[0].detach().tolist(),
-                start.glasses,
-                strict=True,
-            )
-        )
-    )
-    return replace(_unit(start, fno, fields, wavelengths, primary), surfaces=surfaces)
+    last = base.count - 1
+    terms = tuple((s, i) for s, _, listed in start.aspheres for i in range(1, len(listed)))
+    free = Free(tuple(solid(base)), (*start.moves, last), tuple(s for s, _, _ in start.aspheres), terms)
+    at = free.read(base)
+    for share, part in ((SOFT, steps), (1.0, steps // 2)):
+        at, cost = minimise(Merit(base, spec, free, margin=1e-5, penalty=share * PENALTY), at, part)
+    found = _ready(free.write(base, at), spec)
+    if found is None or not bool(torch.isfinite(cost)):
+        return None
+    return _lens(lens, found)
 
 
 def _unit(
     start: Start, fno: float, fields: tuple[float, ...], wavelengths: tuple[float, ...], primary: int
 ) -> Prescription:
+    aspheres = {s: (conic, terms) for s, conic, terms in start.aspheres}
     surfaces = tuple(
-        Surface(1.0 / c if c else math.inf, t, None if glass is None else find(glass), stop=s == start.stop)
+        Surface(
+            1.0 / c if c else math.inf,
+            t,
+            None if glass is None else find(glass),
+            *aspheres.get(s, (0.0, ())),
+            stop=s == start.stop,
+        )
         for s, (c, t, glass) in enumerate(
             zip(start.curvatures, start.thicknesses, start.glasses, strict=True)
         )
@@ -83,23 +72,65 @@ def _unit(
     return Prescription(surfaces, Aperture("epd", 1.0 / fno), fields, wavelengths, primary)
 
 
-def _system(base: System, start: Start, bend: Tensor, move: Tensor, focus: Tensor) -> System:
-    """The lens scaled to EFL 1, its image `focus` behind the paraxial one."""
-    thickness = base.thickness_BS.clone()
-    if start.moves:
-        thickness[:, list(start.moves)] = move
-    loose = replace(base, curvature_BS=bend, thickness_BS=thickness)
-    scale = first_order(loose).efl_BW[:, base.primary, None]
-    held = replace(base, curvature_BS=bend * scale, thickness_BS=thickness / scale)
-    image = first_order(held).bfl_BW[:, base.primary] + focus
-    return replace(held, thickness_BS=torch.cat([held.thickness_BS[:, :-1], image[:, None]], dim=1))
+def _spec(lens: Prescription, fno: float) -> Spec:
+    return Spec(
+        task="synthesis",
+        efl=1.0,
+        efl_tolerance=HELD,
+        fno=fno,
+        fields=lens.fields,
+        wavelengths=lens.wavelengths,
+        primary=lens.primary,
+        elements=(1, lens.elements),
+        max_track=None,
+        min_bfl=0.0,
+        centre=(THINNEST, math.inf),
+        min_edge=THINNEST,
+        min_gap=THINNEST / 2,
+        glasses=None,
+        max_rms=None,
+        max_distortion=None,
+        axis_fraction=1.0,
+        full_fraction=0.5,
+        reference_rms=None,
+        given=None,
+    )
 
 
-def _merit(system: System, start: Start, fno: float, angles: Tensor) -> Tensor:
-    epd = torch.full((1,), 1.0 / fno, dtype=FLOAT)
-    found = evaluate(system, epd, angles, gauss(4, 8))
-    lost = 1.0 - found.spots.arrived_BF
-    spots = (found.spots.poly_BF**2 + lost / (2.0 * fno) ** 2).mean().sqrt()
-    centre, edge = gaps(system, found.reach_BS.detach() * 1.05)
-    short = torch.relu(THINNEST_EDGE - torch.minimum(centre, edge.nan_to_num(nan=-1.0)))
-    return spots + PENALTY * (short**2).sum()
+def _ready(system: System, spec: Spec) -> System | None:
+    """The lens scaled to EFL 1 and focused; None where it has no real focus."""
+    with torch.no_grad():
+        efl = first_order(system).efl_BW[:, spec.primary, None]
+        if not bool((efl > 0.0) & torch.isfinite(efl)):
+            return None
+        shrink = efl ** (2 * torch.arange(system.asphere_BSA.shape[-1]) + 1)
+        held = replace(
+            system,
+            curvature_BS=system.curvature_BS * efl,
+            thickness_BS=system.thickness_BS / efl,
+            asphere_BSA=system.asphere_BSA * shrink[:, None],
+        )
+        plane = best_focus(held, _tensor([spec.epd]), torch.deg2rad(_tensor([spec.fields])), gauss(4, 8))
+        if not bool((plane > 0.0) & torch.isfinite(plane)):
+            return None
+        return replace(held, thickness_BS=torch.cat([held.thickness_BS[:, :-1], plane[:, None]], dim=1))
+
+
+def _tensor(values: object) -> Tensor:
+    return torch.tensor(values, dtype=FLOAT)
+
+
+def _lens(like: Prescription, system: System) -> Prescription:
+    bend, move = system.curvature_BS[0].tolist(), system.thickness_BS[0].tolist()
+    conic, terms = system.conic_BS[0].tolist(), system.asphere_BSA[0].tolist()
+    surfaces = tuple(
+        replace(
+            surface,
+            radius=math.inf if abs(c) < 1e-6 else 1.0 / c,
+            thickness=t,
+            conic=k,
+            asphere=tuple(a[: len(surface.asphere)]),
+        )
+        for surface, c, t, k, a in zip(like.surfaces, bend, move, conic, terms, strict=True)
+    )
+    return replace(like, surfaces=surfaces)

@@ -8,8 +8,13 @@ from typing import Any
 NOTATION = (
     "Answer with the surfaces alone, one a line from the object side: radius thickness [glass] [stop]. "
     "Lengths in mm; radius positive where the centre of curvature lies behind the surface, inf for a plane; "
-    "thickness to the next surface, the last to the image plane; glass is what lies behind the surface, air "
-    "if left out; exactly one surface is marked stop. Give five significant digits."
+    "thickness to the next surface, the last to the image plane, or the word focus for the best common "
+    "focus; glass is what lies behind the surface, air if left out; exactly one surface is marked stop. "
+    "Give five significant digits."
+)
+SAG = (
+    "Up to {} of the surfaces may be aspheric: [conic=K] [asphere=A1,A2,...] goes before [stop]. Sag "
+    "c r^2/(1 + sqrt(1 - (1 + K) c^2 r^2)) + A1 r^2 + A2 r^4 + ..., c = 1/radius, in mm."
 )
 
 
@@ -19,7 +24,8 @@ def question(spec: Mapping[str, Any]) -> str:
     lines = ["Complete the lens below: replace each ?." if masked else "Design a lens.", *_limits(spec)]
     if masked:
         lines += ["The lens:", *(_line(row) for row in spec["given"]["surfaces"]), "Keep every given value."]
-    return "\n".join([*lines, NOTATION])
+    bent = spec.get("aspheres", 0)
+    return "\n".join([*lines, NOTATION, *([SAG.format(bent)] if bent else [])])
 
 
 def _limits(spec: Mapping[str, Any]) -> list[str]:
@@ -69,7 +75,15 @@ def _limits(spec: Mapping[str, Any]) -> list[str]:
 
 def _line(row: Mapping[str, Any]) -> str:
     radius = "inf" if row["radius"] is None else _number(row["radius"])
-    words = [radius, _number(row["thickness"]), row.get("glass") or "", "stop" if row.get("stop") else ""]
+    conic, terms = row.get("conic", 0.0), row.get("asphere", [])
+    words = [
+        radius,
+        _number(row["thickness"]),
+        row.get("glass") or "",
+        f"conic={_number(conic)}" if conic else "",
+        "asphere=" + (terms if isinstance(terms, str) else ",".join(map(_number, terms))) if terms else "",
+        "stop" if row.get("stop") else "",
+    ]
     return " ".join(word for word in words if word)
 
 

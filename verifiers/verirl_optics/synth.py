@@ -1,7 +1,9 @@
-"""Make a task that can be solved, because it was: form → start → Adam → round → evaluate → loosen the limits.
+"""Make a task that can be solved, because it was: form → start → damped least squares → round → evaluate →
+loosen the limits.
 
-Levels: singlets (difficulty up to 1/3), cemented achromats (up to 2/3) and triplets; in each a whole lens to
-design, or one with masked values to complete. Within a level a higher difficulty leaves less slack.
+Five levels, a fifth of the difficulty each: singlets; cemented achromats; triplets; Tessars and aspheric
+singlets; double Gauss and retrofocus lenses. In each a whole lens to design, or one with masked values to
+complete. Within a level a higher difficulty leaves less slack.
 """
 
 from __future__ import annotations
@@ -15,11 +17,10 @@ from verirl.errors import InputError, VerirlError
 from verirl.seeds import rng
 from verirl.types import Message, Source, Task
 from verirl_optics.answer import Row, parse, to_lines
-from verirl_optics.forms import CROWNS, FLINTS, FORMS, Form
+from verirl_optics.forms import CROWNS, FLINTS, FORMS, LEVELS, Form
 
 COMPLETION = "-completion"
 FAMILIES = (*FORMS, *(f"{name}{COMPLETION}" for name in FORMS))
-WAVELENGTHS = (0.4861327, 0.5875618, 0.6562725)
 DIGITS = 5
 DRAWS = 40
 MASKS = "?"
@@ -35,8 +36,10 @@ def synth(
     if split not in ("train", "eval") or not 0.0 <= difficulty <= 1.0:
         raise InputError(f"needs split train or eval and a difficulty in [0, 1], not '{split}', {difficulty}")
     if family is None:
-        name = list(FORMS)[min(2, int(difficulty * 3))]
-        family = name + rng("optics", split, seed, index).choice(("", COMPLETION))
+        level = min(LEVELS, 1 + int(difficulty * LEVELS))
+        pick = rng("optics", split, seed, index)
+        name = pick.choice([form.name for form in FORMS.values() if form.level == level])
+        family = name + pick.choice(("", COMPLETION))
     if family not in FAMILIES:
         raise InputError(f"domain 'optics' has no family '{family}'; there are: {', '.join(FAMILIES)}")
     form = FORMS[family.removesuffix(COMPLETION)]
@@ -85,13 +88,21 @@ def _attempt(
     half = float(f"{draw.uniform(*form.half_field):.2g}")
     fields = (0.0, float(f"{0.7 * half:.3g}"), half)
     start = form.start(draw, fno)
-    lens = optimise(start, fno, fields, WAVELENGTHS, 1, form.steps)
+    primary = len(form.wavelengths) // 2
+    lens = optimise(start, fno, fields, form.wavelengths, primary, form.steps)
     if lens is None:
         return None
     rows = parse(
         to_lines(
             tuple(
-                Row(surface.radius * efl, surface.thickness * efl, glass, surface.stop)
+                Row(
+                    surface.radius * efl,
+                    surface.thickness * efl,
+                    glass,
+                    surface.stop,
+                    surface.conic,
+                    tuple(term * efl ** -(2 * i + 1) for i, term in enumerate(surface.asphere)),
+                )
                 for surface, glass in zip(lens.surfaces, start.glasses, strict=True)
             ),
             DIGITS,
@@ -105,21 +116,23 @@ def _attempt(
         "efl_rel_tol": 0.02,
         "fno": fno,
         "half_fields_deg": list(fields),
-        "wavelengths_um": list(WAVELENGTHS),
-        "primary": 1,
+        "wavelengths_um": list(form.wavelengths),
+        "primary": primary,
         "elements": {"min": form.elements, "max": form.elements},
         "center_thickness_mm": {"min": _down(0.01 * efl)},
         "min_edge_thickness_mm": _down(0.005 * efl),
         "min_air_gap_mm": _down(0.001 * efl),
         "glasses": sorted([*used, *draw.sample(others, 4)]),
     }
+    if start.aspheres:
+        spec["aspheres"] = len(start.aspheres)
     found = judge(read_spec(spec), rows)
     if not found.accurate or not all(check.kept for _, check, _ in found.accurate):
         return None
     figures = found.figures
-    if not {"rms_spot_um", "bfl_mm"} <= set(figures) or figures["rms_spot_um"] > 10.0 * efl:
+    if not {"rms_spot_um", "bfl_mm"} <= set(figures) or figures["rms_spot_um"] > form.worst * efl:
         return None
-    slack = 3.0 - 1.5 * ((3.0 * difficulty) % 1.0 if difficulty < 1.0 else 1.0)
+    slack = 3.0 - 1.5 * ((LEVELS * difficulty) % 1.0 if difficulty < 1.0 else 1.0)
     spec |= {
         "max_total_track_mm": _up(1.1 * figures["total_track_mm"]),
         "min_bfl_mm": _down(0.8 * figures["bfl_mm"]),
@@ -132,18 +145,21 @@ def _attempt(
 
 
 def _mask(draw: Random, form: Form, rows: tuple[Row, ...]) -> list[dict[str, Any]]:
-    given = [
+    given: list[dict[str, Any]] = [
         {
             "radius": None if math.isinf(row.radius) else row.radius,
             "thickness": row.thickness,
             "glass": row.glass,
             "stop": row.stop,
+            **({"conic": row.conic, "asphere": list(row.asphere)} if row.aspheric else {}),
         }
         for row in rows
     ]
     places = [(s, name) for s in range(len(rows)) for name in ("radius", "thickness")]
+    places += [(s, "conic") for s, row in enumerate(rows) if row.aspheric]
     # The first is a radius, so that every completion has a say in the focal length.
-    first = draw.choice([place for place in places if place[1] == "radius"])
+    bent = [(s, "radius") for s, row in enumerate(rows) if not math.isinf(row.radius)]
+    first = draw.choice(bent)
     rest = [place for place in places if place != first]
     for s, name in (first, *draw.sample(rest, draw.randint(*form.masked) - 1)):
         given[s][name] = MASKS
