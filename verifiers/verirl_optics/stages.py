@@ -35,9 +35,12 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
             return
         rows = completed(spec.given, rows)
     yield passed("format")
+    from torch import inference_mode
+
     from verirl_optics.judge import judge
 
-    found = judge(spec, rows)
+    with inference_mode():
+        found = judge(spec, rows)
     broken = [check for check in found.feasible if not check.kept]
     if broken:
         score = sum(check.score for check in found.feasible) / len(found.feasible)
