@@ -53,7 +53,9 @@ def told(seed: int, run: Path, minutes: float) -> str:
     every = [median(spot for spots in found.values() for spot in spots) for found in (before, after)]
     same = [median(median(found[name]) for name in shared) for found in (before, after)]
     scores = f"{seed:4}  {compared['a_value']:9.1%}  {compared['b_value']:10.1%}"
-    return f"{scores}  {gain:+5.1f} [{low:+5.1f}, {high:+5.1f}]  {every[0]:5.1f} → {every[1]:5.1f}  {same[0]:7.1f} → {same[1]:5.1f}     {minutes:7.1f}"
+    interval = f"{gain:+5.1f} [{low:+5.1f}, {high:+5.1f}]"
+    spots = f"{every[0]:5.1f} → {every[1]:5.1f}  {same[0]:7.1f} → {same[1]:5.1f}"
+    return f"{scores}  {interval}  {spots}     {minutes:7.1f}"
 
 
 def by_task(run: Path, model: str) -> dict[str, list[float]]:
