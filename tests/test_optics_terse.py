@@ -118,8 +118,8 @@ def test_the_recipe_runs_from_nothing_to_a_report(tmp_path: Path) -> None:
     run = tmp_path / "run"
     small = {
         "tasks.demos.n": 24, "tasks.prompts.n": 24, "tasks.held_out.n": 8, "sft.steps": 4,
-        "sft.watch.every": 4, "grpo.steps": 2, "grpo.prompts": 4, "grpo.watch.every": 2, "eval.samples": 2, "eval.min_gain": -1,
-        "threads": 1, "workers": 1, "model.name": "tiny:xs",
+        "sft.watch.every": 4, "grpo.steps": 2, "grpo.prompts": 4, "grpo.watch.every": 2,
+        "eval.samples": 2, "eval.min_gain": -1, "threads": 1, "workers": 1, "model.name": "tiny:xs",
     }  # fmt: skip
     settings = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
     command = [sys.executable, "-m", "verirl"]
