@@ -349,3 +349,22 @@ def test_a_wavelength_that_arrives_nowhere_leaves_the_others_gradient_alone() ->
     assert math.isnan(found.rms_BFW[0, 0, 1].item())
     alone = spot(x[:, :, :1].detach(), 2.0 * x[:, :, :1].detach(), valid[:, :, :1], pupil)
     assert found.poly_BF.item() == pytest.approx(alone.poly_BF.item(), rel=1e-14)
+
+
+def test_a_pupil_first_used_in_a_verdict_serves_gradients_too() -> None:
+    lens = Prescription(
+        (Surface(50.0, 5.0, glass.find("N-BK7"), stop=True), Surface(-50.0, 47.0)), Aperture("epd", 5.0)
+    )
+    with torch.inference_mode():
+        evaluate(
+            build([lens]),
+            torch.tensor([5.0], dtype=FLOAT),
+            torch.zeros(1, 1, dtype=FLOAT),
+            pupils.gauss(7, 14),
+        )
+    system = build([lens], requires_grad=True)
+    found = evaluate(
+        system, torch.tensor([5.0], dtype=FLOAT), torch.zeros(1, 1, dtype=FLOAT), pupils.gauss(7, 14)
+    )
+    found.spots.poly_BF.sum().backward()
+    assert torch.isfinite(system.curvature_BS.grad).all()

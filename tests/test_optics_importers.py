@@ -283,6 +283,8 @@ def test_glasses_of_zemax() -> None:
         ("YFLN 0 14 20", "YFLN 0 14 95", "90"),
         ("CURV -2.2948388706E-3", "CURV", "short"),
         ("CURV -2.2948388706E-3", "CURV x", "line"),
+        ("CURV -2.2948388706E-3", "CURV nan", "no number"),
+        ("CURV -2.2948388706E-3", "CURV 1e999", "no number"),
     ],
 )
 def test_what_is_not_understood_of_zemax_is_refused_in_a_line(old: str, new: str, told: str) -> None:
@@ -387,6 +389,8 @@ def test_wavelengths_are_read_in_nanometres_and_micrometres() -> None:
         ({"answer": [{"radius": "x", "thickness": 1}]}, "radius is no number"),
         ({"answer": [{"radius": 3}]}, "no thickness"),
         ({"hfov": 120}, "120"),
+        ({"given": LINES}, "nothing is masked"),
+        ({"given": "? 1 stop"}, "1 surfaces"),
     ],
 )
 def test_what_a_pair_lacks_is_one_line(
@@ -400,6 +404,27 @@ def test_what_a_pair_lacks_is_one_line(
     assert told in problem
     assert "qa.jsonl:1" in problem
     assert problem.count("\n") == 1
+
+
+MASKED = LINES.replace("-435.76044", "?").replace("0.99997 F2", "[MASK] F2").replace("79.6836", "?")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": f"{QUESTION} Fill in the missing values:\n{MASKED}"},
+        {"question": QUESTION, "given": MASKED},
+        {"question": QUESTION, "given": {"surfaces": [{"radius": r, "thickness": t} for r, t in
+         ((22.0, 3.2), ("?", 6.0), (-22.2, "?"), (20.3, 4.75), ("?", 2.9), (-18.4, 42.2))]}},
+    ],
+    ids=["in the question", "lines", "objects"],
+)  # fmt: skip
+def test_what_a_question_masks_is_what_its_completion_asks_for(row: dict[str, Any], tmp_path: Path) -> None:
+    [made] = imported("optidesignqa", write(tmp_path / "qa.jsonl", {"id": "m", "answer": LINES, **row}))
+    sound([made])
+    given = made.spec["given"]["surfaces"]
+    masked = {(s, key) for s, surface in enumerate(given) for key, value in surface.items() if value == "?"}
+    assert masked == {(1, "radius"), (2, "thickness"), (4, "radius")}
 
 
 def test_an_answer_that_is_not_what_was_asked_is_left_out(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +110,26 @@ def test_warming_imports_what_a_verdict_needs() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["[]", "1"]
+
+
+@pytest.mark.slow
+def test_the_recipe_runs_from_nothing_to_a_report(tmp_path: Path) -> None:
+    """Made small: that it goes through, not what it gains (bench/tiny_optics.py)."""
+    run = tmp_path / "run"
+    small = {
+        "tasks.demos.n": 24, "tasks.prompts.n": 24, "tasks.held_out.n": 8, "sft.steps": 4,
+        "sft.watch.every": 4, "grpo.steps": 2, "grpo.prompts": 4, "grpo.watch.every": 2,
+        "eval.samples": 2, "eval.min_gain": -1, "threads": 1, "workers": 1, "model.name": "tiny:xs",
+    }  # fmt: skip
+    settings = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
+    command = [sys.executable, "-m", "verirl"]
+    subprocess.run(
+        [*command, "train", "tiny-optics", "--run", str(run), *settings], check=True, capture_output=True
+    )
+    told = subprocess.run(
+        [*command, "report", str(run), "--json"], check=True, capture_output=True, text=True
+    )
+    found = json.loads(told.stdout)
+    assert found["finished"]
+    assert {score["model"] for score in found["held_out"]["scores"]} == {"sft", "grpo"}
+    assert [rung["name"] for rung in found["held_out"]["rungs"]][:2] == ["extract", "format"]

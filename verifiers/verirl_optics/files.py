@@ -209,6 +209,11 @@ def _checked(lens: Prescription) -> Prescription:
         raise InputError("field 'surfaces': exactly one surface must be the stop")
     if len(lens.surfaces) > _MOST_SURFACES:
         raise InputError(f"field 'surfaces': at most {_MOST_SURFACES} surfaces")
+    for s, surface in enumerate(lens.surfaces):
+        if not all(
+            map(math.isfinite, (surface.curvature, surface.thickness, surface.conic, *surface.asphere))
+        ):
+            raise InputError(f"field 'surfaces[{s}]': every value must be a finite number")
     if not (math.isfinite(lens.aperture.value) and lens.aperture.value > 0.0):
         raise InputError("the aperture must be a positive number")
     if not lens.fields or any(not abs(angle) < 90.0 for angle in lens.fields):

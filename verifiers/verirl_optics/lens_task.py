@@ -40,10 +40,14 @@ class LensError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question states beyond what its answer shows: EFL in mm, and the question's own words."""
+    """What a question states beyond what its answer shows: EFL in mm, its own words, what it masks.
+
+    `masked`: (surface, `radius`, `thickness` or `glass`) each; with any, completing the lens is all it asks.
+    """
 
     efl: float | None = None
     words: str = ""
+    masked: tuple[tuple[int, str], ...] = ()
 
 
 def tasks(lens: Prescription, name: str, source: Source, asked: Asked | None = None) -> list[Task]:
@@ -55,7 +59,11 @@ def tasks(lens: Prescription, name: str, source: Source, asked: Asked | None = N
     spec, rows = specify(lens, asked.efl)
     reference = to_lines(rows, DIGITS)
     made = []
-    for kind, wanted in (("synthesis", spec), ("completion", spec | _masked(rows, name))):
+    places = asked.masked or _drawn(rows, name)
+    if asked.masked and len(rows) != len(lens.surfaces):
+        raise LensError("it has surfaces that separate nothing, so what is masked is not clear")
+    kinds = {"synthesis": spec, "completion": spec | _given(rows, places)}
+    for kind, wanted in list(kinds.items())[bool(asked.masked) :]:
         words = f"{asked.words}\n\n{question(wanted)}" if asked.words else question(wanted)
         made.append(
             Task(
@@ -221,8 +229,17 @@ def _three(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _masked(rows: tuple[Row, ...], name: str) -> dict[str, Any]:
+def _drawn(rows: tuple[Row, ...], name: str) -> tuple[tuple[int, str], ...]:
+    """The numbers to mask, by the lens's name: one radius at least, to have a say in the focal length."""
     draw = rng("optics", "import", name)
+    curved = [(s, "radius") for s, row in enumerate(rows) if not math.isinf(row.radius)]
+    places = [*curved, *((s, "thickness") for s in range(len(rows)))]
+    first = draw.choice(curved)
+    rest = [place for place in places if place != first]
+    return (first, *draw.sample(rest, round(MASKED * len(places)) - 1))
+
+
+def _given(rows: tuple[Row, ...], places: Sequence[tuple[int, str]]) -> dict[str, Any]:
     given: list[dict[str, Any]] = [
         {
             "radius": None if math.isinf(row.radius) else row.radius,
@@ -232,11 +249,6 @@ def _masked(rows: tuple[Row, ...], name: str) -> dict[str, Any]:
         }
         for row in rows
     ]
-    curved = [(s, "radius") for s, row in enumerate(rows) if not math.isinf(row.radius)]
-    places = [*curved, *((s, "thickness") for s in range(len(rows)))]
-    # One radius at least, so that the answer has a say in the focal length.
-    first = draw.choice(curved)
-    rest = [place for place in places if place != first]
-    for s, key in (first, *draw.sample(rest, round(MASKED * len(places)) - 1)):
+    for s, key in places:
         given[s][key] = MASK
     return {"task": "completion", "given": {"surfaces": given}}

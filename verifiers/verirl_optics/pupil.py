@@ -8,17 +8,20 @@ only points with x ≥ 0 are listed, and each point with x > 0 stands for its mi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, cast
 
 import torch
 from torch import Tensor
 
 from verirl_optics.system import FLOAT
 
+P = ParamSpec("P")
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Pupil:
     """`x_R`, `y_R` in units of the pupil's radius, `weight_R`; `mirrored`: see above."""
 
@@ -35,6 +38,17 @@ class Pupil:
         return torch.where(self.x_R > 1e-12, 2.0, 1.0).to(self.x_R)
 
 
+def _kept(make: Callable[P, Pupil]) -> Callable[P, Pupil]:
+    """`make`, remembered; its tensors are ordinary ones, also where inference mode was on at the time."""
+
+    @lru_cache(maxsize=64)
+    def kept(*arguments: Any, **named: Any) -> Pupil:
+        with torch.inference_mode(False):
+            return make(*arguments, **named)
+
+    return cast("Callable[P, Pupil]", wraps(make)(kept))
+
+
 def _legendre(order: int) -> tuple[Tensor, Tensor]:
     """Nodes and weights on [0, 1] (Golub and Welsch 1969)."""
     k = torch.arange(1, order, dtype=FLOAT)
@@ -43,7 +57,7 @@ def _legendre(order: int) -> tuple[Tensor, Tensor]:
     return (nodes + 1.0) / 2.0, vectors[0] ** 2
 
 
-@cache
+@_kept
 def gauss(rings: int = 6, arms: int = 12, *, mirrored: bool = True) -> Pupil:
     """Gauss–Legendre in r², `arms` equal angles (j + ½)·2π/arms. `mirrored` needs an even number of arms."""
     square, weight = _legendre(rings)
@@ -57,7 +71,7 @@ def gauss(rings: int = 6, arms: int = 12, *, mirrored: bool = True) -> Pupil:
     return Pupil(x, y, weights, mirrored)
 
 
-@cache
+@_kept
 def hexapolar(rings: int = 6) -> Pupil:
     """The centre and `rings` rings of 6, 12, … points, equal weights: 127 points for 6 rings."""
     x, y = [0.0], [0.0]
@@ -70,21 +84,22 @@ def hexapolar(rings: int = 6) -> Pupil:
     return Pupil(points[0], points[1], torch.full((len(x),), 1.0 / len(x), dtype=FLOAT))
 
 
-@cache
+@_kept
 def rim(points: int = 24) -> Pupil:
     """The edge of the pupil, its top and bottom among the points."""
     angle = torch.arange(points, dtype=FLOAT) * (2.0 * math.pi / points)
     return Pupil(torch.cos(angle), torch.sin(angle), torch.full((points,), 1.0 / points, dtype=FLOAT))
 
 
-@cache
+@_kept
 def chief() -> Pupil:
     """The centre of the pupil alone."""
     zero = torch.zeros(1, dtype=FLOAT)
     return Pupil(zero, zero, torch.ones(1, dtype=FLOAT))
 
 
-def joined(pupils: Sequence[Pupil]) -> Pupil:
+@_kept
+def joined(pupils: tuple[Pupil, ...]) -> Pupil:
     """The points of several pupils one after the other, for one pass; weights stay those of each alone."""
     return Pupil(
         torch.cat([pupil.x_R for pupil in pupils]),

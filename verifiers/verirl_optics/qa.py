@@ -5,6 +5,7 @@ A row has `question` (or `prompt`, `instruction`, `input`) and `answer` (or `out
 `prescription`, `lens`): surfaces as JSON, one a line, or a table with a head. Focal length, f-number or
 pupil, field and wavelengths are taken from the row's own fields, or else from the question's words. Without
 a field the lens is used on its axis, without wavelengths at the lines F, d and C, without an EFL at its own.
+Where the question, or `given`, has that lens with `?` in places, these are what a completion is asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from verirl_optics.prescription import Aperture, Prescription, Surface
 NAMES = ("id", "name", "lens_id")
 QUESTIONS = ("question", "prompt", "instruction", "input")
 ANSWERS = ("answer", "output", "response", "prescription", "lens")
+GIVEN = ("given", "masked", "masked_lens", "partial")
+MASKS = ("?", "[mask]", "<mask>", "mask", "___", "unknown")
 LISTS = ("surfaces", "lens", "prescription", "system", "data")
 RADIUS = ("radius", "r", "roc", "curvature_radius", "radius_of_curvature")
 THICKNESS = ("thickness", "t", "d", "distance", "spacing")
@@ -59,7 +62,7 @@ WORDS = {
 }
 """Ways to say a requirement; the first that is found counts."""
 _WAVES = re.compile(r"(\d[\d.]*(?:\s*(?:,|and|/)+\s*\d[\d.]*)*)\s*(nm|µm|μm|um|microns?)\b", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?[\d.]+(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?\d*\.?\d+(?:e[+-]?\d+)?|[+-]?inf(?:inity)?|\?|\[mask\]|<mask>|___", re.IGNORECASE)
 _WIDEST = 89.0
 
 
@@ -89,7 +92,27 @@ def read_pair(row: Mapping[str, Any]) -> tuple[str, Prescription, Asked]:
         aperture = Aperture("epd", epd) if epd is not None else Aperture("fno", float(fno or math.nan))
     name = next((str(row[key]) for key in NAMES if row.get(key) is not None), "")
     lens = Prescription(surfaces, aperture, fields, wavelengths, len(wavelengths) // 2, name)
-    return name, lens, Asked(efl, words.strip())
+    return name, lens, Asked(efl, words.strip(), _masked(row, words, len(surfaces)))
+
+
+def _masked(row: Mapping[str, Any], words: str, count: int) -> tuple[tuple[int, str], ...]:
+    """What the question leaves to be filled in: (surface, `radius`, `thickness` or `glass`) each."""
+    given = _first(row, GIVEN)
+    rows = _listed(given) if given is not None else _table(words)
+    if not isinstance(rows, list) or not all(isinstance(item, Mapping) for item in rows):
+        raise InputError(f"field '{GIVEN[0]}': holds no list of surfaces")
+    names = (("radius", RADIUS), ("thickness", THICKNESS), ("glass", GLASS))
+    found = tuple(
+        (s, name)
+        for s, item in enumerate(rows)
+        for name, keys in names
+        if str(_first(item, keys)).strip().lower() in MASKS
+    )
+    if found and len(rows) != count:
+        raise InputError(f"the masked lens has {len(rows)} surfaces, the answer {count}")
+    if given is not None and not found:
+        raise InputError(f"field '{GIVEN[0]}': nothing is masked (write ?)")
+    return found
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
@@ -125,18 +148,7 @@ def _wavelengths(row: Mapping[str, Any], words: str) -> tuple[float, ...]:
 
 
 def _surfaces(answer: Any) -> tuple[Surface, ...]:
-    if isinstance(answer, str):
-        try:
-            text = extract(answer)
-        except NoAnswerError:
-            text = answer
-        try:
-            answer = json.loads(text)
-        except (ValueError, RecursionError):
-            answer = _table(text)
-    for name in LISTS:
-        if isinstance(answer, Mapping) and isinstance(answer.get(name), (list, Mapping)):
-            answer = answer[name]
+    answer = _listed(answer)
     if not isinstance(answer, list) or not answer:
         raise InputError("field 'answer': holds no list of surfaces")
     rows = [_cells(number, row) for number, row in enumerate(answer, start=1)]
@@ -156,6 +168,23 @@ def _surfaces(answer: Any) -> tuple[Surface, ...]:
     if stops != 1:
         raise InputError(f"field 'answer': {stops} surfaces are marked as the stop; exactly one must be")
     return tuple(rows)
+
+
+def _listed(answer: Any) -> Any:
+    """The list inside text, an object or a table; whatever else it is, as it is."""
+    if isinstance(answer, str):
+        try:
+            text = extract(answer)
+        except NoAnswerError:
+            text = answer
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
+            answer = _table(text)
+    for name in LISTS:
+        if isinstance(answer, Mapping) and isinstance(answer.get(name), (list, Mapping)):
+            answer = answer[name]
+    return answer
 
 
 def _cells(number: int, row: Any) -> Surface:
@@ -220,7 +249,7 @@ def _table(text: str) -> list[dict[str, Any]]:
     rows = []
     for cells in split:
         words = " ".join(cells).split()
-        if len(words) >= 2 and _NUMBER.fullmatch(words[0]):
+        if len(words) >= 2 and all(_NUMBER.fullmatch(word) for word in words[:2]):
             stop = words[-1].lower() == "stop"
             glass = words[2] if len(words) > 2 and not (stop and len(words) == 3) else None
             rows.append({"radius": words[0], "thickness": words[1], "glass": glass, "stop": stop})

@@ -38,9 +38,12 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
     if spec.polish:
         rows, shown = _polished(spec, rows)
     yield replace(passed("format"), feedback=shown)
+    from torch import inference_mode
+
     from verirl_optics.judge import judge
 
-    found = judge(spec, rows)
+    with inference_mode():
+        found = judge(spec, rows)
     broken = [check for check in found.feasible if not check.kept]
     if broken:
         score = sum(check.score for check in found.feasible) / len(found.feasible)

@@ -103,9 +103,9 @@ def _system(words: list[str], system: _System) -> None:
                 raise ValueError("unknown unit of length")
             system.unit = UNITS[words[1]]
         case "ENPD":
-            system.aperture = Aperture("epd", float(words[1]))
+            system.aperture = Aperture("epd", _real(words[1]))
         case "FNUM":
-            system.aperture = Aperture("fno", float(words[1]))
+            system.aperture = Aperture("fno", _real(words[1]))
         case "FLOA":
             system.aperture = Aperture("stop", math.nan)
         case "OBNA":
@@ -117,15 +117,15 @@ def _system(words: list[str], system: _System) -> None:
             system.fields = int(words[3]) if len(words) > 3 else 0
             system.waves = int(words[4]) if len(words) > 4 else 0
         case "XFLN":
-            system.x = [float(word) for word in words[1:]]
+            system.x = [_real(word) for word in words[1:]]
         case "YFLN":
-            system.y = [float(word) for word in words[1:]]
-        case "VDXN" | "VDYN" | "VCXN" | "VCYN" | "VANN" if any(float(word) for word in words[1:]):
+            system.y = [_real(word) for word in words[1:]]
+        case "VDXN" | "VDYN" | "VCXN" | "VCYN" | "VANN" if any(_real(word) for word in words[1:]):
             system.notes["vignetting factors are left out: every field fills the pupil"] = None
         case "WAVM":
-            system.colours[int(words[1])] = (float(words[2]), float(words[3]))
+            system.colours[int(words[1])] = (_real(words[2]), _real(words[3]))
         case "WAVN" | "WAVL":
-            found = [float(word) for word in words[1:]]
+            found = [_real(word) for word in words[1:]]
             system.colours |= {place: (value, 1.0) for place, value in enumerate(found, start=1) if value}
         case "PWAV":
             system.primary = int(words[1])
@@ -143,25 +143,25 @@ def _surface(
                 raise ValueError(f"surfaces of type {words[1]} are not read")
             draft.kind = words[1]
         case "CURV":
-            draft.curvature = float(words[1])
+            draft.curvature = _real(words[1])
         case "DISZ":
-            draft.thickness = math.inf if words[1].upper() == "INFINITY" else float(words[1])
+            draft.thickness = math.inf if words[1].upper() == "INFINITY" else _real(words[1])
         case "CONI":
-            draft.conic = float(words[1])
+            draft.conic = _real(words[1])
         case "PARM":
             place = int(words[1])
             if 1 <= place <= _ASPHERE_TERMS and draft.kind == "EVENASPH":
-                draft.terms[place] = float(words[2])
+                draft.terms[place] = _real(words[2])
         case "STOP":
             draft.stop = True
         case "DIAM":
             # A second word of 1 says that the designer fixed it; else it is what rays happened to need.
-            if len(words) > 2 and words[2] == "1" and float(words[1]) > 0.0:
-                draft.semi = float(words[1])
-        case "CLAP" | "FLAP" if float(words[2]) > 0.0:
-            if float(words[1]) > 0.0:
+            if len(words) > 2 and words[2] == "1" and _real(words[1]) > 0.0:
+                draft.semi = _real(words[1])
+        case "CLAP" | "FLAP" if _real(words[2]) > 0.0:
+            if _real(words[1]) > 0.0:
                 raise ValueError("ring-shaped apertures are not read")
-            draft.semi = float(words[2])
+            draft.semi = _real(words[2])
         case name if name in OTHER_APERTURES:
             raise ValueError("only circular apertures are read")
         case "GLAS":
@@ -172,7 +172,7 @@ def _glass(words: list[str], place: int, system: _System, catalogue: Mapping[str
     name = words[1]
     if name.upper() == "MIRROR":
         raise ValueError("mirrors are not read")
-    index, abbe = (float(words[4]), float(words[5])) if len(words) > 5 else (0.0, 0.0)
+    index, abbe = (_real(words[4]), _real(words[5])) if len(words) > 5 else (0.0, 0.0)
     if name != BLANK:
         try:
             return find(name, catalogue)
@@ -187,6 +187,13 @@ def _glass(words: list[str], place: int, system: _System, catalogue: Mapping[str
     if index <= 1.0:
         raise ValueError("a model glass needs an index above 1")
     return model(index, abbe) if abbe > 0.0 else constant(index)
+
+
+def _real(word: str) -> float:
+    value = float(word)
+    if not math.isfinite(value):
+        raise ValueError(f"{word} is no number")
+    return value
 
 
 def _lens(system: _System, drafts: list[_Draft]) -> Prescription:

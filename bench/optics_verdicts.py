@@ -1,0 +1,107 @@
+"""Whole verdicts a second, from an answer's text to its reward, on triplets.
+
+python bench/optics_verdicts.py [-n 2000] [--workers 2]
+
+Answers are a classical triplet with every radius moved a little: some pass, some do not, no two are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{_library}_NUM_THREADS"] = "1"
+
+from verirl import domains  # noqa: E402 - threads are counted when a library is imported
+from verirl.domains import Job  # noqa: E402
+from verirl.engine import Request, VerifierPool  # noqa: E402
+from verirl.engine.climb import Climb, climb, verdict  # noqa: E402
+from verirl.rewards import reward, scheme  # noqa: E402
+from verirl.types import Message, Task, Verdict  # noqa: E402
+
+ROUNDS = 3
+SURFACES = (
+    (22.01359, "3.25896 N-SK16"),
+    (-435.76044, "6.00755"),
+    (-22.21328, "0.99997 F2"),
+    (20.29192, "4.75041 stop"),
+    (79.6836, "2.95208 N-SK16"),
+    (-18.39533, "42.20778"),
+)
+SPEC = {
+    "task": "synthesis",
+    "efl_mm": 50.0,
+    "efl_rel_tol": 0.02,
+    "fno": 5.0,
+    "half_fields_deg": [0, 14, 20],
+    "wavelengths_um": [0.4861327, 0.5875618, 0.6562725],
+    "primary": 1,
+    "elements": {"min": 3, "max": 3},
+    "max_total_track_mm": 66.0,
+    "min_bfl_mm": 35.0,
+    "center_thickness_mm": {"min": 0.5, "max": 10.0},
+    "min_edge_thickness_mm": 0.3,
+    "min_air_gap_mm": 0.1,
+    "glasses": ["N-BK7", "N-SK16", "F2", "SF5"],
+    "max_rms_um": 40.0,
+    "max_distortion_pct": 5.0,
+    "reference_rms_um": 20.0,
+}
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    asked.add_argument("-n", type=int, default=2000, help="answers a round; the best of three rounds counts")
+    asked.add_argument("--workers", type=int, default=2)
+    arguments = asked.parse_args()
+    task = Task(
+        id="triplet", domain="optics", prompt=(Message(role="user", content="A triplet."),), spec=SPEC
+    )
+    answers = [answer(seed) for seed in range(ROUNDS * arguments.n)]
+    rounds = [answers[start : start + arguments.n] for start in range(0, len(answers), arguments.n)]
+    domain = domains.load("optics")
+    domain.warm()  # type: ignore[attr-defined]
+    alone(task, answers[0])
+    rates = []
+    for part in rounds:
+        started = time.perf_counter()
+        found = [rewarded(alone(task, text)) for text in part]
+        rates.append(len(part) / (time.perf_counter() - started))
+    fell = Counter(str(each.stages[-1].name) for each in found)
+    print(f"answers end at: {', '.join(f'{name} {count}' for name, count in fell.most_common())}")
+    print(f"in this process, one thread: {max(rates):6.0f} verdicts a second")
+    for workers in sorted({1, arguments.workers}):
+        with VerifierPool(workers) as pool:
+            pool.verify([Request(task, answer(-seed - 1)) for seed in range(workers * 20)])
+            rates = []
+            for part in rounds:
+                started = time.perf_counter()
+                found = [rewarded(each) for each in pool.verify([Request(task, text) for text in part])]
+                rates.append(len(part) / (time.perf_counter() - started))
+        print(f"through a pool of {workers}:        {max(rates):6.0f} verdicts a second", flush=True)
+
+
+def answer(seed: int) -> str:
+    draw = Random(seed)
+    return "\n".join(f"{radius * draw.gauss(1.0, 0.004):.6g} {rest}" for radius, rest in SURFACES)
+
+
+def alone(task: Task, text: str) -> Verdict:
+    domain = domains.load("optics")
+    progress = Climb(domain.ladder)
+    for _ in climb(domain, task, text, Job(Path(), 10.0), progress):
+        pass
+    return verdict(task.id, 0, domain.ladder, progress.findings, {})
+
+
+def rewarded(found: Verdict) -> Verdict:
+    return reward(scheme("lexicographic"), domains.load("optics").ladder, found)
+
+
+if __name__ == "__main__":
+    main()
