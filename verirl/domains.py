@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 GROUP = "verirl.domains"
+DEADLINE_S = 10.0
+"""Seconds for a verdict of a domain that names none."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,11 @@ def files(name: str) -> Mapping[str, Path]:
     """
     found: Mapping[str, Path] = getattr(load(name), "files", {})
     return found
+
+
+def deadline(domain: Domain) -> float:
+    """Seconds that a verdict may take where nobody says: a domain with slow tools has `deadline_s`."""
+    return float(getattr(domain, "deadline_s", DEADLINE_S))
 
 
 @cache

@@ -22,6 +22,8 @@ class RtlDomain:
     name = "rtl"
     version = "1.0"
     confined = True
+    deadline_s = 60.0
+    """A verdict with area, delay and power runs a dozen tools; each has limits of its own."""
 
     @property
     def ladder(self) -> Ladder:

@@ -50,9 +50,7 @@ SHOWN_GROUPS = 12
 @click.option(
     "--deadline",
     type=console.FiniteRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="Seconds for a verdict.",
+    help="Seconds for a verdict (default: as its domain says).",
 )
 @click.option("--polish", is_flag=True, help="Also judge each answer after the domain's own optimiser.")
 @click.option("--no-cache", is_flag=True, help="Judge everything anew and keep nothing.")
@@ -78,7 +76,7 @@ def command(
     completions: Path | None,
     limit: int | None,
     seed: int,
-    deadline: float,
+    deadline: float | None,
     polish: bool,
     no_cache: bool,
     workers: int | None,
@@ -93,6 +91,7 @@ def command(
     mean_reward, error_rate or stage.NAME, with a group or the end of an interval where wanted:
     'pass@1[tag=fractions].low>=0.4'. Leaves with 3 where one is not met.
     """
+    from verirl import domains
     from verirl.engine import VerdictCache, VerifierPool
     from verirl.evaluation import gates as gating
     from verirl.evaluation.polish import PATIENCE, polished, polishers
@@ -142,9 +141,10 @@ def command(
             keep=partial(_records, completions) if completions else None,
         )
         if polish:
+            plain = deadline or max(domains.deadline(domains.load(task.domain)) for task in chosen)
             patient = stack.enter_context(
                 VerifierPool(
-                    workers, deadline_s=PATIENCE * deadline, cache=cache, sandboxed=not unsafe_no_sandbox
+                    workers, deadline_s=PATIENCE * plain, cache=cache, sandboxed=not unsafe_no_sandbox
                 )
             )
             bar = console.progress("polishing", len(found.completions), quiet=quiet)

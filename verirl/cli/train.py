@@ -200,7 +200,7 @@ def _carry_out(recipe: Recipe, folder: RunFolder, workers: int | None, *, unsafe
         say=lambda line: show(line, quiet=quiet),
         progress=lambda what, total: progress(what, total, quiet=quiet),
     )
-    deadline = recipe.grpo.deadline_s if recipe.grpo else 10.0
+    deadline = recipe.grpo.deadline_s if recipe.grpo else None
     with (
         closing(VerdictCache()) as cache,
         VerifierPool(

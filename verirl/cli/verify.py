@@ -48,9 +48,7 @@ _OUTCOMES = ("passed", "failed", "timeout", "error")
 @click.option(
     "--deadline",
     type=FiniteRange(min=0.01),
-    default=10.0,
-    show_default=True,
-    help="Seconds a verdict may take.",
+    help="Seconds a verdict may take (default: as its domain says).",
 )
 @click.option("--no-cache", is_flag=True, help="Judge everything anew and keep nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 3 unless every answer passed.")
@@ -71,7 +69,7 @@ def command(
     answers: str,
     output: str | None,
     scheme_name: str | None,
-    deadline: float,
+    deadline: float | None,
     no_cache: bool,
     strict: bool,
     shown: int | None,

@@ -88,9 +88,10 @@ class VerifierPool:
     """Judges completions on warm worker processes; use it as a context manager.
 
     `workers`: how many jobs run at once (default: the cores that this process may use). `deadline_s`:
-    wall-clock budget of a verdict, counted from when a worker starts it. `memory_mb`: address space of
-    each worker. `recycle_after`: jobs after which a worker's memory is thrown away. `cache`: where
-    verdicts are kept between runs; none where None. `sandboxed=False`: answers run with our rights.
+    wall-clock budget of a verdict, counted from when a worker starts it (default: the domain's).
+    `memory_mb`: address space of each worker. `recycle_after`: jobs after which a worker's memory is
+    thrown away. `cache`: where verdicts are kept between runs; none where None.
+    `sandboxed=False`: answers run with our rights.
 
     `verify` raises PoolError where workers do not start, ToolMissingError where bubblewrap or a domain's
     tool is missing, InputError where a domain is not installed.
@@ -100,14 +101,15 @@ class VerifierPool:
         self,
         workers: int | None = None,
         *,
-        deadline_s: float = 10.0,
+        deadline_s: float | None = None,
         memory_mb: int = 2048,
         recycle_after: int = 2000,
         cache: VerdictCache | None = None,
         sandboxed: bool = True,
     ) -> None:
         self.workers = len(os.sched_getaffinity(0)) if workers is None else workers
-        if self.workers < 1 or recycle_after < 1 or memory_mb < 1 or not 0 < deadline_s < math.inf:
+        finite = deadline_s is None or 0 < deadline_s < math.inf
+        if self.workers < 1 or recycle_after < 1 or memory_mb < 1 or not finite:
             raise InputError("a pool needs at least one worker, a finite deadline, and positive limits")
         self.deadline_s = deadline_s
         self.stats = PoolStats()
@@ -201,6 +203,10 @@ class VerifierPool:
             self._known[name] = _Known(domain, domain.ladder, made_by)
         return self._known[name]
 
+    def _deadline(self, domain: str) -> float:
+        """Seconds that a verdict of `domain` may take."""
+        return domains.deadline(self._known[domain].domain) if self.deadline_s is None else self.deadline_s
+
     def _step(self, batch: _Batch) -> None:
         """Give out jobs, wait for the next event, and act on all that happened."""
         self._assign(batch)
@@ -209,7 +215,7 @@ class VerifierPool:
         now = time.monotonic()
         for worker in list(self._alive):
             if worker.state is State.READY and worker.entries:
-                if now >= worker.entries[0].started + self.deadline_s:
+                if now >= worker.entries[0].started + self._deadline(worker.plan.domain):
                     self._too_late(batch, worker, now)
             elif worker.state is not State.READY and now >= worker.since + _GRACE_SECONDS[worker.state]:
                 self._lost(batch, worker)
@@ -230,7 +236,7 @@ class VerifierPool:
     def _patience(self) -> float:
         """Seconds until the next deadline of any kind."""
         until = [
-            worker.entries[0].started + self.deadline_s
+            worker.entries[0].started + self._deadline(worker.plan.domain)
             if worker.state is State.READY and worker.entries
             else worker.since + _GRACE_SECONDS[worker.state]
             for worker in self._alive
@@ -246,7 +252,7 @@ class VerifierPool:
             own = [worker for worker in self._alive if worker.plan.domain == domain]
             for worker in own:
                 if queue and worker.state is State.READY and not worker.entries and self._room():
-                    worker.give(queue.popleft(), self.deadline_s, now)
+                    worker.give(queue.popleft(), self._deadline(domain), now)
             coming = sum(worker.state is not State.READY for worker in own)
             while queue and len(queue) > coming and self._room() and len(own) < self.workers:
                 own.append(self._start(domain, batch))
@@ -257,7 +263,7 @@ class VerifierPool:
                 while worker.state is State.READY and 0 < len(worker.entries) < most:
                     if len(queue) <= self.workers:
                         break
-                    worker.give(queue.popleft(), self.deadline_s, now)
+                    worker.give(queue.popleft(), self._deadline(domain), now)
 
     def _room(self) -> bool:
         """Whether one more worker may be at work."""
@@ -341,12 +347,13 @@ class VerifierPool:
         self.stats.busy_s += now - entry.started
         rung = entry.climb.due()
         if rung is not None:
+            deadline = self._deadline(worker.plan.domain)
             hungry = 0 if waited is None or entry.waited is None else (waited - entry.waited) / 1e9
-            if hungry > self.deadline_s / 2:
-                detail = f"machine starved: waited {hungry:.1f} of {self.deadline_s:g} s for a core"
+            if hungry > deadline / 2:
+                detail = f"machine starved: waited {hungry:.1f} of {deadline:g} s for a core"
                 finding = errored(rung.name, detail)
             else:
-                finding = timed_out(rung.name, f"no verdict within {self.deadline_s:g} s")
+                finding = timed_out(rung.name, f"no verdict within {deadline:g} s")
             before = sum(found.stage.seconds for found in entry.climb.findings)
             entry.climb.stop(timed(finding, max(0.0, now - entry.started - before)))
         self._conclude(batch, entry)

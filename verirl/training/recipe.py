@@ -144,7 +144,7 @@ class Grpo(_Part):
     beta: float = Field(default=0.0, ge=0)
     sampler: Literal["verirl", "transformers", "vllm"] = "verirl"
     fold: bool = True
-    deadline_s: Rate = 10.0
+    deadline_s: Rate | None = None
     checkpoint_every: Positive = 50
     watch: Watch | None = None
 
