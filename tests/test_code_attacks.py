@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -129,3 +131,15 @@ def test_hostile_and_honest_side_by_side_in_a_pool() -> None:
         verdicts = pool.verify(jobs)
     assert [verdict.passed for verdict in verdicts] == [False, True] * len(hostile)
     assert not any(verdict.is_error for verdict in verdicts)
+
+
+@pytest.mark.slow
+def test_a_pool_under_attack_loses_nothing_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `bench/pool_stress.py --code` does with 20 000, with a few hundred."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "bench"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    stress = importlib.import_module("pool_stress")
+    fine, figures = stress.measure_code(300, 0.05, 2, tmp_path)
+    assert fine, figures

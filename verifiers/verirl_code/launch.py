@@ -211,10 +211,14 @@ def _bwrap(environment: dict[str, str]) -> Iterator[str]:
             for parent in reversed(path.parents[:-1]):
                 yield from ("--perms", "0755", "--dir", str(parent))
             yield from ("--ro-bind", str(path), str(path))
-    # No /proc at all; and one working folder, which each guest mounts afresh: every mount costs each verdict.
-    yield from ("--dev", "/dev", "--perms", "0755", "--dir", sandbox.HOME)
+    # No /proc, and no terminals or shared memory, by which one guest could reach the next; every mount costs.
+    yield from ("--perms", "0755", "--dir", "/dev")
+    for name in ("full", "null", "random", "urandom", "zero"):
+        yield from ("--dev-bind", f"/dev/{name}", f"/dev/{name}")
+    # One working folder, which each guest mounts afresh.
+    yield from ("--perms", "0755", "--dir", sandbox.HOME)
     yield from ("--symlink", sandbox.HOME.removeprefix("/"), "/tmp")  # noqa: S108 - the sandbox's own
-    yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", sandbox.HOME, "--")
+    yield from ("--remount-ro", "/", "--chdir", sandbox.HOME, "--")
 
 
 class Guest:
