@@ -105,7 +105,10 @@ class _Zygote:
         """Fork a guest that holds `fds` (its channel, then its standard streams); its number."""
         self._numbers += 1
         words = (self._numbers, bounds.memory_mb, bounds.cpu_s, bounds.tmp_mb, bounds.threads)
-        socket.send_fds(self.control, [b"%d %d %d %d %d" % words], list(fds))
+        try:
+            socket.send_fds(self.control, [b"%d %d %d %d %d" % words], list(fds))
+        except OSError:
+            raise SandboxError("the code runner was ended from outside") from None
         return self._numbers
 
     def end(self, number: int) -> Ended:
