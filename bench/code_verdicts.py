@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from verirl import sandbox
+from verirl.sandbox import processes
 from verirl_code.data import decode, encode
 from verirl_code.launch import Bounds, GoneError, LateError, nest
 from verirl_code.spec import read_spec
@@ -75,6 +76,7 @@ def main() -> None:
         "the_answers_own_ms": round(own, 2),
         "ratio_without_the_answers_own_time": round((each["fresh"] - own) / (each["ours"] - own), 2),
         "ours_ms": parts(tasks),
+        "ours_cpu": shares(tasks),
     }
     print(json.dumps(document, indent=1))
 
@@ -197,6 +199,38 @@ def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
         for name, seconds in zip(names, (walls, loaded, marks[2] - marks[1], killed), strict=True):
             spent[name].append(1000 * seconds)
     return {name: round(statistics.median(values), 2) for name, values in spent.items()}
+
+
+def shares(tasks: list[dict[str, Any]]) -> dict[str, float]:
+    """CPU milliseconds of a verdict by who spends them, and the pages that a fork makes them copy or map."""
+    for task in tasks[:8]:
+        ours(task)
+    [zygote] = [pid for pid in processes.descendants(os.getpid()) if is_zygote(pid)]
+    before, started = counts(zygote), time.process_time()
+    for task in tasks:
+        ours(task)
+    worker = time.process_time() - started
+    time.sleep(0.5)
+    spent = [after - now for after, now in zip(counts(zygote), before, strict=True)]
+    names = ("zygote_ms", "guest_ms", "zygote_page_faults", "guest_page_faults")
+    found = {name: value / len(tasks) for name, value in zip(names, spent, strict=True)}
+    return {
+        name: round(value, 2) for name, value in ({"worker_ms": 1000 * worker / len(tasks)} | found).items()
+    }
+
+
+def counts(pid: int) -> tuple[float, float, float, float]:
+    """CPU milliseconds of a process and of its ended children; the page faults of both (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+    ticks = 1000 / os.sysconf("SC_CLK_TCK")
+    return own, ticks * (int(fields[13]) + int(fields[14])), float(fields[7]), float(fields[8])
+
+
+def is_zygote(pid: int) -> bool:
+    """Whether it is the one that forks guests: it has forked some."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[8]) > 1000
 
 
 if __name__ == "__main__":

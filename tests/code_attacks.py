@@ -130,6 +130,76 @@ FORGED = {
     "ten million items": _inside("return [0] * 10_000_000"),
     "a long text": _inside("return 'a' * 50_000_000"),
     "a lone surrogate": _inside("return '\\ud800'"),
+    "a thread that answers before it is asked": _top(
+        "import os, sys, json, struct, threading\ndef find():\n    while True:\n        for frame in list(sys._current_frames().values()):\n"
+        "            while frame:\n                q = frame.f_locals.get('question')\n                if isinstance(q, dict) and 'nonce' in q:\n"
+        "                    b = json.dumps({'nonce': q['nonce'], 'value': 2}).encode()\n                    os.write(3, struct.pack('>I', len(b)) + b)\n"
+        "                frame = frame.f_back\nthreading.Thread(target=find, daemon=True).start()"
+    ),
+    "its own reading of the channel": _top(
+        "import os, json, struct\nb = b'{\"ran\":true}'\nos.write(3, struct.pack('>I', len(b)) + b)\nbody = os.read(3, 1 << 20)[4:]\n"
+        "q = json.loads(body)\nfor a in q.get('args', [0]):\n    b = json.dumps({'nonce': q['nonce'], 'value': 2, 'passed': True}).encode()\n"
+        "    os.write(3, struct.pack('>I', len(b)) + b)\nos._exit(0)"
+    ),
+    "a patched encoder": _top(
+        "import sys\nm = sys.modules['verirl_code.data']\nm.Encoder.encode = lambda s, v, d=0: True\n"
+        "sys.modules['verirl_code.guest'].encode = lambda v, k=None: {'expected': v}"
+    ),
+    "a patched guest": _top(
+        "import sys\ng = sys.modules['verirl_code.guest']\ng._Answer._do = lambda s, q: q.get('args', q)\n"
+        "g._Answer._respond = lambda s, q: {'value': True, 'passed': 6, 'total': 6, 'right': True}"
+    ),
+    "replies with every field": _top(
+        "import sys\nl = sys.modules['verirl_code.data'].Line\nsay = l.say\n"
+        "l.say = lambda s, m: say(s, {**m, 'value': None, 'raised': None, 'passed': 6, 'total': 6, 'fell': None, 'right': True})"
+    ),
+    "says everything twice": _top(
+        "import os\nwrite = os.write\ndef twice(fd, data):\n    write(fd, data)\n    return write(fd, data)\nos.write = twice"
+    ),
+    "lying dict": "class D(dict):\n    def items(s): return [(1, 2)]\n    def __len__(s): return 1\ndef f(x):\n    return D()\n",
+    "lying list": "class L(list):\n    def __iter__(s): return iter([2])\n    def __len__(s): return 1\ndef f(x):\n    return L()\n",
+    "lying str": "class S(str):\n    def __str__(s): return '2'\n    def __repr__(s): return '2'\ndef f(x):\n    return S('2')\n",
+    "lying number": "class N(int):\n    def __index__(s): return 2\n    __int__ = __float__ = __index__\n    def __sub__(s, o): return 0\n    __rsub__ = __mod__ = __sub__\n    def __abs__(s): return 0\n"
+    "def f(x):\n    return N(0)\n",
+    "hostile pickling": "class P:\n    def __reduce__(s): return (eval, ('2',))\n    def __getstate__(s): return 2\ndef f(x):\n    return P()\n",
+    "every method says yes": "class A:\n    def __getattr__(s, n): return lambda *a, **k: True\n    def __call__(s, *a): return s\n    __bool__ = lambda s: True\n    __len__ = lambda s: 1\n"
+    "    __iter__ = lambda s: iter([s])\n    __eq__ = __contains__ = __lt__ = __gt__ = __le__ = __ge__ = lambda s, o: True\n    __hash__ = lambda s: 0\n    __sub__ = __rsub__ = lambda s, o: s\n"
+    "    __abs__ = lambda s: 0\ndef f(x):\n    return A()\n",
+    "a class that says it is int": "class M(type):\n    __instancecheck__ = __subclasscheck__ = lambda *a: True\n    mro = lambda c: [c, int, object] if c.__name__ == 'C' else type.mro(c)\n"
+    "class C(int, metaclass=M):\n    __class__ = int\ndef f(x):\n    return C(0)\n",
+    "deletes the builtin types": _top(
+        "import builtins\nfor n in ('int', 'list', 'str', 'dict', 'float', 'bool'):\n    delattr(builtins, n)"
+    ),
+    "a dict that holds itself": _inside("a = {}\na['a'] = a\nreturn a"),
+    "a number of a million digits": _inside("return 1 << 4_000_000"),
+    "complex for a number": _inside("return complex(2 * x, 1e-12)"),
+    "text for a number": _inside("return str(2 * x)"),
+    "bytes for a number": _inside("return bytes([2 * x])"),
+    "a result that a thread changes": "import threading\nkept = []\ndef spin():\n    while True:\n        for k in kept: k[:] = [2] * (len(k) % 7)\n"
+    "threading.Thread(target=spin, daemon=True).start()\ndef f(x):\n    kept.append([1])\n    return kept[-1]\n",
+    "timer that raises between calls": _top(
+        "import signal\ndef ring(*a): raise SystemExit(0)\nsignal.signal(signal.SIGALRM, ring)\nsignal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)"
+    ),
+    "no recursion left": _inside("import sys\nsys.setrecursionlimit(20)\nreturn 2"),
+    "audit hook": _top(
+        "import sys, os\nsys.addaudithook(lambda name, args: os._exit(0) if name == 'object.__getattr__' else None)"
+    ),
+    "patched import": _top(
+        "import builtins\nbuiltins.__import__ = lambda *a, **k: None\nbuiltins.__build_class__ = None"
+    ),
+    "garbage collector's callbacks": _top(
+        "import gc\ngc.callbacks.append(lambda *a: 1 / 0)\ngc.set_threshold(1)"
+    ),
+    "writes over the small integers": _top(
+        "import ctypes\nfor n in range(-4, 200):\n    if n != 2: ctypes.c_int32.from_address(id(n) + 24).value = 2"
+    ),
+    "a file kept for the next process": "import os\ndef f(x):\n    n = len(os.listdir('/tmp'))\n    open(f'/tmp/{n}', 'w').close()\n    return [2, 4, 6, 8, 10, 12][n % 6]\n",
+    "replays in the order of its own guess": "import random\norder = [2, 4, 6, 8, 10, 12]\nrandom.Random('code').shuffle(order)\ndef f(x):\n    return order.pop()\n",
+    "knows all but one": _inside("return {1: 2, 2: 4, 3: 6, 4: 8, 5: 10}.get(x, 0)"),
+    "a file object": _inside("return open('/tmp/x', 'w')"),
+    "a type": _inside("return int"),
+    "a match": _inside("import re\nreturn re.match('', '')"),
+    "an iterator that never ends": _inside("import itertools\nreturn itertools.repeat(2)"),
 }
 """Kind → an answer that must not pass; each ends by itself, or is ended."""
 
@@ -176,6 +246,33 @@ BOMBS = {
     ),
     "subprocess": _inside("import subprocess\nreturn subprocess.run(['sleep', '1000']).returncode"),
     "multiprocessing": _inside("import multiprocessing as m\nwith m.Pool(4) as p: return p.map(abs, [1])"),
+    "segmentation faults, caught": _inside(
+        "import ctypes, signal\nsignal.signal(signal.SIGSEGV, lambda *a: None)\nctypes.string_at(0)"
+    ),
+    "an exception whose words never end": _inside(
+        "class E(Exception):\n    def __str__(s):\n        while True: pass\nraise E"
+    ),
+    "an exception of a gigabyte": _inside("raise ValueError('a' * 10 ** 9)"),
+    "a chain of exceptions": _inside(
+        "try:\n    return f(x)\nexcept RecursionError as e:\n    while True:\n        try: raise ValueError from e\n        except ValueError as n: e = n"
+    ),
+    "drips into its channel": _inside(
+        "import os, time\nos.write(3, b'\\0\\0\\1\\0{')\nwhile True:\n    time.sleep(0.01)\n    os.write(3, b' ')"
+    ),
+    "never reads what it is sent": _top("import time\ntime.sleep(1000)"),
+    "sleeps at its end": _top("import atexit, time, os\natexit.register(time.sleep, 1000)\nos.close(3)"),
+    "terminals": _inside("import os\na = []\nwhile True: a.append(os.openpty())"),
+    "descriptors": _inside(
+        "import os\na = []\nwhile True:\n    try: a.append(os.dup(0))\n    except OSError: pass"
+    ),
+    "sparse files": _inside(
+        "n = 0\nwhile True:\n    with open(f'/tmp/{n}', 'wb') as t: t.truncate(1 << 23)\n    n += 1"
+    ),
+    "deep folders": _inside(
+        "import os\nwhile True:\n    os.mkdir('/tmp/a') if not os.path.exists('/tmp/a') else None\n    os.mkdir('a') if not os.path.exists('a') else None\n    os.chdir('a')"
+    ),
+    "colliding keys": _inside("p = (1 << 61) - 1\nreturn len({i * p for i in range(1, 10 ** 6)})"),
+    "a class of many bases": _inside("c = object\nwhile True: c = type('c', (c,), {})"),
     "finalizer that spins": _top(
         "class C:\n    def __del__(self):\n        while True: pass\na = C()\ndel a"
     ),
@@ -220,6 +317,20 @@ REACHES = {
     "a program of its own": "import os\nopen('/tmp/a', 'w').write('#!/bin/sh'); os.chmod('/tmp/a', 0o755); os.execv('/tmp/a', ['a'])",
     "a fifth descriptor": "import os\nfor fd in range(4, 256):\n    try: os.fstat(fd)\n    except OSError: continue\n    break\nelse: raise OSError",
     "the network's state": "open('/proc/net/dev').read()",
+    "a terminal": "import os\nos.openpty()",
+    "a terminal of others": "import os\nif not os.listdir('/dev/pts'): raise OSError",
+    "shared memory": "open('/dev/shm/x', 'w')",
+    "shared memory by name": "from multiprocessing import shared_memory\nshared_memory.SharedMemory('x', True, 100)",
+    "a semaphore": "import ctypes\nif ctypes.CDLL(None).semget(1, 1, 0o1600) < 0: raise OSError",
+    "a message queue": "import ctypes\nif ctypes.CDLL(None).syscall(240, b'x', 0o102, 0o600, 0) < 0: raise OSError",
+    "the host's name": "import os\nif os.uname().nodename == 'sandbox': raise OSError",
+    "the kernel's messages": "open('/dev/kmsg').read(1)",
+    "the disk": "import os\nos.open('/dev/vda', 0) if os.path.exists('/dev/vda') else os.open('/dev/sda', 0)",
+    "a second answer's files": "import os\nif not [n for n in os.listdir('/job') if n != 'x']: raise OSError",
+    "a link out of its folder": "import os\nos.symlink('/etc', '/tmp/e')\nopen('/tmp/e/x', 'w')",
+    "a program in memory": "import mmap, os\nm = os.open('/tmp/a', os.O_RDWR | os.O_CREAT)\nos.truncate(m, 4096)\nmmap.mmap(m, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)",
+    "the clock": "import time\ntime.clock_settime(time.CLOCK_REALTIME, 0)",
+    "a watch on files": "import ctypes\nif ctypes.CDLL(None).syscall(300, 0, 0) < 0: raise OSError",
     "the machine's settings": "open('/proc/sys/kernel/hostname', 'w').write('x')",
 }
 """What is reached for → statements that raise where it is out of reach. `f` tells whether they did."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -64,7 +66,7 @@ def has_passed(found: list[Finding]) -> bool:
 @pytest.mark.parametrize("spec", [SPEC, CHECK, ASSERTS], ids=["calls", "check", "asserts"])
 @pytest.mark.parametrize("kind", FORGED)
 def test_no_verdict_is_forged(kind: str, spec: dict, tmp_path: Path) -> None:
-    found = judge({**spec, "time_s": 1.5}, FORGED[kind], tmp_path)
+    found = judge({**spec, "time_s": 0.5}, FORGED[kind], tmp_path)
     assert not has_passed(found)
     assert Status.ERROR not in statuses(found).values()
     assert has_passed(judge(spec, HONEST, tmp_path))
@@ -102,6 +104,18 @@ def test_a_jobs_files_are_gone_for_the_next(tmp_path: Path) -> None:
     assert has_passed(judge(spec, answer, tmp_path))
 
 
+def test_one_answers_threads_are_not_counted_with_the_next_ones(tmp_path: Path) -> None:
+    many = (
+        "import threading, time\ndef f(x):\n    sleep = lambda: time.sleep(0.01)\n"
+        "    all_ = [threading.Thread(target=sleep) for _ in range(12)]\n"
+        "    for one in all_: one.start()\n    for one in all_: one.join()\n    return 2 * x\n"
+    )
+    for _ in range(5):
+        assert not has_passed(judge({**SPEC, "time_s": 0.5}, BOMBS["threads"], tmp_path))
+        assert has_passed(judge({**SPEC, "memory_mb": 1024}, many, tmp_path))
+        assert has_passed(judge({**CHECK, "memory_mb": 1024}, many, tmp_path))
+
+
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     spec = {**SPEC, "time_s": 1.0}
     judge(spec, HONEST, tmp_path)
@@ -129,3 +143,15 @@ def test_hostile_and_honest_side_by_side_in_a_pool() -> None:
         verdicts = pool.verify(jobs)
     assert [verdict.passed for verdict in verdicts] == [False, True] * len(hostile)
     assert not any(verdict.is_error for verdict in verdicts)
+
+
+@pytest.mark.slow
+def test_a_pool_under_attack_loses_nothing_and_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `bench/pool_stress.py --code` does with 20 000, with a few hundred."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "bench"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    stress = importlib.import_module("pool_stress")
+    fine, figures = stress.measure_code(300, 0.05, 2, tmp_path)
+    assert fine, figures

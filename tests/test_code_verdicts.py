@@ -19,8 +19,8 @@ from verirl_code.data import NODE_LIMIT, NotPlainError, decode, encode, pack, un
 from verirl_code.efficiency import efficiency, score
 from verirl_code.extract import NoAnswerError, extract
 from verirl_code.launch import Nest
-from verirl_code.spec import read_spec
-from verirl_code.trial import Result, Trial, attempt
+from verirl_code.spec import Case, read_spec
+from verirl_code.trial import Result, Trial, attempt, order_of
 
 CODE = domains.load("code")
 CALL = {"input": [1], "expected": 2}
@@ -473,3 +473,31 @@ def test_time_is_counted_where_no_answer_can_hide_it(spend: str, tmp_path: Path)
     assert found[3].stage.status is Status.PASSED
     assert found[4].stage.score < 1.0
     assert judge(spec, fenced("def f(x):\n    return x ** 2"), tmp_path)[4].stage.score == 1.0
+
+
+# -- the order of the tests -----------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=8), st.text(max_size=20))
+def test_the_order_is_never_the_published_one(values: list[int], code: str) -> None:
+    cases = [Case(["l", number], value) for number, value in enumerate(values)]
+    order = order_of(cases, "task", code)
+    assert sorted(order) == list(range(len(cases)))
+    assert order == order_of(cases, "task", code)
+    if len(set(values)) == len(values):
+        assert [cases[number].expected for number in order] != values
+
+
+def test_the_order_hangs_on_every_character_of_the_answer() -> None:
+    cases = [Case(["l", number], number) for number in range(8)]
+    orders = {tuple(order_of(cases, "task", f"def f(x): return x  # {n}")) for n in range(50)}
+    assert len(orders) == 50
+
+
+@pytest.mark.usefixtures("walls")
+def test_a_guest_that_does_not_read_a_large_question_is_late(tmp_path: Path) -> None:
+    tests = [{"input": ["x" * 300_000 + str(n)], "expected": 300_001} for n in range(8)]
+    spec = {"entry_point": "f", "tests": tests, "time_s": 2.0}
+    assert has_passed(judge(spec, fenced("f = len"), tmp_path))
+    found = judge(spec, fenced("import time\ndef f(x):\n    time.sleep(100)"), tmp_path, seconds=3.0)
+    assert found[-1].stage.status is Status.TIMEOUT

@@ -105,7 +105,10 @@ class _Zygote:
         """Fork a guest that holds `fds` (its channel, then its standard streams); its number."""
         self._numbers += 1
         words = (self._numbers, bounds.memory_mb, bounds.cpu_s, bounds.tmp_mb, bounds.threads)
-        socket.send_fds(self.control, [b"%d %d %d %d %d" % words], list(fds))
+        try:
+            socket.send_fds(self.control, [b"%d %d %d %d %d" % words], list(fds))
+        except OSError:
+            raise SandboxError("the code runner was ended from outside") from None
         return self._numbers
 
     def end(self, number: int) -> Ended:
@@ -211,10 +214,14 @@ def _bwrap(environment: dict[str, str]) -> Iterator[str]:
             for parent in reversed(path.parents[:-1]):
                 yield from ("--perms", "0755", "--dir", str(parent))
             yield from ("--ro-bind", str(path), str(path))
-    # No /proc at all; and one working folder, which each guest mounts afresh: every mount costs each verdict.
-    yield from ("--dev", "/dev", "--perms", "0755", "--dir", sandbox.HOME)
+    # No /proc, and no terminals or shared memory, by which one guest could reach the next; every mount costs.
+    yield from ("--perms", "0755", "--dir", "/dev")
+    for name in ("full", "null", "random", "urandom", "zero"):
+        yield from ("--dev-bind", f"/dev/{name}", f"/dev/{name}")
+    # One working folder, which each guest mounts afresh.
+    yield from ("--perms", "0755", "--dir", sandbox.HOME)
     yield from ("--symlink", sandbox.HOME.removeprefix("/"), "/tmp")  # noqa: S108 - the sandbox's own
-    yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", sandbox.HOME, "--")
+    yield from ("--remount-ro", "/", "--chdir", sandbox.HOME, "--")
 
 
 class Guest:

@@ -48,7 +48,10 @@ _Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
 _WARM = "bisect collections copy datetime functools heapq itertools math operator random re string typing"
 
-_WALLS_LIMIT = 64
+_USERS = 16
+"""User ids that guests take in turn: the kernel counts a user's threads, those of dying guests too."""
+
+_WALLS_LIMIT = 256
 _REHEARSALS = 32
 _REAP_MS = 50
 _DYING_LIMIT = 8
@@ -144,7 +147,7 @@ class _Zygote:
             self._end(number)
             return True
         fds = [fd for (fd,) in struct.iter_unpack("i", passed[0][2])]
-        walls = self._walls(tuple(bounds))
+        walls = self._walls(number % _USERS, *bounds)
         while len(self.dying) >= _DYING_LIMIT:
             os.waitpid(self.dying.pop(0), 0)
         pid = _clone(*self.clone)
@@ -161,14 +164,18 @@ class _Zygote:
         return True
 
     def _end(self, number: int) -> None:
-        """Kill a guest and say at once what it used; the kernel's clearing away is not waited for."""
+        """Kill a guest and say what it used; where it can, without waiting for the kernel's clearing away."""
         for pidfd, (pid, other) in self.running.items():
             if number == other:
                 cpu_ns = time.clock_gettime_ns(_cpu_clock(pid))
                 os.kill(pid, signal.SIGKILL)
-                self._say(number, signal.SIGKILL, cpu_ns)
                 self._forget(pidfd)
-                self.dying.append(pid)
+                if self.setting["user"] is None:
+                    # Guests share a user, and the next one's threads are not to be counted with this one's.
+                    os.waitpid(pid, 0)
+                else:
+                    self.dying.append(pid)
+                self._say(number, signal.SIGKILL, cpu_ns)
                 return
 
     def _collect(self, pidfd: int) -> None:
@@ -186,13 +193,15 @@ class _Zygote:
         with contextlib.suppress(ConnectionError):
             self.control.send(b"%d %d %d" % (number, status, cpu_ns))
 
-    def _walls(self, bounds: tuple[int, ...]) -> list[_Step]:
+    def _walls(self, turn: int, *bounds: int) -> list[_Step]:
         """The steps for these bounds, made before the fork: what a guest makes itself, it makes each time."""
-        if bounds not in self.walls:
+        if (turn, *bounds) not in self.walls:
             if len(self.walls) >= _WALLS_LIMIT:
                 self.walls.clear()
-            self.walls[bounds] = list(_steps(self.setting, self.filters, *bounds))
-        return self.walls[bounds]
+            user = self.setting["user"]
+            own = None if user is None else user + turn
+            self.walls[turn, *bounds] = list(_steps(self.setting, self.filters, own, *bounds))
+        return self.walls[turn, *bounds]
 
     def _become_guest(self, walls: list[_Step], fds: list[int]) -> NoReturn:
         code = _BROKEN
@@ -221,7 +230,13 @@ def _only(fds: list[int], null: int) -> None:
 
 
 def _steps(
-    setting: dict[str, Any], filters: list[_Filter], memory_mb: int, cpu_s: int, tmp_mb: int, threads: int
+    setting: dict[str, Any],
+    filters: list[_Filter],
+    user: int | None,
+    memory_mb: int,
+    cpu_s: int,
+    tmp_mb: int,
+    threads: int,
 ) -> Iterator[_Step]:
     """What takes from a guest all that the answer is not to have, in order; each gives 0 or None."""
     yield _setsid, ()
@@ -241,12 +256,13 @@ def _steps(
         resource.RLIMIT_MSGQUEUE: 0,
     }
     if setting["namespaces"]:
-        wanted[resource.RLIMIT_NPROC] = threads
+        # Where guests share a user, there is a guest made ahead and the zygote itself.
+        wanted[resource.RLIMIT_NPROC] = threads + (2 if user is None else 0)
     for which, value in wanted.items():
         hard = resource.getrlimit(which)[1]
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
         yield resource.setrlimit, (which, (allowed, allowed))
-    if (user := setting["user"]) is not None:
+    if user is not None:
         yield os.setgroups, ([],)
         yield os.setresgid, (user, user, user)
         yield os.setresuid, (user, user, user)
