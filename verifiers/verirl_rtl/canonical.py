@@ -59,8 +59,8 @@ _REASONS = {
     "calls or is called by foreign code": "export context chandle",
     "chooses what other modules are": "config library include primitive",
     "is for testbenches": "program checker clocking randsequence randcase rand randc constraint final wait "
-    "wait_order fork class virtual covergroup coverpoint cover property sequence assert assume expect restrict "
-    "interconnect nettype",
+    "wait_order fork class virtual covergroup coverpoint cover property sequence assert assume expect "
+    "restrict interconnect nettype",
     "states timing, which synthesis ignores": "specify specparam",
 }
 FORBIDDEN = {word: why for why, words in _REASONS.items() for word in words.split()}
