@@ -20,7 +20,7 @@ from verirl.types import Completion, Status, Task, Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-SHARED = {"--json", "--quiet", "-q", "--workers", "-w", "--unsafe-no-sandbox", "--help", "-h"}
+SHARED = {"--liberty", "--json", "--quiet", "-q", "--workers", "-w", "--unsafe-no-sandbox", "--help", "-h"}
 
 
 def sections(page: str, level: str = "##") -> dict[str, str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.rewards import Scheme
     from verirl.types import Task, Verdict
 
 
@@ -28,6 +29,13 @@ class RtlDomain:
         from verirl_rtl.ladder import LADDER
 
         return LADDER
+
+    @property
+    def presets(self) -> Mapping[str, Scheme]:
+        """Published rewards for this ladder."""
+        from verirl_rtl.presets import PRESETS
+
+        return PRESETS
 
     @property
     def files(self) -> Mapping[str, Path]:

@@ -45,16 +45,17 @@ class Library:
     """A Liberty file and what was read of it.
 
     `areas`: cell → area as the file has it (µm² by custom). `outputs`: cell → its output pins.
-    `states`: flip-flop or latch → the output that is its state. `flops`: Liberty text of the flip-flops
-    alone. `latches`: Verilog that maps Yosys's latches to cells, empty where there are none. `models`:
-    Verilog of every cell, whose state starts as the parameter `INIT` says. `driver`: the inverter that
-    drives an input, `load_ff`: the load of an output, four such inverters.
+    `states`, `clocks`: flip-flop or latch → the output that is its state, its clock or enable. `flops`:
+    Liberty text of the flip-flops alone. `latches`: Verilog that maps Yosys's latches to cells, empty where
+    there are none. `models`: Verilog of every cell, whose state starts as the parameter `INIT` says.
+    `driver`: the inverter that drives an input, `load_ff`: the load of an output, four such inverters.
     """
 
     path: Path
     areas: Mapping[str, float]
     outputs: Mapping[str, tuple[str, ...]]
     states: Mapping[str, str]
+    clocks: Mapping[str, str]
     flops: str
     latches: str
     models: str
@@ -68,22 +69,25 @@ def library_path() -> Path:
     return Path(given).absolute() if given else list_file().parent / "liberty" / "verirl.lib"
 
 
-@cache
 def library_version() -> str:
     """What tells one library from another: the file's name and the start of its SHA-256.
 
     Raises InputError where the file cannot be read.
     """
-    path = library_path()
-    return f"{path.name} {hashlib.sha256(_text(path).encode()).hexdigest()[:12]}"
+    return _version(library_path())
 
 
 @cache
+def _version(path: Path) -> str:
+    return f"{path.name} {hashlib.sha256(_text(path).encode()).hexdigest()[:12]}"
+
+
 def library() -> Library:
     """The library in use, read; InputError says what it lacks."""
     return read_library(library_path())
 
 
+@cache
 def read_library(path: Path) -> Library:
     """The library in a Liberty file; InputError where it is none that a design could be mapped to."""
     text = _COMMENT.sub(" ", _text(path))
@@ -104,7 +108,8 @@ def read_library(path: Path) -> Library:
     if missing:
         raise InputError.at(path, f"cell '{missing[0]}' has no area")
     head = text[: next(_CELL.finditer(text)).start()]
-    states = {name: _state(modules.get(name)) for name in areas}
+    states = {name: _held(modules.get(name), "Q") for name in areas}
+    clocks = {name: _held(modules.get(name), "C") or _held(modules.get(name), "E") for name in areas}
     flops = [body for name, body in cells.items() if re.search(r"\bff\s*\(", body)]
     unit = _UNIT.search(text)
     femto = float(unit[1]) * (1000 if unit[2].lower() == "pf" else 1) if unit else 1000.0
@@ -114,6 +119,7 @@ def read_library(path: Path) -> Library:
         areas=areas,
         outputs={name: _outputs(modules.get(name)) for name in areas},
         states={name: pin for name, pin in states.items() if pin},
+        clocks={name: pin for name, pin in clocks.items() if pin},
         flops=head + "\n".join(flops) + "\n}\n" if flops else "",
         latches=_latch_map(modules, areas),
         models=_modelled(models),
@@ -188,13 +194,13 @@ def _outputs(module: _Module | None) -> tuple[str, ...]:
     return tuple(name for name, port in ports.items() if port["direction"] != "input")
 
 
-def _state(module: _Module | None) -> str:
-    """The pin that shows what the one storage cell of a module holds; empty where there is none."""
+def _held(module: _Module | None, leg: str) -> str:
+    """The pin at a leg of the one storage cell of a module; empty where there is none."""
     if module is None:
         return ""
     held = [cell for cell in module["cells"].values() if "Q" in cell["connections"]]
-    bits = held[0]["connections"]["Q"] if len(held) == 1 else None
-    return next((pin for pin in _outputs(module) if module["ports"][pin]["bits"] == bits), "")
+    bits = held[0]["connections"].get(leg) if len(held) == 1 else None
+    return next((pin for pin, port in module["ports"].items() if port["bits"] == bits), "")
 
 
 def _is_inverter(module: Any) -> bool:

@@ -1,8 +1,9 @@
 """Timing and power of a mapped netlist with OpenSTA, its switching counted in a simulation.
 
-Each net's activity is what it did while the task's recorded inputs were played into the netlist: settled
-values alone, so that the order in which a simulator evaluates gates does not count. What is reported is
-power at `CLOCK_MHZ` for one event of the recording (an edge of its clock, or a new input) each half cycle.
+OpenSTA says what energy each instance takes for a transition of its output, and for a cycle of its clock;
+how many there are is counted while the task's recorded inputs are played into the netlist. Settled values
+alone count, so that the order in which a simulator evaluates gates does not. What is reported is power at
+`CLOCK_MHZ` where an event of the recording (an edge of its clock, or a new input) takes half a cycle.
 
 The delay is that of the worst path over all groups: between registers (their clock-to-output and setup
 times with it), from inputs, to outputs. A path that has but half a cycle counts double. Clocks are the nets
@@ -15,9 +16,10 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from verirl_rtl.liberty import Library
 from verirl_rtl.synthesis import Synthesis
@@ -27,19 +29,13 @@ CLOCK_MHZ = 100.0
 """The clock at which power is stated."""
 
 _STA = Bounds(wall_s=15, cpu_s=15, memory_mb=1024)
-_PERIOD_PS = 1.0
+_NO_PATH = 1e9
+"""A delay in ps that no path has."""
+
 _NUMBER = r"(-?\d[\d.]*(?:e[-+]?\d+)?)"
-_TOTAL = re.compile(rf"^Total\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}", re.MULTILINE)
-_SLACK = re.compile(rf"^\S.*\s{_NUMBER}$", re.MULTILINE)
+_INSTANCE = re.compile(rf"^\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER[1:-1]}\s+(\S+)\s*$", re.MULTILINE)
+_PATHS = re.compile(rf"^PATHS {_NUMBER} {_NUMBER}$", re.MULTILINE)
 _VAR = re.compile(r"\$var \w+ (\d+) (\S+) (\S+)(?: \[[^\]]*\])? \$end")
-
-
-# OpenSTA 2.0 has the option `-pins`, but stumbles over it.
-_ACTIVITY = """proc pin_activity {pin amount} {
-  if {[catch {set_power_activity -pins $pin -activity $amount -duty 0.5}]} {
-    sta::set_power_pin_activity $pin $amount 0.5
-  }
-}"""
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,8 @@ def analyse(
 
     `activity`: transitions of each net in one event of the recording, as `toggles` counts them.
     """
+    if not design.cells:
+        return Timing(0.0, 0.0)
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
         (place / "net.v").write_text(design.netlist)
@@ -64,72 +62,83 @@ def analyse(
         ran = run(["sta", "-no_splash", "-no_init", "-exit", "script.tcl"], place, _STA)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    if not ran.ok or "Error:" in ran.out + ran.err or "PATHS" not in ran.out:
+    paths = _PATHS.search(ran.out)
+    if not ran.ok or "Error:" in ran.out + ran.err or paths is None:
         return None
-    before, _, after = ran.out.partition("PATHS")
-    slacks = [float(value) for value in _SLACK.findall(after)]
-    power = _TOTAL.search(before)
-    watts = None
-    if activity is not None and power is not None:
-        internal, switching, leakage = (float(power[group]) for group in (1, 2, 3))
-        # Without a clock OpenSTA takes activities for transitions a second.
-        watts = (internal + switching) * 2e6 * CLOCK_MHZ + leakage
-    if not design.cells:
-        return Timing(0.0, 0.0)
-    return Timing(max([_PERIOD_PS - slack for slack in slacks], default=0.0), _micro(watts))
+    period, slack = float(paths[1]), float(paths[2])
+    # Whole cycles fit the period by its choice; half a cycle lacks `slack` of its half.
+    delay = period - 2 * min(0.0, slack) if period < _NO_PATH else 0.0
+    if activity is None:
+        return Timing(delay, None)
+    idle, busy = (_instances(text) for text in ran.out[paths.end() :].partition("BUSY")[::2])
+    if not set(design.module["cells"]) == set(idle) == set(busy):
+        return None
+    return Timing(delay, 1e6 * _watts(design, library, idle, busy, activity, period))
 
 
-def _micro(watts: float | None) -> float | None:
-    return None if watts is None else watts * 1e6
+def _instances(text: str) -> dict[str, tuple[float, float]]:
+    """Instance → its dynamic power and its leakage, in W."""
+    found = {}
+    for row in _INSTANCE.findall(text):
+        internal, switching, leakage = (float(value) for value in row[:3])
+        found[row[3]] = internal + switching, leakage
+    return found
+
+
+def _watts(
+    design: Synthesis,
+    library: Library,
+    idle: Mapping[str, tuple[float, float]],
+    busy: Mapping[str, tuple[float, float]],
+    activity: Mapping[str, float],
+    period_ps: float,
+) -> float:
+    """The power in which every output has the transitions that were counted.
+
+    `idle`, `busy`: the power for no transition and for one in each period, the clocks running in both.
+    """
+    nets = _names(design)
+
+    def transitions(cell: Mapping[str, Any], pin: str) -> float:
+        bits = cell["connections"].get(pin, ())
+        return max((activity.get(net, 0.0) for bit in bits for net in nets.get(bit, ())), default=0.0)
+
+    joules, leakage = 0.0, 0.0
+    for name, cell in design.module["cells"].items():
+        kind = cell["type"]
+        # Two edges of its clock make the cycle that the idle power is for.
+        cycles = transitions(cell, library.clocks[kind]) / 2 if kind in library.clocks else 0.5
+        made = max((transitions(cell, pin) for pin in library.outputs[kind]), default=0.0)
+        joules += 1e-12 * period_ps * (idle[name][0] * cycles + (busy[name][0] - idle[name][0]) * made)
+        leakage += busy[name][1]
+    return joules * 2e6 * CLOCK_MHZ + leakage
 
 
 def _script(
     design: Synthesis, top: str, library: Library, activity: Mapping[str, float] | None
-) -> Iterable[str]:
+) -> Iterator[str]:
     yield f"read_liberty {{{library.path}}}"
     yield "read_verilog net.v"
     yield f"link_design {top}"
     yield "set_cmd_units -time ps -capacitance fF -power W"
-    if activity is not None:
-        # Before there are clocks, to whose pins OpenSTA would give an activity of its own.
-        yield "set_power_activity -global -activity 0 -duty 0.5"
-        yield _ACTIVITY
-        for amount, pins in _drivers(design, library, activity).items():
-            yield f"foreach pin {{{' '.join(pins)}}} {{ pin_activity [get_pins $pin] {amount:.6g} }}"
-        for amount, ports in _inputs(design, activity).items():
-            yield f"set_power_activity -input_ports [get_ports {{{' '.join(ports)}}}] -activity {amount:.6g}"
-        yield "report_power -digits 9"
+    yield f"set_load {library.load_ff:g} [all_outputs]"
     yield "set pins [all_registers -clock_pins]"
-    yield f"if {{[llength $pins]}} {{ create_clock -name registers -period {_PERIOD_PS} $pins }}"
-    yield f"create_clock -name ports -period {_PERIOD_PS}"
+    yield "proc clocks {period pins} {"
+    yield "  if {[llength $pins]} { create_clock -name registers -period $period $pins }"
+    yield "  create_clock -name ports -period $period"
+    yield "}"
+    yield "clocks 1.0 $pins"
     yield "set_input_delay 0 -clock ports [all_inputs]"
     yield "set_output_delay 0 -clock ports [all_outputs]"
-    yield "puts PATHS"
-    yield "report_checks -format summary -digits 6"
-
-
-def _drivers(design: Synthesis, library: Library, activity: Mapping[str, float]) -> dict[float, list[str]]:
-    """Activity → the output pins that have it."""
-    found: dict[float, list[str]] = {}
-    nets = _names(design)
-    for name, cell in design.module["cells"].items():
-        for pin in library.outputs[cell["type"]]:
-            for bit in cell["connections"].get(pin, ()):
-                amount = max((activity.get(net, 0.0) for net in nets.get(bit, ())), default=0.0)
-                if amount:
-                    found.setdefault(amount, []).append(f"{name}/{pin}")
-    return found
-
-
-def _inputs(design: Synthesis, activity: Mapping[str, float]) -> dict[float, list[str]]:
-    found: dict[float, list[str]] = {}
-    for name, port in design.module["ports"].items():
-        if port["direction"] == "input":
-            nets = [name] if len(port["bits"]) == 1 else [f"{name}[{n}]" for n in _indices(design, name)]
-            for net in nets:
-                found.setdefault(activity.get(net, 0.0), []).append(net)
-    found.pop(0.0, None)
-    return found
+    yield "set period [expr 1.0 - [worst_slack]]"
+    yield f"if {{abs($period) > {_NO_PATH}}} {{ set period {_NO_PATH} }}"
+    yield "clocks $period $pins"
+    yield 'puts "PATHS $period [worst_slack]"'
+    if activity is not None:
+        for name, amount in (("STILL", 0), ("BUSY", 1)):
+            yield f"puts {name}"
+            yield f"set_power_activity -global -activity {amount} -duty 0.5"
+            yield "report_power -instances [get_cells *] -digits 9"
 
 
 def _names(design: Synthesis) -> dict[int | str, list[str]]:

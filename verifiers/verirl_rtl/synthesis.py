@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 from verirl_rtl.liberty import Library
 from verirl_rtl.tools import Bounds, Ran, run
 
-SYNTHESIS = Bounds(wall_s=20, cpu_s=20, memory_mb=2048, file_mb=64)
+SYNTHESIS = Bounds(wall_s=6, cpu_s=5, memory_mb=2048, file_mb=64)
 
 _TOOL_MACROS = ("YOSYS", "SYNTHESIS", "FORMAL")
 _COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -82,6 +82,11 @@ def synthesise(
         shutil.rmtree(place, ignore_errors=True)
 
 
+def best(runs: Sequence[Synthesis]) -> Synthesis:
+    """The run with the least area times delay; the first of equals."""
+    return min(runs, key=lambda one: (one.area_um2 * max(one.delay_ps, 1.0), one.area_um2))
+
+
 def tool_free(source: str) -> str:
     """The text without what is written for tools: comments, attributes, and macros that only they define."""
     bare = _COMMENT.sub(lambda m: _blank(m[0]) if m[0].startswith("/") else m[0], source)
@@ -131,7 +136,7 @@ def _synthesise(
     mapped = [one for one in found if isinstance(one, Synthesis)]
     if len(mapped) < len(found):
         return next(one for one in found if isinstance(one, Unmapped))
-    return min(mapped, key=lambda one: (one.area_um2 * max(one.delay_ps, 1.0), one.area_um2))
+    return best(mapped)
 
 
 def _script(top: str, library: Library, runs: range, parameters: Mapping[str, str]) -> list[str]:
@@ -140,8 +145,10 @@ def _script(top: str, library: Library, runs: range, parameters: Mapping[str, st
         f"hierarchy -check -top {top}{chosen(parameters)}",
         f"rename -top {top}",
     ]
+    # Tri-state drivers as cells, which are then refused: as constants they would be don't-cares.
+    lines += ["proc", "flatten", "tribuf"]
     if len(runs) > 1:
-        lines += ["proc", "flatten", "design -save read"]
+        lines.append("design -save read")
     for number in runs:
         if number > runs.start:
             lines.append("design -load read")
@@ -158,6 +165,8 @@ def _script(top: str, library: Library, runs: range, parameters: Mapping[str, st
             f"tee -q -o abc{number}.log abc -liberty cells.lib -constr abc.constr",
             "splitnets",
             "opt_clean -purge",
+            # Names that a model chose go no further than here.
+            "rename -hide",
             "rename -enumerate -pattern _%_",
             f"write_verilog -noattr -noexpr -nohex -nodec -simple-lhs net{number}.v",
             f"write_json net{number}.json",

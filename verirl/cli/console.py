@@ -18,6 +18,9 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+LIBERTY = "VERIRL_LIBERTY"
+"""The variable with the standard cells of the domain rtl."""
+
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
 
 PLAIN_WIDTH = 110
@@ -53,6 +56,32 @@ unsafe_option = click.option(
     "--unsafe-no-sandbox",
     is_flag=True,
     help="Run without bubblewrap. Answers then run with your rights: only for text that you trust.",
+)
+
+
+def _use_cells(ctx: click.Context, _option: click.Parameter, path: str | None) -> None:
+    """Set the variable that the domain reads, while the command runs."""
+    if path is None:
+        return
+    before = os.environ.get(LIBERTY)
+    os.environ[LIBERTY] = str(Path(path).absolute())
+
+    def restore() -> None:
+        if before is None:
+            os.environ.pop(LIBERTY, None)
+        else:
+            os.environ[LIBERTY] = before
+
+    ctx.call_on_close(restore)
+
+
+liberty_option = click.option(
+    "--liberty",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    expose_value=False,
+    callback=_use_cells,
+    help="Standard cells that RTL designs are mapped to, in Liberty format.",
 )
 
 

@@ -55,6 +55,7 @@ SHOWN_GROUPS = 12
     help="Seconds for a verdict.",
 )
 @click.option("--no-cache", is_flag=True, help="Judge everything anew and keep nothing.")
+@console.liberty_option
 @console.workers_option
 @console.unsafe_option
 @console.json_option

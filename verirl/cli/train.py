@@ -13,6 +13,7 @@ import click
 from verirl.cli.console import (
     emit_json,
     json_option,
+    liberty_option,
     out,
     progress,
     quiet_option,
@@ -53,6 +54,7 @@ QUIET_LIBRARIES = {
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, from where it was.")
 @click.option("--list", "list_recipes", is_flag=True, help="List the built-in recipes.")
 @click.option("--show", "show_recipe", is_flag=True, help="Print the resolved recipe and stop.")
+@liberty_option
 @workers_option
 @unsafe_option
 @json_option

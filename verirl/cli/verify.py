@@ -16,6 +16,7 @@ from verirl.cli.console import (
     check_places,
     emit_json,
     json_option,
+    liberty_option,
     progress,
     quiet_option,
     show,
@@ -53,6 +54,7 @@ _OUTCOMES = ("passed", "failed", "timeout", "error")
 )
 @click.option("--no-cache", is_flag=True, help="Judge everything anew and keep nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 3 unless every answer passed.")
+@liberty_option
 @workers_option
 @unsafe_option
 @json_option
