@@ -20,6 +20,10 @@ SPACING = 1000
 """Time units from one event to the next, so that delays in a design have run out when it is sampled."""
 
 
+HEAD = '`timescale 1ns/1ps\n`line 1 "design.sv" 0\n'
+"""What stands before a canonical text: its delays have a unit, and its lines keep their numbers."""
+
+
 @dataclass(frozen=True)
 class Built:
     """A compiled simulation, or what the compiler said against it."""

@@ -48,7 +48,8 @@ def judge(spec: Spec, answer: Inspection, folder: Path, bounds: Bounds) -> Said:
     try:
         for name, text in {**spec.aux_files, **files}.items():
             (place / name).write_text(text)
-        built = compile_icarus(place, spec.testbench_top, sorted(files), bounds)
+        order = [name for name in ("bench.sv", "reference.sv", "answer.sv") if name in files]
+        built = compile_icarus(place, spec.testbench_top, order, bounds)
         if built.problem:
             return Said(False, words=f"the bench does not compile with it: {built.problem}", late=built.late)
         wide = Bounds(bounds.wall_s, bounds.cpu_s, bounds.memory_mb, bounds.file_mb, OUTPUT_BYTES)

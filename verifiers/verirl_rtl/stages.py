@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from verirl.domains import Finding, Job, failed, passed, timed_out
@@ -18,6 +20,8 @@ from verirl_rtl.tools import Bounds
 from verirl_rtl.waves import waveform
 
 SHOWN = 3
+LEAST_CPU_S, SLOWER = 2, 20
+"""CPU seconds that any simulation may take, and how many times those of the reference's on top."""
 
 
 def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
@@ -81,9 +85,11 @@ def _differences(got: Sequence[Port], wanted: Sequence[Port]) -> list[str]:
 
 def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, until: float) -> Finding:
     """The share of samples that agree with the reference, beyond what a constant would earn."""
-    found = replay(
-        recording, answer.text, top, folder, bounds=_bounds(until), parameters=tuple(answer.parameters)
-    )
+    bounds = _bounds(until)
+    allowed = math.ceil(LEAST_CPU_S + SLOWER * recording.seconds)
+    bounds = replace(bounds, cpu_s=min(bounds.cpu_s, allowed))
+    names = tuple(answer.parameters)
+    found = replay(recording, answer.text, top, folder, bounds=bounds, parameters=names)
     metrics = {"samples_matched": float(found.matched), "samples_total": float(found.total)}
     count = f"{found.matched} of {found.total} samples agree"
     if found.right:
