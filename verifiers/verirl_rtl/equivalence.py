@@ -87,9 +87,15 @@ def judge(
     found = reference_of(spec)
     given = recording.parameters if recording is not None else {}
     seconds = min(PROOF.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
-    bounds = replace(PROOF, wall_s=seconds, cpu_s=math.ceil(seconds))
     proof = prove(
-        found.text, spec.reference_top, answer.text, spec.top, folder, parameters=given, bounds=bounds
+        found.text,
+        spec.reference_top,
+        answer.text,
+        spec.top,
+        folder,
+        parameters=given,
+        gate_parameters={name: value for name, value in given.items() if name in answer.parameters},
+        bounds=replace(PROOF, wall_s=seconds, cpu_s=math.ceil(seconds)),
     )
     metrics = (
         {"equivalence_undecided": 1.0}
@@ -111,26 +117,29 @@ def prove(
     folder: Path,
     *,
     parameters: Mapping[str, str] | None = None,
+    gate_parameters: Mapping[str, str] | None = None,
     bounds: Bounds = PROOF,
 ) -> Proof:
     """Hold module `gate_top` of one text against `gold_top` of another; their ports have the same names.
 
-    `parameters`: values for the parameters of both tops. Time and memory are bounded: what is not decided
-    within is `undecided`, and so is what Yosys cannot read.
+    `parameters`, `gate_parameters`: values for the parameters of each top. Time and memory are bounded:
+    what is not decided within is `undecided`, and so is what Yosys cannot read.
     """
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
-        return _prove(gold, gold_top, gate, gate_top, place, chosen(parameters or {}), bounds)
+        (place / "gold.sv").write_text(tool_free(gold))
+        (place / "gate.sv").write_text(tool_free(gate))
+        reading = [
+            *_read("gold", gold_top, chosen(parameters or {})),
+            *_read("gate", gate_top, chosen(gate_parameters or {})),
+        ]
+        return _prove(reading, place, bounds)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _prove(
-    gold: str, gold_top: str, gate: str, gate_top: str, place: Path, given: str, bounds: Bounds
-) -> Proof:
-    (place / "gold.sv").write_text(tool_free(gold))
-    (place / "gate.sv").write_text(tool_free(gate))
-    built = _run([*_read("gold", gold_top, given), *_read("gate", gate_top, given), *_MITER], place, bounds)
+def _prove(reading: Sequence[str], place: Path, bounds: Bounds) -> Proof:
+    built = _run([*reading, *_MITER], place, bounds)
     if not built.ok:
         return Proof("undecided", reason=_reason(built), seconds=built.seconds)
     sequential = bool((place / "state").read_text().strip())

@@ -29,10 +29,12 @@ CLOCK_MHZ = 100.0
 """The clock at which power is stated."""
 
 _STA = Bounds(wall_s=15, cpu_s=15, memory_mb=1024)
-_PERIOD_PS = 1.0
+_NO_PATH = 1e9
+"""A delay in ps that no path has."""
+
 _NUMBER = r"(-?\d[\d.]*(?:e[-+]?\d+)?)"
 _INSTANCE = re.compile(rf"^\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER[1:-1]}\s+(\S+)\s*$", re.MULTILINE)
-_SLACK = re.compile(rf"^\S.*\s{_NUMBER}$", re.MULTILINE)
+_PATHS = re.compile(rf"^PATHS {_NUMBER} {_NUMBER}$", re.MULTILINE)
 _VAR = re.compile(r"\$var \w+ (\d+) (\S+) (\S+)(?: \[[^\]]*\])? \$end")
 
 
@@ -60,17 +62,18 @@ def analyse(
         ran = run(["sta", "-no_splash", "-no_init", "-exit", "script.tcl"], place, _STA)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    if not ran.ok or "Error:" in ran.out + ran.err or "PATHS" not in ran.out:
+    paths = _PATHS.search(ran.out)
+    if not ran.ok or "Error:" in ran.out + ran.err or paths is None:
         return None
-    paths, _, still = ran.out.partition("STILL")
-    slacks = [float(value) for value in _SLACK.findall(paths)]
-    delay = max([_PERIOD_PS - slack for slack in slacks], default=0.0)
+    period, slack = float(paths[1]), float(paths[2])
+    # Whole cycles fit the period by its choice; half a cycle lacks `slack` of its half.
+    delay = period - 2 * min(0.0, slack) if period < _NO_PATH else 0.0
     if activity is None:
         return Timing(delay, None)
-    idle, busy = (_instances(text) for text in still.partition("BUSY")[::2])
+    idle, busy = (_instances(text) for text in ran.out[paths.end() :].partition("BUSY")[::2])
     if not set(design.module["cells"]) == set(idle) == set(busy):
         return None
-    return Timing(delay, 1e6 * _watts(design, library, idle, busy, activity))
+    return Timing(delay, 1e6 * _watts(design, library, idle, busy, activity, period))
 
 
 def _instances(text: str) -> dict[str, tuple[float, float]]:
@@ -88,10 +91,11 @@ def _watts(
     idle: Mapping[str, tuple[float, float]],
     busy: Mapping[str, tuple[float, float]],
     activity: Mapping[str, float],
+    period_ps: float,
 ) -> float:
     """The power in which every output has the transitions that were counted.
 
-    `idle`, `busy`: the power for no transition and for one in each `_PERIOD_PS`, the clocks running in both.
+    `idle`, `busy`: the power for no transition and for one in each period, the clocks running in both.
     """
     nets = _names(design)
 
@@ -105,7 +109,7 @@ def _watts(
         # Two edges of its clock make the cycle that the idle power is for.
         cycles = transitions(cell, library.clocks[kind]) / 2 if kind in library.clocks else 0.5
         made = max((transitions(cell, pin) for pin in library.outputs[kind]), default=0.0)
-        joules += 1e-12 * _PERIOD_PS * (idle[name][0] * cycles + (busy[name][0] - idle[name][0]) * made)
+        joules += 1e-12 * period_ps * (idle[name][0] * cycles + (busy[name][0] - idle[name][0]) * made)
         leakage += busy[name][1]
     return joules * 2e6 * CLOCK_MHZ + leakage
 
@@ -119,12 +123,17 @@ def _script(
     yield "set_cmd_units -time ps -capacitance fF -power W"
     yield f"set_load {library.load_ff:g} [all_outputs]"
     yield "set pins [all_registers -clock_pins]"
-    yield f"if {{[llength $pins]}} {{ create_clock -name registers -period {_PERIOD_PS} $pins }}"
-    yield f"create_clock -name ports -period {_PERIOD_PS}"
+    yield "proc clocks {period pins} {"
+    yield "  if {[llength $pins]} { create_clock -name registers -period $period $pins }"
+    yield "  create_clock -name ports -period $period"
+    yield "}"
+    yield "clocks 1.0 $pins"
     yield "set_input_delay 0 -clock ports [all_inputs]"
     yield "set_output_delay 0 -clock ports [all_outputs]"
-    yield "puts PATHS"
-    yield "report_checks -format summary -digits 6"
+    yield "set period [expr 1.0 - [worst_slack]]"
+    yield f"if {{abs($period) > {_NO_PATH}}} {{ set period {_NO_PATH} }}"
+    yield "clocks $period $pins"
+    yield 'puts "PATHS $period [worst_slack]"'
     if activity is not None:
         for name, amount in (("STILL", 0), ("BUSY", 1)):
             yield f"puts {name}"

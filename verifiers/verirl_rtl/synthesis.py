@@ -145,8 +145,10 @@ def _script(top: str, library: Library, runs: range, parameters: Mapping[str, st
         f"hierarchy -check -top {top}{chosen(parameters)}",
         f"rename -top {top}",
     ]
+    # Tri-state drivers as cells, which are then refused: as constants they would be don't-cares.
+    lines += ["proc", "flatten", "tribuf"]
     if len(runs) > 1:
-        lines += ["proc", "flatten", "design -save read"]
+        lines.append("design -save read")
     for number in runs:
         if number > runs.start:
             lines.append("design -load read")
@@ -163,6 +165,8 @@ def _script(top: str, library: Library, runs: range, parameters: Mapping[str, st
             f"tee -q -o abc{number}.log abc -liberty cells.lib -constr abc.constr",
             "splitnets",
             "opt_clean -purge",
+            # Names that a model chose go no further than here.
+            "rename -hide",
             "rename -enumerate -pattern _%_",
             f"write_verilog -noattr -noexpr -nohex -nodec -simple-lhs net{number}.v",
             f"write_json net{number}.json",
