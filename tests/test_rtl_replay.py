@@ -103,6 +103,16 @@ def test_both_engines_say_the_same(text: str, tmp_path: Path) -> None:
 
 
 @needs_verilator
+@pytest.mark.parametrize("edge", ["negedge rst_n", "posedge clk"])
+def test_a_reset_from_the_start_is_the_same_in_both(edge: str, tmp_path: Path) -> None:
+    text = COUNTER.replace("posedge clk or negedge rst_n", f"posedge clk or {edge}")
+    recording = record(Spec(top="top", reference=text, reference_top="top"), tmp_path)
+    first, second = (against(recording, COUNTER, tmp_path, engine) for engine in ("icarus", "verilator"))
+    assert (first.matched, first.total, first.score) == (second.matched, second.total, second.score)
+    assert first.right == (edge == "negedge rst_n")
+
+
+@needs_verilator
 def test_what_icarus_cannot_read_is_given_to_verilator(tmp_path: Path) -> None:
     text = design(
         "typedef enum logic [7:0] {A, B} e; e s; always_comb s = e'(a + b); always_ff @(posedge clk) q <= s;"

@@ -116,8 +116,8 @@ def refused_after(text: str) -> str:
             return f"line {line_of(text, found.start())}: '{word}' is not allowed in a design"
         if word in FORBIDDEN:
             return f"line {line_of(text, found.start())}: '{word}' {FORBIDDEN[word]}"
-    if found := _FOREIGN.search(text):
-        return f"line {line_of(text, found.start())}: 'import' of foreign code"
+    if foreign := _FOREIGN.search(text):
+        return f"line {line_of(text, foreign.start())}: 'import' of foreign code"
     if "`" in re.sub(f"{_STRING}|{_ESCAPED}", "", text):
         return f"line {line_of(text, text.index('`'))}: a directive is left when macros are expanded"
     return ""
