@@ -40,7 +40,7 @@ class RtlDomain:
 
     @property
     def files(self) -> Mapping[str, Path]:
-        """The Liberty file in use and, where Verilator is installed, its compiled runtime: a worker reads both."""
+        """What a worker reads: the Liberty file in use and, if there is Verilator, its compiled runtime."""
         from verirl_rtl.liberty import VARIABLE, library_path
         from verirl_rtl.verilating import RUNTIME, runtime, there
 

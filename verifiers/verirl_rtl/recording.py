@@ -1,9 +1,9 @@
 """The reference, run once a task: which inputs it was given, in which order, and what it put out.
 
-With a bench, a recorder takes the place of `top` in it and instantiates the reference, so that the bench drives
-the reference and every change of an input is written down. Without one, the inputs are our own. Either way the
-inputs are then replayed into the reference exactly as they will be into an answer, and what it puts out is what
-an answer is held to. The outputs stay in this process's memory.
+With a bench, a recorder takes the place of `top` in it and instantiates the reference, so that the bench
+drives the reference and every change of an input is written down. Without one, the inputs are our own. Either
+way the inputs are then replayed into the reference exactly as they will be into an answer, and what it puts
+out is what an answer is held to. The outputs stay in this process's memory.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _record(spec: Spec, folder: Path) -> Recording:
 
 
 def _still(recording: Recording) -> frozenset[int]:
-    """The outputs that never change, or are never defined: a constant is right there, whatever it should do."""
+    """The outputs that never change, or are never defined: there, a constant is right."""
     return frozenset(
         number
         for number, (low, high) in enumerate(recording.spans)
@@ -173,7 +173,7 @@ def _settled(found: Inspection, top: str, events: list[Event], what: Roles, fold
 
 
 def _watched(spec: Spec, found: Inspection, folder: Path) -> list[Event]:
-    """The inputs that the bench gives to the reference, one event a change, sampled where a time step ends."""
+    """The inputs that the bench gives to the reference: an event a change, sampled as a time step ends."""
     assert spec.testbench is not None
     core = fresh("core")
     copies = {name: core if name == spec.reference_top else fresh("part") for name in found.modules}
