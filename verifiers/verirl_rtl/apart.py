@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from verirl_rtl.families.design import Port
-from verirl_rtl.hdl import renamed
+from verirl_rtl.hdl import outline, renamed
 from verirl_rtl.tools import Bounds, run
 
 STEPS = 1500
+FEWEST = 60
+"""Steps for designs that are too large for as many."""
 FEW = 11
 """Input bits up to which all values are tried."""
-_BOUNDS = Bounds(wall_s=20, cpu_s=10)
-_ALONE = Bounds(wall_s=4, cpu_s=2)
+_BOUNDS = Bounds(wall_s=6, cpu_s=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +40,46 @@ def differ(face: Face, reference: str, others: Sequence[str]) -> list[bool]:
     """For each of `others` whether it was seen to differ; one that does not compile or end was not."""
     if not others:
         return []
-    found = _simulate(face, reference, others, _BOUNDS)
-    if found is None:
-        alone = [_simulate(face, reference, [other], _ALONE) for other in others]
-        return [one is not None and one[0] for one in alone]
-    return found
+    found = _simulate(face, reference, others, STEPS)
+    if found is None and len(others) > 1:
+        # One of them does not compile, or does not end: the others are not to suffer for it.
+        middle = len(others) // 2
+        return differ(face, reference, others[:middle]) + differ(face, reference, others[middle:])
+    return found or [False] * len(others)
 
 
-def _simulate(face: Face, reference: str, others: Sequence[str], bounds: Bounds) -> list[bool] | None:
+def _simulate(face: Face, reference: str, others: Sequence[str], steps: int) -> list[bool] | None:
     names = [f"verirl_m{place}" for place in range(len(others))]
     try:
-        modules = [renamed(text, face.name, name) for text, name in zip(others, names, strict=True)]
-        modules.append(renamed(reference, face.name, "verirl_r"))
+        inner = outline(reference).defined
+        modules = [_alone(text, face.name, name, inner) for text, name in zip(others, names, strict=True)]
+        modules.append(_alone(reference, face.name, "verirl_r", inner))
     except ValueError:
         return None
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        (folder / "all.v").write_text("\n".join([*modules, bench(face, names)]), encoding="utf-8")
-        built = run(["iverilog", "-g2012", "-s", "verirl_tb", "-o", "all.vvp", "all.v"], folder, bounds)
+        (folder / "all.v").write_text("\n".join([*modules, bench(face, names, steps)]), encoding="utf-8")
+        built = run(["iverilog", "-g2012", "-s", "verirl_tb", "-o", "all.vvp", "all.v"], folder, _BOUNDS)
         if not built.ok:
             return None
-        ran = run(["vvp", "-n", "all.vvp"], folder, bounds)
+        ran = run(["vvp", "-n", "all.vvp"], folder, _BOUNDS)
+        if ran.late and steps > FEWEST:
+            return _simulate(face, reference, others, FEWEST)
     said = next((line for line in ran.out.splitlines() if line.startswith("differ ")), None)
     if not ran.ok or said is None:
         return None
     return [bit == "1" for bit in reversed(said.removeprefix("differ "))]
 
 
-def bench(face: Face, names: Sequence[str]) -> str:
+def _alone(source: str, top: str, name: str, inner: Sequence[str]) -> str:
+    """`source` with `top` called `name`, and its other modules after it."""
+    for module in inner:
+        if module != top:
+            source = renamed(source, module, f"{name}_{module}")
+    return renamed(source, top, name)
+
+
+def bench(face: Face, names: Sequence[str], steps: int) -> str:
     """A bench that says at its end, one bit a module (the first lowest), which of them differed."""
     ins = [port for port in face.ports if port.direction == "input"]
     outs = [port for port in face.ports if port.direction == "output"]
@@ -88,9 +101,9 @@ def bench(face: Face, names: Sequence[str]) -> str:
             lines.append(f"if ({right} !== ({right} ^ {got} ^ {right})) seen[{place}] = 1;")
     lines += ["end endtask", *_draw(data), "integer k;", "initial begin"]
     if face.clock is None:
-        lines += _without_clock(data)
+        lines += _without_clock(data, steps)
     else:
-        lines += _with_clock(face)
+        lines += _with_clock(face, steps)
     return "\n".join([*lines, '$display("differ %b", seen); $finish;', "end", "endmodule", ""])
 
 
@@ -115,17 +128,17 @@ def _draw(data: Sequence[Port]) -> list[str]:
     return [*lines, "end endtask"]
 
 
-def _without_clock(data: Sequence[Port]) -> list[str]:
+def _without_clock(data: Sequence[Port], steps: int) -> list[str]:
     width = sum(port.width for port in data)
     if not data:
         return ["#1 check;"]
     if width <= FEW:
         joined = "{" + ", ".join(f"i_{port.name}" for port in data) + "}"
         return [f"for (k = 0; k < {1 << width}; k = k + 1) begin {joined} = k; #1 check; end"]
-    return [f"for (k = 0; k < {STEPS}; k = k + 1) begin draw(k % 8 == 0); #1 check; end"]
+    return [f"for (k = 0; k < {steps}; k = k + 1) begin draw(k % 8 == 0); #1 check; end"]
 
 
-def _with_clock(face: Face) -> list[str]:
+def _with_clock(face: Face, steps: int) -> list[str]:
     clock = f"i_{face.clock}"
     resets: list[str] = []
     rest = ""
@@ -145,4 +158,4 @@ def _with_clock(face: Face) -> list[str]:
         f"draw(k % 16 == 0); #1 check; {rest}{clock} = 1; #1 check; draw(0); #1 check; {rest}"
         f"{clock} = 0; #1 check;"
     )
-    return [*resets, f"for (k = 0; k < {STEPS}; k = k + 1) begin {step} end"]
+    return [*resets, f"for (k = 0; k < {steps}; k = k + 1) begin {step} end"]

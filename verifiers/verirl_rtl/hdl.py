@@ -10,7 +10,7 @@ _TOKEN = re.compile(
     |"(?:\\.|[^"\\])*"               # strings
     |\\\S+                           # escaped identifiers
     |[.`$]\s*[A-Za-z_][\w$]*         # ports and members by name, macros, system tasks
-    |[A-Za-z_][\w$]*""",
+    |(?<![\w'])[A-Za-z_][\w$]*""",
     re.VERBOSE | re.DOTALL,
 )
 

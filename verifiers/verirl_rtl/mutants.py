@@ -10,11 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from verirl.domains import Mutant
+from verirl.errors import SpecError
 from verirl.seeds import rng
 from verirl.types import Task
 from verirl_rtl.apart import Face, differ
 from verirl_rtl.edits import edits
 from verirl_rtl.families.design import Design, Port
+from verirl_rtl.hdl import fenced, renamed
+from verirl_rtl.recording import BrokenTaskError, reference_of
+from verirl_rtl.spec import Spec, read_spec
+from verirl_rtl.stimulus import roles
 from verirl_rtl.synth import completion, design_of
 
 MUTANTS = 8
@@ -24,26 +29,55 @@ _TRIVIAL = {"all 0": "1'b0", "all 1": "1'b1", "all X": "1'bx", "all Z": "1'bz"}
 
 
 def mutants(task: Task) -> tuple[Mutant, ...]:
-    """Wrong completions, always the same for the same task; none where nothing is known of its design."""
+    """Wrong completions, always the same for the same task; none where its reference does not elaborate."""
+    key = task.content_key()
     design = design_of(task)
-    if design is None:
+    if design is not None:
+        return tuple(Mutant(kind, completion(design, source)) for kind, source in wrong(design, key))
+    try:
+        spec = read_spec(task.spec)
+        face = _face(spec)
+        return tuple(
+            Mutant(kind, fenced(renamed(source, face.name, spec.top)))
+            for kind, source in _apart(face, spec.reference or "", [], key)
+        )
+    except (SpecError, BrokenTaskError, ValueError):
         return ()
-    return tuple(
-        Mutant(kind, completion(design, source)) for kind, source in wrong(design, task.content_key())
-    )
 
 
 def wrong(design: Design, key: str) -> list[tuple[str, str]]:
     """Kind and module text of each mutant of a design."""
     clocking = design.clocking
-    reset, active = (clocking.reset, clocking.active) if clocking else (None, 1)
-    face = Face(design.name, design.ports, clocking.clock if clocking else None, reset, active)
-    found = [(kind, design.module(body)) for kind, body in design.slips if body != design.body]
-    found += _spread(design.source, reset, key)
-    trivial = list(idle(design.name, design.ports))
-    tried = list({source: kind for kind, source in [*found, *trivial] if source != design.source}.items())
-    apart = differ(face, design.source, [source for source, _ in tried])
-    seen = [(kind, source) for (source, kind), other in zip(tried, apart, strict=True) if other]
+    face = Face(design.name, design.ports)
+    if clocking is not None:
+        face = Face(design.name, design.ports, clocking.clock, clocking.reset, clocking.active)
+    slips = [(kind, design.module(body)) for kind, body in design.slips if body != design.body]
+    return _apart(face, design.source, slips, key)
+
+
+def _face(spec: Spec) -> Face:
+    """The ports of a reference from elsewhere, its clock and its reset."""
+    if spec.reference is None:
+        raise BrokenTaskError("there is no reference")
+    found = reference_of(spec)
+    what = roles(
+        [port for port in found.ports if port.direction == "input"], found.edges, spec.clock, spec.reset
+    )
+    reset = next(iter(what.resets), None)
+    ports = tuple(
+        Port(port.name, "input" if port.direction == "input" else "output", port.width)
+        for port in found.ports
+    )
+    clock = what.clocks[0] if what.clocks else None
+    return Face(spec.reference_top, ports, clock, reset, what.resets.get(reset or "", 1))
+
+
+def _apart(face: Face, reference: str, slips: Sequence[tuple[str, str]], key: str) -> list[tuple[str, str]]:
+    """The slips, single changes and idle designs that were seen to differ from the reference."""
+    found = [*slips, *_spread(reference, face.reset, key)]
+    tried = {source: kind for kind, source in [*found, *idle(face.name, face.ports)] if source != reference}
+    apart = differ(face, reference, list(tried))
+    seen = [(kind, source) for (source, kind), other in zip(tried.items(), apart, strict=True) if other]
     some = [one for one in seen if one[0] not in _TRIVIAL][:MUTANTS]
     return [*some, *(one for one in seen if one[0] in _TRIVIAL)]
 

@@ -126,7 +126,7 @@ def _child(write_end: int, work: Callable[[], Inspection]) -> NoReturn:
 
 def _drain(descriptor: int, seconds: float) -> tuple[bytes, bool]:
     until = time.monotonic() + seconds
-    parts = []
+    parts: list[bytes] = []
     while (left := until - time.monotonic()) > 0:
         if select.select([descriptor], [], [], left)[0]:
             part = os.read(descriptor, 1 << 16)
@@ -313,6 +313,8 @@ def _edges(instance: InstanceSymbol) -> frozenset[str]:
             node.assignment, ast.AssignmentExpression
         ):
             driven.append((names(node.assignment.left), names(node.assignment.right)))
+        elif isinstance(node, ast.NetSymbol) and node.initializer is not None:
+            driven.append(({node.name}, names(node.initializer)))
         elif isinstance(node, ast.InstanceSymbol) and node is not instance:
             below = _edges(node)
             for connection in node.portConnections:

@@ -1,9 +1,9 @@
 """The reference, run once a task: which inputs it was given, in which order, and what it put out.
 
-With a bench, a recorder takes the place of `top` in it and instantiates the reference, so that the bench drives
-the reference and every change of an input is written down. Without one, the inputs are our own. Either way the
-inputs are then replayed into the reference exactly as they will be into an answer, and what it puts out is what
-an answer is held to. The outputs stay in this process's memory.
+With a bench, a recorder takes the place of `top` in it and instantiates the reference, so that the bench
+drives the reference and every change of an input is written down. Without one, the inputs are our own. Either
+way the inputs are then replayed into the reference exactly as they will be into an answer, and what it puts
+out is what an answer is held to. The outputs stay in this process's memory.
 """
 
 from __future__ import annotations
@@ -136,30 +136,26 @@ def _record(spec: Spec, folder: Path) -> Recording:
     what = roles(inputs, found.edges, spec.clock, spec.reset)
     own = stimulus(inputs, what, int(_key(spec)[:16], 16))
     if spec.testbench is not None and inputs:
-        made = _settled(found, spec.reference_top, _watched(spec, found, folder), what, folder)
-        still = _still(made)
-        if not still:
-            return made
-        more = _settled(found, spec.reference_top, [*made.events, *own], what, folder)
-        if still <= _still(more):
-            return _defined(made)
-        return more
-    return _defined(_settled(found, spec.reference_top, own, what, folder))
+        best = _settled(found, spec.reference_top, _watched(spec, found, folder), what, folder)
+        for events in ([*best.events, *own], own):
+            # A bench may leave an output undefined for good, so that our inputs only tell from a fresh start.
+            if _still(best):
+                other = _settled(found, spec.reference_top, events, what, folder)
+                best = min(best, other, key=lambda one: len(_still(one)))
+    else:
+        best = _settled(found, spec.reference_top, own, what, folder)
+    if not best.total:
+        raise BrokenTaskError("the reference puts out nothing but X")
+    return best
 
 
 def _still(recording: Recording) -> frozenset[int]:
-    """The outputs that never change, or are never defined: a constant is right there, whatever it should do."""
+    """The outputs that never change, or are never defined: there, a constant is right."""
     return frozenset(
         number
         for number, (low, high) in enumerate(recording.spans)
         if len({line[low:high] for line in recording.expected if line[low:high].strip("x")}) < 2
     )
-
-
-def _defined(recording: Recording) -> Recording:
-    if not recording.total:
-        raise BrokenTaskError("the reference puts out nothing but X")
-    return recording
 
 
 def _settled(found: Inspection, top: str, events: list[Event], what: Roles, folder: Path) -> Recording:
@@ -177,7 +173,7 @@ def _settled(found: Inspection, top: str, events: list[Event], what: Roles, fold
 
 
 def _watched(spec: Spec, found: Inspection, folder: Path) -> list[Event]:
-    """The inputs that the bench gives to the reference, one event a change, sampled where a time step ends."""
+    """The inputs that the bench gives to the reference: an event a change, sampled as a time step ends."""
     assert spec.testbench is not None
     core = fresh("core")
     copies = {name: core if name == spec.reference_top else fresh("part") for name in found.modules}

@@ -17,6 +17,7 @@ from verirl_rtl.recording import Recording, record
 from verirl_rtl.replay import Mismatch, replay
 from verirl_rtl.spec import Spec, read_spec
 from verirl_rtl.tools import Bounds
+from verirl_rtl.waves import waveform
 
 SHOWN = 3
 LEAST_CPU_S, SLOWER = 2, 20
@@ -98,7 +99,11 @@ def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, 
     if found.problem:
         return failed("simulate", 0.0, found.problem, f"The design does not simulate: {found.problem}")
     words = "; ".join(_told(recording, one) for one in found.mismatches[:1])
-    return failed("simulate", found.score, f"{count}; {words}", f"{count}. {words}", **metrics)
+    driven = [event.bits for event in recording.events if event.sampled]
+    waves = waveform(recording.inputs, recording.outputs, driven, recording.expected, found.mismatches)
+    return failed(
+        "simulate", found.score, f"{count}; {words}\n{waves}", f"{count}. {words}\n{waves}", **metrics
+    )
 
 
 def _told(recording: Recording, one: Mismatch) -> str:

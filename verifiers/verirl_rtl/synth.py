@@ -15,6 +15,7 @@ from verirl.seeds import derive, rng
 from verirl.types import Message, Source, Task
 from verirl_rtl.families import FAMILIES as _FAMILIES
 from verirl_rtl.families.design import Design
+from verirl_rtl.families.naming import dressed
 from verirl_rtl.hdl import fenced
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
@@ -105,7 +106,10 @@ def draw(seed: int, index: int, difficulty: float, *, split: str, family: str, s
         there = ", ".join(name for name in FAMILIES if _FAMILIES[name].terse)
         raise InputError(f"family '{family}' has no style 'terse'; there are: {there}")
     for attempt in range(DRAWS):
-        design = make(rng("rtl", split, seed, index, family, style, attempt), difficulty)
+        chance = rng("rtl", split, seed, index, family, style, attempt)
+        design = make(chance, difficulty)
+        if style == "prose" and not known.plain:
+            design = dressed(chance, design)
         if split_of(family, design) == split:
             return design
     raise InputError(f"family '{family}' has no design for split '{split}' at difficulty {difficulty:g}")

@@ -43,8 +43,8 @@ class SimulationError(VerirlError, RuntimeError):
 class Module:
     """A built design, running. Use it as a context manager, or `close` it.
 
-    `inputs`, `outputs`: its ports in order. `io`: their values by name. `clock`: ticks the clock. Inputs start
-    at 0. Values are integers of the port's width; a signed port reads as signed.
+    `inputs`, `outputs`: its ports in order. `io`: their values by name. `clock`: ticks the clock. Inputs
+    start at 0. Values are integers of the port's width; a signed port reads as signed.
     """
 
     def __init__(self, folder: Path, ports: Sequence[Port], clock: str | None, trace: Path | None) -> None:
@@ -80,8 +80,8 @@ class Module:
     ) -> Self:
         """Build `top` of a Verilog text or file.
 
-        `clock`: the input that `clock.tick()` moves (found by its name where there is one such). `trace`: a VCD
-        file to write when the module is closed. Raises InputError where the design is refused or does not
+        `clock`: the input that `clock.tick()` moves (found by its name where there is one such). `trace`: a
+        VCD file to write when the module is closed. Raises InputError where the design is refused or does not
         elaborate, ToolMissingError where Verilator, a compiler or bubblewrap is missing.
         """
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
@@ -160,7 +160,7 @@ class Module:
 
 
 class Values(MutableMapping[str, int]):
-    """The ports' values, by attribute or by key; an input is set at once and seen at the next `eval` or read."""
+    """The ports' values, by attribute or by key; an input is seen at the next `eval` or read."""
 
     __slots__ = ("_module",)
     _module: Module

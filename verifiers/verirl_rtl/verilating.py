@@ -1,7 +1,7 @@
-"""A design into a program, fast: Verilator, then one unoptimised unit of C++ on a runtime that is compiled once.
+"""A design into a program, fast: Verilator, then one unoptimised unit of C++ on a runtime compiled once.
 
-Stock `verilator --binary` compiles its runtime library and its headers again for each design, in seconds. Here
-both are compiled once for a machine and a version of the tools, and kept; a design then costs one run of
+Stock `verilator --binary` compiles its runtime library and its headers again for each design, in seconds.
+Here both are compiled once for a machine and a version of the tools, and kept; a design then costs one run of
 Verilator and one of the compiler on what it wrote.
 """
 
@@ -212,8 +212,8 @@ def _script(
             "{ echo '#include \"prelude.h\"'; for f in obj/*.cpp "
             + " ".join(own)
             + '; do echo "#include \\"$f\\""; done; } > all.cpp',
-            f"g++ {' '.join(compiling)} -I{kept}/{kind} -I. -Iobj -I{include} -I{include}/vltstd all.cpp {linked}"
-            " -lpthread -o model",
+            f"g++ {' '.join(compiling)} -I{kept}/{kind} -I. -Iobj -I{include} -I{include}/vltstd all.cpp"
+            f" {linked} -lpthread -o model",
             "",
         ]
     )

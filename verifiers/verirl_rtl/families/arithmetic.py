@@ -32,8 +32,8 @@ def adder(rng: Random, difficulty: float) -> Design:
         body = f"assign {{cout, s}} = {terms};"
     elif kind == "saturate":
         ask = (
-            f"All numbers are unsigned. `s` is {what}, or {(1 << width) - 1} where the sum is larger "
-            "than that."
+            f"All numbers are unsigned. `s` is {what}, or {(1 << width) - 1} where the sum is larger than "
+            "that."
         )
         ports += (output("s", width),)
         body = f"wire [{width}:0] sum;\nassign sum = {terms};\n"
@@ -41,9 +41,8 @@ def adder(rng: Random, difficulty: float) -> Design:
     else:
         top = width - 1
         ask = (
-            f"`a`, `b` and `s` are two's complement numbers. `s` is {what} modulo 2^{width}. "
-            "`overflow` is 1 where "
-            f"the true sum does not fit into {width} bits."
+            f"`a`, `b` and `s` are two's complement numbers. `s` is {what} modulo 2^{width}. `overflow` is "
+            f"1 where the true sum does not fit into {width} bits."
         )
         ports += (output("s", width), output("overflow"))
         body = f"assign overflow = (a[{top}] == b[{top}]) && (s[{top}] != a[{top}]);"
@@ -76,9 +75,8 @@ def subtractor(rng: Random, difficulty: float) -> Design:
         ports += (output("d", width), output("borrow"))
     elif kind == "borrow_in":
         ask = (
-            f"{unsigned}`d` is `a` - `b` - `bin` modulo 2^{width}. `bout` is 1 where `a` is less "
-            "than `b` + `bin` "
-            f"(counted without wrapping, in {width + 1} bits), else 0."
+            f"{unsigned}`d` is `a` - `b` - `bin` modulo 2^{width}. `bout` is 1 where `a` is less than `b` "
+            f"+ `bin` (counted without wrapping, in {width + 1} bits), else 0."
         )
         body = "assign {bout, d} = {1'b0, a} - {1'b0, b} - bin;"
         ports += (*inputs("bin"), output("d", width), output("bout"))
@@ -171,9 +169,8 @@ def multiplier(rng: Random, difficulty: float) -> Design:
 def _divide(rng: Random, difficulty: float) -> Design:
     width = width_of(rng, difficulty, 2, 8)
     ask = (
-        "The module is combinational; all numbers are unsigned. `q` is the quotient of `a` divided "
-        "by `b`, rounded "
-        "down, and `r` the remainder. Where `b` is 0, every bit of `q` is 1 and `r` is `a`."
+        "The module is combinational; all numbers are unsigned. `q` is the quotient of `a` divided by `b`, "
+        "rounded down, and `r` the remainder. Where `b` is 0, every bit of `q` is 1 and `r` is `a`."
     )
     body = (
         f"assign q = b == {width}'d0 ? {{{width}{{1'b1}}}} : a / b;\nassign r = b == {width}'d0 ? a : a % b;"
@@ -189,11 +186,10 @@ def _divide_steps(rng: Random, difficulty: float) -> Design:
     ask = (
         f"A sequential divider of unsigned numbers. {clock.words('`busy`, `done`, `q` and `r` become 0')}\n"
         f"- Where `busy` is 0 and `start` is 1 at an edge, `a` and `b` are taken over and `busy` becomes 1.\n"
-        f"- `busy` then stays 1 for {width} cycles: at the {width}th edge after that one it becomes "
-        "0, `q` becomes "
-        "the quotient (rounded down) and `r` the remainder of the numbers taken over, and `done` becomes 1.\n"
-        "- At every other edge `done` becomes 0. `q` and `r` keep their values until the next "
-        "division ends.\n"
+        f"- `busy` then stays 1 for {width} cycles: at edge number {width} after that one it becomes 0, "
+        "`q` becomes the quotient (rounded down) and `r` the remainder of the numbers taken over, and "
+        "`done` becomes 1.\n"
+        "- At all other edges `done` becomes 0. `q` and `r` keep their values until the next division ends.\n"
         "- While `busy` is 1, `start`, `a` and `b` have no effect.\n"
         "- Division by 0 gives a `q` of all ones and the number taken over from `a` as `r`."
     )
@@ -267,7 +263,10 @@ def alu(rng: Random, difficulty: float) -> Design:
     width = width_of(rng, difficulty, 2, 16)
     count = rng.randint(2, level(difficulty, 4, 10))
     wide = max(1, (count - 1).bit_length())
-    names = rng.sample(sorted(_OPERATIONS), count)
+    # At least one of the operations looks at `b`.
+    names = ["add" if rng.random() < 0.5 else "xor"]
+    names += rng.sample(sorted(_OPERATIONS.keys() - names), count - 1)
+    rng.shuffle(names)
     flags = rng.sample(("zero", "negative"), rng.randint(0, level(difficulty, 1, 2)))
     listed = "\n".join(f"    {k}: {_OPERATIONS[name][1]}" for k, name in enumerate(names))
     ask = f"A combinational arithmetic unit. `op` says what `y` is, always modulo 2^{width}:\n{listed}"
@@ -330,11 +329,9 @@ def gray(rng: Random, difficulty: float) -> Design:
     clock = clocking(rng, difficulty)
     width = min(width, 6)
     ask = (
-        f"A counter whose output `g` is in Gray code. {clock.words('the count becomes 0')} At each "
-        "such edge where "
-        f"`en` is 1 the count goes up by 1, from {(1 << width) - 1} back to 0; otherwise it stays. "
-        "`g` is always the "
-        f"Gray code of the count. {code}"
+        f"A counter whose output `g` is in Gray code. {clock.words('the count becomes 0')} At each edge "
+        f"without a reset where `en` is 1 the count goes up by 1, from {(1 << width) - 1} back to 0, and "
+        f"otherwise it stays. `g` is always the Gray code of the count. {code}"
     )
     body = "\n".join(
         [

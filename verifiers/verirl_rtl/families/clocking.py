@@ -45,9 +45,8 @@ class Clocking:
         how = f"`{self.reset}` is an active-{high} {'a' if self.kind == 'async' else ''}synchronous reset"
         if self.kind == "async":
             return (
-                f"{how}: while it is {high}, {effect}, at once and whatever the clock and the other "
-                "inputs do. "
-                f"Otherwise all state changes on the {self.edge_words} only."
+                f"{how}: while it is {high}, {effect}, at once and whatever the clock and the other inputs "
+                f"do. Otherwise all state changes on the {self.edge_words} only."
             )
         return (
             f"{how}: on a {self.edge_words} where it is {high}, {effect}, whatever the other inputs are. "

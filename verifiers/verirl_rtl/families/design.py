@@ -67,12 +67,16 @@ Make = Callable[[Random, float], Design]
 
 
 class Family(NamedTuple):
-    """A kind of design. `make` draws one at a difficulty in [0, 1], `terse` one in shorthand."""
+    """A kind of design. `make` draws one at a difficulty in [0, 1], `terse` one in shorthand.
+
+    `plain`: its words call ports by name without backquotes, so the names stay as they are.
+    """
 
     name: str
     subject: Literal["combinational", "sequential"]
     make: Make
     terse: Make | None = None
+    plain: bool = False
 
 
 def inputs(*ports: tuple[str, int] | str) -> tuple[Port, ...]:

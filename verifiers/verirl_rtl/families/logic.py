@@ -133,8 +133,8 @@ def truth_table(rng: Random, difficulty: float) -> Design:
     if rng.random() < 0.5:
         ask = (
             f"Read the inputs as the {count}-bit number {{{joined}}}, with `{names[0]}` as its most "
-            "significant "
-            f"bit. `y` is 1 for the values {listed} and 0 for all others. The module is combinational."
+            f"significant bit. `y` is 1 for the values {listed} and 0 for all others. The module is "
+            "combinational."
         )
     else:
         heading = " ".join([*names, "|", "y"])
@@ -177,9 +177,8 @@ def _swap(rng: Random, difficulty: float) -> Design:
     width = part * count
     pieces = [f"a[{k * part + part - 1}:{k * part}]" for k in range(count)]
     ask = (
-        f"`a` consists of {count} groups of {part} bits. `y` has the same groups in reverse order "
-        "(the lowest "
-        "group of `a` is the highest of `y`), the order of the bits inside each group unchanged."
+        f"`a` consists of {count} groups of {part} bits. `y` has the same groups in reverse order (the "
+        "lowest group of `a` is the highest of `y`), the order of the bits inside each group unchanged."
     )
     return _bits(width, width, ask, f"assign y = {{{', '.join(pieces)}}};", stored=False)
 
@@ -304,8 +303,8 @@ def half_adders(rng: Random, difficulty: float) -> Design:
 
 FAMILIES = (
     Family("gates", "combinational", gates),
-    Family("boolean", "combinational", boolean, boolean_terse),
-    Family("truth_table", "combinational", truth_table),
+    Family("boolean", "combinational", boolean, boolean_terse, plain=True),
+    Family("truth_table", "combinational", truth_table, plain=True),
     Family("named_gates", "combinational", half_adders),
     Family("bits", "combinational", rearranged),
 )

@@ -20,14 +20,13 @@ def fsm(rng: Random, difficulty: float) -> Design:
     names = _STATES[:count]
     if mealy:
         rows = "\n".join(
-            f"    {names[s]}: x=0 -> {names[table[s][0]]}, y={out[s][0]}; x=1 -> "
-            f"{names[table[s][1]]}, y={out[s][1]}"
+            f"    {names[s]}: x=0 -> {names[table[s][0]]}, y={out[s][0]}; x=1 -> {names[table[s][1]]}, "
+            f"y={out[s][1]}"
             for s in range(count)
         )
         ask = (
-            "The table gives for each state and each value of `x` the next state, taken at the edge, "
-            "and the value "
-            "of `y` while the machine is in that state and `x` has that value (`y` follows `x` "
+            "The table gives for each state and each value of `x` the next state, taken at the edge, and "
+            "the value of `y` while the machine is in that state and `x` has that value (`y` follows `x` "
             "without a register)"
         )
     else:
@@ -36,9 +35,8 @@ def fsm(rng: Random, difficulty: float) -> Design:
             for s in range(count)
         )
         ask = (
-            "The table gives for each state the value of `y` while the machine is in it, and the "
-            "next state, taken at "
-            "the edge, for each value of `x` at that edge"
+            "The table gives for each state the value of `y` while the machine is in it, and the next "
+            "state, taken at the edge, for each value of `x` at that edge"
         )
     body = _machine_code(clock, names, wide, table, out, mealy)
     turned = [(b, a) for a, b in table]
@@ -131,28 +129,25 @@ def sequence_detector(rng: Random, difficulty: float) -> Design:
     after = _prefixes(pattern, overlaps)
     wide = length.bit_length()
     ask = (
-        "At every other edge one bit is received: the value of `x` at that edge. The pattern is "
+        "At each edge without a reset one bit is received: the value of `x` at that edge. The pattern is "
         f"{pattern}, its leftmost bit received first. "
     )
     if stored:
         ask += (
-            f"`y` becomes 1 at an edge whose bit completes the pattern (the last {length} bits "
-            "received since the "
-            "reset are the pattern), and becomes 0 at every other edge."
+            f"`y` becomes 1 at an edge whose bit completes the pattern (the last {length} bits received "
+            "since the reset are the pattern), and becomes 0 at all other edges."
         )
     else:
         ask += (
-            "`y` is 1 while `x`, taken as the next bit, completes the pattern (together with the "
-            f"last {length - 1} "
-            "bits received since the reset), else 0; it follows `x` without a register."
+            "`y` is 1 while `x`, taken as the next bit, completes the pattern (together with the last "
+            f"{length - 1} bits received since the reset), else 0; it follows `x` without a register."
         )
     if overlaps:
         ask += " Occurrences may overlap: a bit may belong to several of them."
     else:
         ask += (
             " Occurrences do not overlap: after the edge whose bit completes the pattern, the search "
-            "starts again with "
-            "the next bit, and the bits before it no longer count."
+            "starts again with the next bit, and the bits before it no longer count."
         )
 
     def code(steps: list[tuple[int, int]]) -> str:
@@ -216,9 +211,8 @@ def arbiter(rng: Random, difficulty: float) -> Design:
         low = rng.random() < 0.5
         which = "lowest" if low else "highest"
         ask = (
-            "A combinational arbiter with fixed priority: `grant` has exactly one bit set, that of "
-            f"the {which}-numbered "
-            "bit of `req` that is 1; it is 0 where `req` is 0."
+            "A combinational arbiter with fixed priority: `grant` has exactly one bit set, that of the "
+            f"{which}-numbered bit of `req` that is 1; it is 0 where `req` is 0."
         )
         body = "assign grant = req & (~req + 1'b1);"
         if not low:
@@ -239,14 +233,11 @@ def arbiter(rng: Random, difficulty: float) -> Design:
     wide = top.bit_length()
     ask = (
         f"A round-robin arbiter for {count} requesters. "
-        f"{clock.words('`grant` becomes 0 and the turn goes to requester 0')} "
-        "At every other edge, the requesters are looked at one by one, beginning with the one whose "
-        "turn it is and going "
-        f"up (from {top} on to 0): the first whose bit of `req` is 1 is granted, so that `grant` "
-        "becomes a word with just "
-        "that bit set, and the turn goes to the requester after it. Where `req` is 0, `grant` "
-        "becomes 0 and the turn "
-        "stays where it is."
+        f"{clock.words('`grant` becomes 0 and the turn goes to requester 0')} At each edge without a "
+        "reset, the requesters are looked at one by one, beginning with the one whose turn it is and "
+        f"going up (from {top} on to 0): the first whose bit of `req` is 1 is granted, so that `grant` "
+        "becomes a word with just that bit set, and the turn goes to the requester after it. Where `req` "
+        "is 0, `grant` becomes 0 and the turn stays where it is."
     )
     steps = [f"grant <= {count}'d0;", "found = 1'b0;"]
     body = "\n".join(
@@ -283,12 +274,10 @@ def debouncer(rng: Random, difficulty: float) -> Design:
     steady = rng.randint(2, level(difficulty, 3, 6))
     wide = (steady - 1).bit_length()
     ask = (
-        "At every other edge: if `d` equals `y`, an internal count becomes 0 and `y` stays. If `d` "
-        "differs from `y` and the "
-        f"count is {steady - 1}, `y` takes the value of `d` and the count becomes 0. If `d` differs "
-        "from `y` and the count is "
-        f"less than {steady - 1}, the count goes up by 1 and `y` stays. So `d` must differ from `y` "
-        f"at {steady} edges in a row."
+        "At each edge without a reset: if `d` equals `y`, an internal count becomes 0 and `y` stays. If "
+        f"`d` differs from `y` and the count is {steady - 1}, `y` takes the value of `d` and the count "
+        f"becomes 0. If `d` differs from `y` and the count is less than {steady - 1}, the count goes up by "
+        f"1 and `y` stays. So `d` must differ from `y` at {steady} edges in a row."
     )
     step = "\n".join(
         [
@@ -308,7 +297,7 @@ def debouncer(rng: Random, difficulty: float) -> Design:
 
 
 FAMILIES = (
-    Family("fsm", "sequential", fsm),
+    Family("fsm", "sequential", fsm, plain=True),
     Family("sequence_detector", "sequential", sequence_detector),
     Family("arbiter", "sequential", arbiter),
     Family("debouncer", "sequential", debouncer),

@@ -20,13 +20,11 @@ def fifo(rng: Random, difficulty: float) -> Design:
         f"- `full` is 1 while the queue holds {depth} words, `empty` is 1 while it holds none.\n"
         "- At an edge where `push` is 1 and `full` is 0, `din` is added at the end.\n"
         "- At an edge where `pop` is 1 and `empty` is 0, the oldest word is removed.\n"
-        "- Both may happen at one edge; each then depends only on `full` or `empty` as it was before "
-        "the edge. So "
-        "with a full queue a `push` is ignored even together with a `pop`, and with an empty one a "
+        "- Both may happen at one edge; each then depends only on `full` or `empty` as it was before the "
+        "edge. So with a full queue `push` is ignored even together with a `pop`, and with an empty one a "
         "`pop` is ignored.\n"
         "- `dout` is the oldest word while the queue holds any, and 0 while it is empty. All outputs "
-        "follow the "
-        "state without a further register."
+        "follow the state without a further register."
     )
     if counted:
         ask += "\n- `count` is the number of words in the queue."
@@ -84,10 +82,9 @@ def stack(rng: Random, difficulty: float) -> Design:
         f"- `full` is 1 while the stack holds {depth} words, `empty` is 1 while it holds none.\n"
         "- At an edge where `push` is 1, `pop` is 0 and `full` is 0, `din` is put on top.\n"
         "- At an edge where `pop` is 1, `push` is 0 and `empty` is 0, the top word is removed.\n"
-        "- At every other edge nothing changes; so also where `push` and `pop` are both 1.\n"
-        "- `dout` is the top word while the stack holds any, and 0 while it is empty; it follows the "
-        "state without a "
-        "further register."
+        "- At all other edges nothing changes; so also where `push` and `pop` are both 1.\n"
+        "- `dout` is the top word while the stack holds any, and 0 while it is empty; it follows the state "
+        "without a further register."
     )
     word = f"[{width - 1}:0] " if width > 1 else ""
     body = "\n".join(
@@ -133,9 +130,8 @@ def register_file(rng: Random, difficulty: float) -> Design:
     zero = rng.random() < 0.5 * difficulty
     through = rng.random() < 0.4 * difficulty
     ask = (
-        f"A file of {depth} words of {width} bits. {clock.words('every word becomes 0')} At an edge "
-        "where `we` is 1, word "
-        "number `wa` takes the value of `wd`; all other words stay."
+        f"A file of {depth} words of {width} bits. {clock.words('every word becomes 0')} At an edge where "
+        "`we` is 1, word number `wa` takes the value of `wd`; all other words stay."
     )
     if zero:
         ask += " Word 0 is always 0: writing to it has no effect."
@@ -144,8 +140,8 @@ def register_file(rng: Random, difficulty: float) -> Design:
         ask += f" `rd{name}` is word number `ra{name}`, without a register."
     if through:
         ask += (
-            " While `we` is 1 and a read number equals `wa`, that read port already shows `wd`"
-            f"{' (but still 0 for word 0)' if zero else ''}."
+            " While `we` is 1 and a read number equals `wa`, that read port already shows "
+            f"`wd`{' (but still 0 for word 0)' if zero else ''}."
         )
     test = f"we && wa != {place}'d0" if zero else "we"
     lines = [f"reg [{width - 1}:0] words [0:{depth - 1}];", "integer i;"]
@@ -175,16 +171,15 @@ def crc(rng: Random, difficulty: float) -> Design:
     polynomial = f"{wide}'h{_POLYNOMIALS[wide]:x}"
     top = wide - 1
     rule = (
-        f"a bit x changes the {wide}-bit remainder r to (r shifted left by one place, a zero coming "
-        "in), XORed with "
-        f"{polynomial} if bit {top} of r (before the shift) XOR x is 1"
+        f"a bit x changes the {wide}-bit remainder r to (r shifted left by one place, a zero coming in), "
+        f"XORed with {polynomial} if bit {top} of r (before the shift) XOR x is 1"
     )
     if rng.random() < 0.35:
         width = width_of(rng, difficulty, 2, 12)
         ask = (
-            f"The module is combinational. `next` is the remainder after the {width} bits of `d`, "
-            "its highest bit first, "
-            f"have been taken into the remainder `crc`, one after another, where {rule}."
+            f"The module is combinational. `next` is the remainder after the {width} bits of `d`, its "
+            "highest bit first, have been taken into the remainder `crc`, one after another, where "
+            f"{rule}."
         )
         body = "\n".join(
             [
@@ -192,8 +187,8 @@ def crc(rng: Random, difficulty: float) -> Design:
                 "always @(*) begin",
                 "    next = crc;",
                 f"    for (i = {width - 1}; i >= 0; i = i - 1) begin",
-                f"        next = {{next[{top - 1}:0], 1'b0}} ^ ((next[{top}] ^ d[i]) ? {polynomial} "
-                f": {wide}'d0);",
+                f"        next = {{next[{top - 1}:0], 1'b0}} ^ ((next[{top}] ^ d[i]) ? {polynomial} : "
+                f"{wide}'d0);",
                 "    end",
                 "end",
             ]
@@ -206,9 +201,9 @@ def crc(rng: Random, difficulty: float) -> Design:
     clock = clocking(rng, difficulty)
     initial = rng.choice((0, (1 << wide) - 1))
     ask = (
-        f"A serial cyclic redundancy check. {clock.words(f'`crc` becomes {initial}')} At an edge "
-        "where `en` is 1 the bit "
-        f"`d` is taken into the remainder `crc`, where {rule}. Where `en` is 0 `crc` stays."
+        f"A serial cyclic redundancy check. {clock.words(f'`crc` becomes {initial}')} At an edge where "
+        f"`en` is 1 the bit `d` is taken into the remainder `crc`, where {rule}. Where `en` is 0 `crc` "
+        "stays."
     )
     step = f"if (en) crc <= {{crc[{top - 1}:0], 1'b0}} ^ ((crc[{top}] ^ d) ? {polynomial} : {wide}'d0);"
     body = clock.always(f"crc <= {wide}'d{initial};", step)

@@ -18,7 +18,7 @@ def register(rng: Random, difficulty: float) -> Design:
     kind = rng.choice(("plain", "enable", *(("clear", "bytes") if difficulty > 0.3 else ())))
     start = f"q <= {width}'d{initial};"
     if kind == "plain":
-        ask, step = "At every other edge `q` takes the value of `d`.", "q <= d;"
+        ask, step = "At each edge without a reset `q` takes the value of `d`.", "q <= d;"
     elif kind == "enable":
         ports += inputs("en")
         ask = "At an edge where `en` is 1 `q` takes the value of `d`; where `en` is 0 it stays."
@@ -26,9 +26,8 @@ def register(rng: Random, difficulty: float) -> Design:
     elif kind == "clear":
         ports += inputs("en", "clear")
         ask = (
-            "At an edge where `clear` is 1 `q` becomes 0, whatever `en` is. Where `clear` is 0 and "
-            "`en` is 1 `q` takes "
-            "the value of `d`; otherwise it stays."
+            "At an edge where `clear` is 1 `q` becomes 0, whatever `en` is. Where `clear` is 0 and `en` is "
+            "1 `q` takes the value of `d`; otherwise it stays."
         )
         step = f"if (clear) q <= {width}'d0;\nelse if (en) q <= d;"
     else:
@@ -38,9 +37,9 @@ def register(rng: Random, difficulty: float) -> Design:
         effect, start = "`q` becomes 0", f"q <= {width}'d0;"
         ports = inputs(*clock.ports, ("d", width), ("we", count))
         ask = (
-            f"`q` consists of {count} bytes, byte k being `q[8k+7:8k]`. At an edge where `we[k]` is "
-            "1, byte k takes "
-            "the value of byte k of `d`; where it is 0, byte k stays. The bytes do not depend on each other."
+            f"`q` consists of {count} bytes, byte k being `q[8k+7:8k]`. At an edge where `we[k]` is 1, "
+            "byte k takes the value of byte k of `d`; where it is 0, byte k stays. The bytes do not "
+            "depend on each other."
         )
         step = "\n".join(
             f"if (we[{k}]) q[{8 * k + 7}:{8 * k}] <= d[{8 * k + 7}:{8 * k}];" for k in range(count)
@@ -61,8 +60,8 @@ def counter(rng: Random, difficulty: float) -> Design:
     enabled = kind == "both" or rng.random() < 0.5
     initial = last if kind == "down" else 0
     ports: tuple[Port, ...] = inputs(*clock.ports, *(["en"] if enabled else []))
-    when = "At an edge where `en` is 1" if enabled else "At every other edge"
-    up, down = f"goes up by 1, from {last} to 0", f"goes down by 1, from 0 to {last}"
+    when = "At an edge where `en` is 1" if enabled else "At each edge without a reset"
+    up, down = f"goes up by 1 (after {last} comes 0)", f"goes down by 1 (after 0 comes {last})"
     high = f"q <= q == {width}'d{last} ? {width}'d0 : q + {width}'d1;"
     low = f"q <= q == {width}'d0 ? {width}'d{last} : q - {width}'d1;"
     stay = " Where `en` is 0 it stays." if enabled else ""
@@ -78,7 +77,7 @@ def counter(rng: Random, difficulty: float) -> Design:
             f"At an edge where `load` is 1 `q` takes the value of `d`{beyond}, whatever else. Otherwise: "
             f"{when.lower()} `q` {up}.{stay}"
         )
-        ask = ask.replace("Otherwise: at every other edge", "At every other edge")
+        ask = ask.replace("Otherwise: at each edge without a reset", "At all other edges")
         step = f"if (load) q <= {value};\nelse {'if (en) ' if enabled else ''}{high}"
     else:
         ask = f"{when} `q` {up if kind == 'up' else down}.{stay}"
@@ -123,12 +122,12 @@ def shift_register(rng: Random, difficulty: float) -> Design:
         step = f"if (en) begin\n    if (left) {shifts[True]}\n    else {shifts[False]}\nend"
     elif kind == "load":
         ports += inputs("din", "load", ("d", width))
-        ask = f"An edge where `load` is 1 stores `d` in `r`. Every other edge {words[left]}."
+        ask = f"An edge where `load` is 1 stores `d` in `r`. An edge where `load` is 0 {words[left]}."
         step = f"if (load) r <= d;\nelse {shifts[left]}"
     else:
         enabled = rng.random() < 0.5
         ports += inputs("din", *(["en"] if enabled else []))
-        when = "An edge where `en` is 1" if enabled else "Every other edge"
+        when = "An edge where `en` is 1" if enabled else "Each edge without a reset"
         ask = f"{when} {words[left]}.{' Where `en` is 0 `r` stays.' if enabled else ''}"
         step = f"{'if (en) ' if enabled else ''}{shifts[left]}"
         if kind == "serial":
@@ -136,7 +135,9 @@ def shift_register(rng: Random, difficulty: float) -> Design:
             out, show = output("dout"), f"assign dout = r[{end}];"
             shown = f"`dout` always shows bit {end} of `r`."
     body = declared + show + "\n" + clock.always(f"r <= {width}'d0;", step)
-    words_all = f"A shift register with a {width}-bit store `r`. {clock.words('`r` becomes 0')} {ask} {shown}"
+    words_all = (
+        f"A shift register. Its store `r` has {width} bits. {clock.words('`r` becomes 0')} {ask} {shown}"
+    )
     return Design("shift_register", (*ports, out), words_all, body, clock)
 
 
@@ -152,7 +153,7 @@ def lfsr(rng: Random, difficulty: float) -> Design:
     taps = [tap - 1 for tap in _TAPS[width]]
     seed = rng.randrange(1, 1 << width)
     enabled = rng.random() < 0.5
-    when = "At an edge where `en` is 1" if enabled else "At every other edge"
+    when = "At an edge where `en` is 1" if enabled else "At each edge without a reset"
     stay = " Where `en` is 0 it stays." if enabled else ""
     top = width - 1
     if difficulty < 0.4 or rng.random() < 0.5:
@@ -164,9 +165,8 @@ def lfsr(rng: Random, difficulty: float) -> Design:
         feedback = f"~({inner})" if gate == "XNOR" else inner
         inverse = " inverted" if gate == "XNOR" else ""
         ask = (
-            f"{when} every bit of `q` moves up by one place (bit i to bit i + 1) and bit 0 becomes the "
-            f"XOR of {said} as they were before the "
-            f"edge{f', {inverse.strip()}' if inverse else ''}.{stay}"
+            f"{when} every bit of `q` moves up by one place (bit i to bit i + 1) and bit 0 becomes the XOR "
+            f"of {said} as they were before the edge{f', {inverse.strip()}' if inverse else ''}.{stay}"
         )
         step = f"{'if (en) ' if enabled else ''}q <= {{q[{top - 1}:0], {feedback}}};"
         slip = step.replace(
@@ -176,9 +176,9 @@ def lfsr(rng: Random, difficulty: float) -> Design:
     else:
         mask = sum(1 << tap for tap in taps)
         ask = (
-            f"{when} every bit of `q` moves down by one place (bit i to bit i - 1), a 0 entering at "
-            f"bit {top}; if bit 0 "
-            f"was 1 before the edge, the result is then XORed with {width}'b{mask:0{width}b}.{stay}"
+            f"{when} every bit of `q` moves down by one place (bit i to bit i - 1), a 0 entering at bit "
+            f"{top}; if bit 0 was 1 before the edge, the result is then XORed with "
+            f"{width}'b{mask:0{width}b}.{stay}"
         )
         step = (
             f"{'if (en) ' if enabled else ''}q <= (q >> 1) ^ (q[0] ? {width}'b{mask:0{width}b} : {width}'d0);"
@@ -205,7 +205,7 @@ def edge_detector(rng: Random, difficulty: float) -> Design:
     declared = f"reg {f'[{width - 1}:0] ' if width > 1 else ''}last;\n"
     zero = f"{width}'d0"
     mode = rng.choice(("now", "stored", *(("held",) if difficulty > 0.3 else ())))
-    remember = "`last` (internal) takes the value of `d` at every other edge."
+    remember = "`last` (internal) takes the value of `d` at each edge without a reset."
     if mode == "now":
         ask = (
             f"{remember} `y` is 1 while `d` compared with `last` shows that {seen}, without a further "
@@ -216,9 +216,9 @@ def edge_detector(rng: Random, difficulty: float) -> Design:
     else:
         hold = mode == "held"
         ask = (
-            f"{remember} At the same edge `y` becomes 1 if `d` compared with `last` (before the "
-            f"edge) shows that {seen}"
-            f"{', and stays 1 until the next reset' if hold else '; otherwise `y` becomes 0'}.{each}"
+            f"{remember} At the same edge `y` becomes 1 if `d` compared with `last` (before the edge) "
+            "shows that "
+            f"{seen}{', and stays 1 until the next reset' if hold else '; otherwise `y` becomes 0'}.{each}"
         )
         step = f"last <= d;\ny <= {'y | (' + code + ')' if hold else code};"
         body = declared + clock.always(f"last <= {zero};\ny <= {zero};", step)
@@ -239,16 +239,15 @@ def pwm(rng: Random, difficulty: float) -> Design:
     latched = rng.random() < 0.5 * difficulty
     ports = (*inputs(*clock.ports, ("duty", width)), output("y"))
     ask = (
-        f"An internal counter goes up by 1 at every other edge, from {last} back to 0. `y` is 1 while "
-        "the counter is less than "
+        f"An internal counter goes up by 1 at each edge without a reset, from {last} back to 0. `y` is 1 "
+        "while the counter is less than "
     )
     count = f"count <= count == {width}'d{last} ? {width}'d0 : count + {width}'d1;"
     declared = f"reg [{width - 1}:0] count;\n"
     if latched:
         ask += (
             "`level`, an internal register that takes the value of `duty` at each edge at which the "
-            f"counter goes from {last} to 0, "
-            "and only there."
+            f"counter goes from {last} to 0, and only there."
         )
         body = f"{declared}reg [{width - 1}:0] level;\nassign y = count < level;\n" + clock.always(
             f"count <= {width}'d0;\nlevel <= {width}'d0;",
@@ -280,8 +279,8 @@ def divided_clock(rng: Random, difficulty: float) -> Design:
     done = f"count == {width}'d{every - 1}"
     if square:
         ask = (
-            f"`y` then changes at every {every}th edge and stays in between: the first time at the "
-            f"{every}th edge after the reset has ended."
+            f"`y` then changes once in {every} edges and stays in between: the first time at edge number "
+            f"{every} after the reset has ended (the first edge without a reset is number 1)."
         )
         step = (
             f"if ({done}) begin\n    count <= {width}'d0;\n    y <= ~y;\nend else count <= count + "
@@ -289,8 +288,8 @@ def divided_clock(rng: Random, difficulty: float) -> Design:
         )
     else:
         ask = (
-            f"At every {every}th edge after the reset has ended `y` becomes 1; at every other edge it "
-            f"becomes 0. So it is 1 for one cycle of {every}."
+            f"Count the edges without a reset from 1. `y` becomes 1 at edge number {every} and every "
+            f"{every} edges after that, and 0 at all others: it is 1 for one cycle of {every}."
         )
         step = f"y <= {done};\nif ({done}) count <= {width}'d0;\nelse count <= count + {width}'d1;"
     body = f"reg [{width - 1}:0] count;\n".replace("[0:0] ", "")

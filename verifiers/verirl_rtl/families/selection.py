@@ -86,9 +86,8 @@ def encoder(rng: Random, difficulty: float) -> Design:
         ]
     )
     ask = (
-        "A combinational priority encoder: `y` is the number of the "
-        f"{'highest' if high else 'lowest'} bit of "
-        f"`d` that is {asserted}. Where no bit of `d` is {asserted}, `y` is 0."
+        f"A combinational priority encoder: `y` is the number of the {'highest' if high else 'lowest'} bit "
+        f"of `d` that is {asserted}. Where no bit of `d` is {asserted}, `y` is 0."
     )
     ports = (*inputs(("d", count)), output("y", wide, stored=True))
     if valid:
