@@ -40,7 +40,7 @@ STEEPNESS = 3.0
 WIDEST = 4.0
 WORSE = 0.3
 """A score from which a first run below the reference's is worth repeating."""
-EVENTS = 400
+EVENTS = 256
 """Events of the recording in which switching is counted."""
 KEPT = 256
 
