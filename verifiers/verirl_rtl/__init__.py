@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from verirl.types import Ladder
 
 if TYPE_CHECKING:
+    from click import Command
     from rich.console import RenderableType
 
     from verirl.domains import Finding, Importer, Job, Mutant
@@ -99,6 +100,13 @@ class RtlDomain:
         from verirl_rtl.importers import IMPORTERS
 
         return IMPORTERS
+
+    @property
+    def command(self) -> Command:
+        """The click command `verirl rtl`."""
+        from verirl_rtl.cli import command
+
+        return command
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
         """The answer beside its first mismatching cycle and its area, delay and power."""
