@@ -172,6 +172,15 @@ def test_parameters_of_the_bench_hold_for_the_answer(tmp_path: Path) -> None:
     assert against(recording, plain, tmp_path).right
 
 
+def test_parameters_that_no_bench_sets_are_the_answers_own(tmp_path: Path) -> None:
+    """State codes are parameters, too: those of a wrong answer must not be put right."""
+    reference = design("parameter A = 1, B = 2; always @(posedge clk) q <= a[0] ? A : B;")
+    recording = record(Spec(top="top", reference=reference, reference_top="top", testbench=BENCH), tmp_path)
+    assert recording.parameters == {}
+    assert not against(recording, reference.replace("B = 2", "B = 1"), tmp_path).right
+    assert against(recording, reference.replace("A = 1, B = 2", "B = 2, A = 1"), tmp_path).right
+
+
 def test_a_bench_that_moves_nothing_is_continued(tmp_path: Path) -> None:
     bench = (
         "module tb; reg clk = 0, rst_n = 0, en = 0; wire [3:0] q;\n"

@@ -54,9 +54,10 @@ class Port:
 class Inspection:
     """What reading a design found.
 
-    `refusal`: why the policy does not allow it. `errors`: what keeps it from being elaborated. Where both
-    are empty, `text` is the canonical text; `ports` and `parameters` are those of the elaborated top,
-    `modules` the names it defines, and `edges` the inputs whose edges some process waits for.
+    `refusal`: why the policy does not allow it. `errors`: what keeps it from being elaborated. Where both are
+    empty, `text` is the canonical text; `ports` and `parameters` are those of the elaborated top, of which
+    `overridden` were set from outside; `modules` are the names it defines, and `edges` the inputs whose edges
+    some process waits for.
     """
 
     refusal: str = ""
@@ -64,6 +65,7 @@ class Inspection:
     text: str = ""
     ports: tuple[Port, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    overridden: Mapping[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
     edges: tuple[str, ...] = ()
 
@@ -144,6 +146,7 @@ def _from_json(data: bytes) -> Inspection:
         text=said["text"],
         ports=tuple(Port(**port) for port in said["ports"]),
         parameters=said["parameters"],
+        overridden=said["overridden"],
         modules=tuple(said["modules"]),
         edges=tuple(said["edges"]),
     )
@@ -188,6 +191,7 @@ def _read(source: str, top: str, parameters: Mapping[str, str], *, trusted: bool
         text=text,
         ports=ports,
         parameters={one.name: str(one.value) for one in root.body.parameters if not one.isLocalParam},
+        overridden=wanted,
         modules=modules,
         edges=tuple(name for name in inputs if name in edges),
     )

@@ -45,9 +45,10 @@ class BrokenTaskError(VerirlError, RuntimeError):
 class Recording:
     """What an answer is held to.
 
-    `ports`: those of the reference, with `parameters` as the bench sets them. `events`: the inputs in order
-    (see `stimulus`). `expected`: the outputs' bits in port order, one line a sample, `x` where the reference
-    is undefined. `engine`: the simulator that made them. `seconds`: what its replay took.
+    `ports`: those of the reference. `parameters`: what the bench sets, which an answer that has them gets,
+    too. `events`: the inputs in order (see `stimulus`). `expected`: the outputs' bits in port order, one line
+    a sample, `x` where the reference is undefined. `engine`: the simulator that made them. `seconds`: what
+    its replay took.
     """
 
     ports: tuple[Port, ...]
@@ -121,7 +122,7 @@ def reference_of(spec: Spec) -> Inspection:
         raise BrokenTaskError(f"the reference does not elaborate: {'; '.join(found.errors) or found.refusal}")
     if spec.testbench is not None and found.parameters:
         given = bench_parameters(spec.testbench, spec.testbench_top, found.text, spec.reference_top, spec.top)
-        if given != dict(found.parameters):
+        if given:
             found = survey(spec.reference, spec.reference_top, given)
     if any(port.direction == "inout" for port in found.ports):
         raise BrokenTaskError("a port of the reference is 'inout', which cannot be replayed")
@@ -163,7 +164,7 @@ def _settled(found: Inspection, top: str, events: list[Event], what: Roles, fold
     from verirl_rtl.replay import play
 
     inputs = [port for port in found.ports if port.direction == "input"]
-    recording = Recording(found.ports, found.parameters, tuple(serialised(events, inputs, what)))
+    recording = Recording(found.ports, found.overridden, tuple(serialised(events, inputs, what)))
     played = play(recording, found.text, top, folder, bounds=_BRIEF)
     if (played.late or played.uncompiled) and verilator_is_there():
         played = play(recording, found.text, top, folder, "verilator", bounds=_RECORDED)
