@@ -1,7 +1,7 @@
 """Designs that try to be called right without being right, each by what it abuses.
 
-`RIGHT` is the module that the task asks for; the attacks are wrong designs (they never look at `b`), except in
-`DISGUISED`, whose words must have no effect at all.
+`REFERENCE` is the module that the task asks for; the attacks are wrong designs, except in `DISGUISED`, whose
+words must have no effect at all.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ REACHES = {
     "configuration": design(WRONG, after="config c; design tb; instance tb.dut use work.gold; endconfig"),
     "named like the bench": design(
         "wire [7:0] w; tb t(clk, a, w); always @* q = w;",
-        after="module tb(input clk, input [7:0] a, output reg [7:0] w); always @(posedge clk) w <= a; endmodule",
+        after="module tb(input clk, input [7:0] a, output reg [7:0] w); "
+        "always @(posedge clk) w <= a; endmodule",
     ),
 }
 
@@ -246,7 +247,8 @@ DISGUISED = {
         " 1'b1: q <= a + b; endcase end"
     ),
     "attributes": design(
-        '(* keep, dont_touch = "true", full_case *) reg [7:0] z;\n(* keep *) always @(posedge clk) q <= a + b;'
+        '(* keep, dont_touch = "true", full_case *) reg [7:0] z;\n'
+        "(* keep *) always @(posedge clk) q <= a + b;"
     ),
     "black box top": design("always @(posedge clk) q <= a + b;", before="(* blackbox, whitebox *)"),
     "verilator comments": design(

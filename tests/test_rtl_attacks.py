@@ -1,4 +1,4 @@
-"""The hostile suite: no wrong design earns, nothing runs on the host, everything ends in time, the honest pass."""
+"""The hostile suite: no wrong design earns, nothing runs on the host, all ends in time, the honest pass."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_no_wrong_design_passes(spec: dict, pool: VerifierPool) -> None:
 
 
 def test_nothing_wrong_earns_much(pool: VerifierPool) -> None:
-    """A constant earns nothing for the samples that it meets by chance; what is refused earns nothing at all."""
+    """A constant earns nothing for the samples that it meets by chance."""
     found = verdicts(pool, REPLAY, WRONG)
     scores = {name: one.stages[-1].score for name, one in found.items() if one.stages[-1].name == "simulate"}
     assert scores.pop("blurred: casex") < 0.6, "right for half of the inputs"

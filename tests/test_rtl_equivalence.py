@@ -77,6 +77,12 @@ def test_different(gold: str, old: str, new: str, tmp_path) -> None:
     assert len(found.inputs) <= BOUND
 
 
+def test_what_always_comb_holds_is_compared(tmp_path) -> None:
+    held_value = LATCH.replace("always @*", "always_comb")
+    assert held(held_value, LATCH, tmp_path).outcome == "equal"
+    assert held(held_value, LATCH.replace("if (e)", "if (!e)"), tmp_path).outcome == "different"
+
+
 def test_a_counterexample_is_one(tmp_path) -> None:
     found = held(ADDER, ADDER.replace("a + b", "a + b + (a == 9 && b == 6)"), tmp_path)
     assert found.inputs == ({"a": "1001", "b": "0110"},)

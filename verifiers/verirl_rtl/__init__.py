@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from verirl.types import Ladder
 
 if TYPE_CHECKING:
+    from click import Command
     from rich.console import RenderableType
 
     from verirl.domains import Finding, Importer, Job, Mutant
@@ -41,11 +42,11 @@ class RtlDomain:
 
     @property
     def files(self) -> Mapping[str, Path]:
-        """The Liberty file in use and, where Verilator is installed, its compiled runtime: a worker reads both."""
+        """What a worker reads: the Liberty file in use and, if there is Verilator, its compiled runtime."""
         from verirl_rtl.liberty import VARIABLE, library_path
-        from verirl_rtl.verilating import RUNTIME, runtime, there
+        from verirl_rtl.verilating import RUNTIME, runtime, usable
 
-        return {VARIABLE: library_path(), **({RUNTIME: runtime()} if there() else {})}
+        return {VARIABLE: library_path(), RUNTIME: runtime() if usable() else Path(__file__).parent}
 
     def tools(self) -> Mapping[str, str]:
         """The tools whose version could change a verdict, and the standard cells."""
@@ -101,6 +102,13 @@ class RtlDomain:
         from verirl_rtl.importers import IMPORTERS
 
         return IMPORTERS
+
+    @property
+    def command(self) -> Command:
+        """The click command `verirl rtl`."""
+        from verirl_rtl.cli import command
+
+        return command
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
         """The answer beside its first mismatching cycle and its area, delay and power."""

@@ -59,8 +59,8 @@ _REASONS = {
     "calls or is called by foreign code": "export context chandle",
     "chooses what other modules are": "config library include primitive",
     "is for testbenches": "program checker clocking randsequence randcase rand randc constraint final wait "
-    "wait_order fork class virtual covergroup coverpoint cover property sequence assert assume expect restrict "
-    "interconnect nettype",
+    "wait_order fork class virtual covergroup coverpoint cover property sequence assert assume expect "
+    "restrict interconnect nettype",
     "states timing, which synthesis ignores": "specify specparam",
 }
 FORBIDDEN = {word: why for why, words in _REASONS.items() for word in words.split()}
@@ -116,8 +116,8 @@ def refused_after(text: str) -> str:
             return f"line {line_of(text, found.start())}: '{word}' is not allowed in a design"
         if word in FORBIDDEN:
             return f"line {line_of(text, found.start())}: '{word}' {FORBIDDEN[word]}"
-    if found := _FOREIGN.search(text):
-        return f"line {line_of(text, found.start())}: 'import' of foreign code"
+    if foreign := _FOREIGN.search(text):
+        return f"line {line_of(text, foreign.start())}: 'import' of foreign code"
     if "`" in re.sub(f"{_STRING}|{_ESCAPED}", "", text):
         return f"line {line_of(text, text.index('`'))}: a directive is left when macros are expanded"
     return ""

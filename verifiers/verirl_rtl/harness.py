@@ -76,6 +76,8 @@ def harness(name: str, top: str, ports: Sequence[Port], parameters: Mapping[str,
         f"{identifier(top)} {overrides(parameters)}dut ({joined});",
         "initial begin",
         f'$readmemb("script", script, 0, {events - 1});',
+        # Every process waits by then, so that the first values are edges for those that wait for one.
+        f"#{SPACING};",
         f"for (i = 0; i < {events}; i = i + 1) begin",
         f"{{{played}}} = script[i];",
         f"#{SPACING};",

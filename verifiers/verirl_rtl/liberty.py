@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,7 @@ _CAPACITANCE = re.compile(r"\bcapacitance\s*:\s*([-+.\deE]+)")
 _UNIT = re.compile(r"capacitive_load_unit\s*\(\s*([-+.\deE]+)\s*,\s*\"?(ff|pf)\"?\s*\)", re.IGNORECASE)
 _STATE = re.compile(r"^  reg IQ;$", re.MULTILINE)
 _EDGE = re.compile(r"^  always @\((pos|neg)edge (\w+)", re.MULTILINE)
+_MODULE = re.compile(r"^module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
 _LATCHES = ("$_DLATCH_P_", "$_DLATCH_N_")
 _FANOUT = 4
 _Module = Mapping[str, Any]
@@ -47,7 +48,8 @@ class Library:
     `areas`: cell → area as the file has it (µm² by custom). `outputs`: cell → its output pins.
     `states`, `clocks`: flip-flop or latch → the output that is its state, its clock or enable. `flops`:
     Liberty text of the flip-flops alone. `latches`: Verilog that maps Yosys's latches to cells, empty where
-    there are none. `models`: Verilog of every cell, whose state starts as the parameter `INIT` says.
+    there are none. `groups`: cell → Liberty text, `head`: what stands before the first. `models`: cell →
+    Verilog, whose state starts as the parameter `INIT` says.
     `driver`: the inverter that drives an input, `load_ff`: the load of an output, four such inverters.
     """
 
@@ -58,9 +60,19 @@ class Library:
     clocks: Mapping[str, str]
     flops: str
     latches: str
-    models: str
+    head: str
+    groups: Mapping[str, str]
+    models: Mapping[str, str]
     driver: str
     load_ff: float
+
+    def part(self, kinds: Iterable[str]) -> str:
+        """Liberty text of some cells alone."""
+        return self.head + "\n".join(self.groups[kind] for kind in sorted(set(kinds))) + "\n}\n"
+
+    def modelled(self, kinds: Iterable[str]) -> str:
+        """Verilog of some cells."""
+        return "`timescale 1ns/1ps\n" + "".join(self.models.get(kind, "") for kind in sorted(set(kinds)))
 
 
 def library_path() -> Path:
@@ -121,6 +133,8 @@ def read_library(path: Path) -> Library:
         states={name: pin for name, pin in states.items() if pin},
         clocks={name: pin for name, pin in clocks.items() if pin},
         flops=head + "\n".join(flops) + "\n}\n" if flops else "",
+        head=head,
+        groups=cells,
         latches=_latch_map(modules, areas),
         models=_modelled(models),
         driver=inverter,
@@ -179,14 +193,15 @@ def _kinds(module: Any) -> list[str]:
     return [cell["type"] for cell in module["cells"].values()]
 
 
-def _modelled(models: str) -> str:
-    """The cells' Verilog for a simulation without delays.
+def _modelled(models: str) -> dict[str, str]:
+    """Cell → its Verilog for a simulation without delays.
 
     Registers start as the parameter `INIT` says, and look at their data a moment after the edge of the clock:
     what comes through gates must not be late for an edge at time 0.
     """
     started = _STATE.sub("  parameter INIT = 1'b0;\n  reg IQ = INIT;", models)
-    return "`timescale 1ns/1ps\n" + _EDGE.sub(r"  wire #1 late = \2;\n  always @(\1edge late", started)
+    delayed = _EDGE.sub(r"  wire #1 late = \2;\n  always @(\1edge late", started)
+    return {match[1]: match[0] for match in _MODULE.finditer(delayed)}
 
 
 def _outputs(module: _Module | None) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ _COUNTED = re.compile(r"^Mismatches: (\d+) in (\d+) samples", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Said:
-    """What became of the bench: whether its rule says passed, the share that it counted, and its last words."""
+    """What became of the bench: whether its rule says passed, the share it counted, its last words."""
 
     right: bool
     score: float = 0.0
@@ -35,7 +35,8 @@ class Said:
 
 def judge(spec: Spec, answer: Inspection, folder: Path, bounds: Bounds) -> Said:
     """Run the bench with the answer in it."""
-    assert spec.testbench is not None and spec.pass_rule is not None
+    assert spec.testbench is not None
+    assert spec.pass_rule is not None
     files = {
         "bench.sv": spec.testbench,
         "answer.sv": renamed(

@@ -57,6 +57,7 @@ def analyse(
         return Timing(0.0, 0.0)
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
+        (place / "cells.lib").write_text(library.part(design.cells))
         (place / "net.v").write_text(design.netlist)
         (place / "script.tcl").write_text("\n".join(_script(design, top, library, activity)))
         ran = run(["sta", "-no_splash", "-no_init", "-exit", "script.tcl"], place, _STA)
@@ -117,7 +118,7 @@ def _watts(
 def _script(
     design: Synthesis, top: str, library: Library, activity: Mapping[str, float] | None
 ) -> Iterator[str]:
-    yield f"read_liberty {{{library.path}}}"
+    yield "read_liberty cells.lib"
     yield "read_verilog net.v"
     yield f"link_design {top}"
     yield "set_cmd_units -time ps -capacitance fF -power W"

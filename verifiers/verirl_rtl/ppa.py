@@ -40,7 +40,7 @@ STEEPNESS = 3.0
 WIDEST = 4.0
 WORSE = 0.3
 """A score from which a first run below the reference's is worth repeating."""
-EVENTS = 600
+EVENTS = 256
 """Events of the recording in which switching is counted."""
 KEPT = 256
 
@@ -281,9 +281,10 @@ def measure(
         expected=recording.expected[: sum(event.sampled for event in recording.events[:EVENTS])],
     )
     wave = folder / f"{secrets.token_hex(8)}.vcd"
-    dump = f'initial begin $dumpfile("{wave}"); $dumpvars(1, {top}); end\nendmodule'
+    dump = f'initial begin $dumpfile("{wave}"); $dumpvars(1, {top}); end\nendmodule\n'
     try:
-        played = _played(mapped.simulated.replace("endmodule", dump), top, start, cells, folder)
+        dumping = mapped.simulated.rstrip().removesuffix("endmodule") + dump
+        played = _played(mapped, dumping, top, start, cells, folder)
         broken = played.problem or _difference(compared(start, played))
         activity = None if played.problem else toggles(wave.read_text(), len(start.events))
     finally:
@@ -299,14 +300,15 @@ def _difference(found: Replay) -> str:
 
 
 def _replayed(mapped: Synthesis, top: str, recording: Recording, cells: Library, folder: Path) -> Replay:
-    played = _played(mapped.simulated, top, recording, cells, folder)
+    played = _played(mapped, mapped.simulated, top, recording, cells, folder)
     if played.problem or played.late:
         return Replay(0, 1, 0.0, (), played.late, played.problem or "it takes too long")
     return compared(recording, played)
 
 
-def _played(netlist: str, top: str, recording: Recording, cells: Library, folder: Path) -> Played:
+def _played(
+    mapped: Synthesis, netlist: str, top: str, recording: Recording, cells: Library, folder: Path
+) -> Played:
+    text = netlist + cells.modelled(mapped.cells)
     # A netlist has no parameters any more.
-    return play(
-        recording, netlist + cells.models, top, folder, bounds=_SIMULATION, parameters=(), engine="icarus"
-    )
+    return play(recording, text, top, folder, bounds=_SIMULATION, parameters=(), engine="icarus")

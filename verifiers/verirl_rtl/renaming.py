@@ -39,7 +39,7 @@ def renamed(text: str, names: Mapping[str, str]) -> str:
 def bench_parameters(
     bench: str, bench_top: str, reference: str, reference_top: str, top: str
 ) -> dict[str, str]:
-    """The parameters of the first instance of `top` in a bench, with the reference in its place."""
+    """The parameters that a bench sets on its first `top`, with the reference in its place."""
     from pyslang import Bag, SourceManager
     from pyslang.ast import Compilation, CompilationOptions, InstanceSymbol
     from pyslang.syntax import SyntaxTree
@@ -59,7 +59,7 @@ def bench_parameters(
 
     def visit(node: Any) -> None:
         if isinstance(node, InstanceSymbol) and node.definition.name == top:
-            found.append({one.name: str(one.value) for one in node.body.parameters if not one.isLocalParam})
+            found.append({one.name: str(one.value) for one in node.body.parameters if one.isOverridden})
 
     compilation.getRoot().visit(visit)
     return found[0] if found else {}

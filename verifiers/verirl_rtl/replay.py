@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from verirl_rtl.harness import HEAD, compile_canonical, first_words, fresh, harness
-from verirl_rtl.policy import Port
 from verirl_rtl.recording import Recording
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import model_files, model_script
-from verirl_rtl.verilating import there as verilator_is_there
+from verirl_rtl.verilating import usable as verilator_is_there
 
 Engine = Literal["auto", "icarus", "verilator"]
 SHOWN = 8
@@ -55,8 +54,9 @@ class Replay:
     """An answer against the reference.
 
     `matched` of `total` samples agree; a sample is one output port at one settled point in time where the
-    reference is defined in at least one bit. `score`: see `credit`. `late`: it ran out of time. `problem`: why
-    it did not run to its end.
+    reference is defined in at least one bit. `score`: the mean over the outputs that vary of the samples that
+    agree beyond those of the best constant, as a share. `late`: it ran out of time. `problem`: why it did not
+    run to its end.
     """
 
     matched: int

@@ -42,7 +42,7 @@ class Roles:
 
 
 def roles(inputs: Sequence[Port], edges: Iterable[str], clock: str | None, reset: str | None) -> Roles:
-    """Which input is what, from what the task says, from the edges that the reference waits for, and by name."""
+    """Which input is what: from the task, from the edges that the reference waits for, and by name."""
     single = {port.name for port in inputs if port.width == 1}
     waited = [name for name in edges if name in single]
     clocks = [name for name in waited if name == clock or (_CLOCK.search(name) and name != reset)]

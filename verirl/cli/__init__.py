@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Show what a run learned."),
     "audit": ("audit", "Hold rewards to their properties; show counterexamples."),
     "optics": ("optics", "Evaluate and draw lens prescriptions."),
+    "rtl": ("rtl", "Look at designs: first mismatches, area, waveforms, schematic."),
 }
 """Command → its module in this package and its line in `verirl --help`."""
 

@@ -1,0 +1,160 @@
+"""What a completion's design is, what it may say, and what its ports are."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("pyslang")
+
+from verirl_rtl.canonical import refused_after, refused_before, skinned
+from verirl_rtl.extract import NoAnswerError, extract
+from verirl_rtl.policy import Port, inspect, survey
+from verirl_rtl.renaming import bench_parameters, renamed
+
+ADDER = """module add #(parameter N = 8)(input [N-1:0] a, input signed [3:0] b, output logic [N:0] s);
+assign s = a + b;
+endmodule
+"""
+
+
+@pytest.mark.parametrize(
+    ("completion", "found"),
+    [
+        ("```verilog\nA\n```", "A"),
+        ("```systemverilog\nA\n```", "A"),
+        ("```sv\nA\n```", "A"),
+        ("First:\n```verilog\nA\n```\nBetter:\n```verilog\nB\n```\nDone.", "B"),
+        ("```verilog\nA\n```\nIts output:\n```\nq = 1\n```", "A"),
+        ("```\nA\n```", "A"),
+        ("~~~v\nA\n~~~", "A"),
+        ("<think>\n```verilog\nA\n```\n</think>\n```verilog\nB\n```", "B"),
+        ("so be it\n```\n</think>\n```verilog\nB\n```", "B"),
+        ("// adds\nmodule m(input a);\nendmodule\n", "// adds\nmodule m(input a);\nendmodule"),
+        (
+            "`timescale 1ns/1ps\nmodule m;\nendmodule : m // m\n",
+            "`timescale 1ns/1ps\nmodule m;\nendmodule : m // m",
+        ),
+    ],
+)
+def test_the_last_block_is_the_answer(completion: str, found: str) -> None:
+    assert extract(completion).strip() == found
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        "",
+        "The module adds.",
+        "```verilog\nA",
+        "```python\nA\n```",
+        "```verilog\n\n```",
+        "<think>```verilog\nA\n```",
+        "Here it is: module m; endmodule",
+        "module m; endmodule and that is all",
+    ],
+)
+def test_what_is_no_answer(completion: str) -> None:
+    with pytest.raises(NoAnswerError):
+        extract(completion)
+
+
+def test_ports_are_those_of_the_elaborated_top() -> None:
+    found = inspect(ADDER, "add")
+    assert found.ok
+    assert found.ports == (
+        Port("a", "input", 8),
+        Port("b", "input", 4, signed=True),
+        Port("s", "output", 9),
+    )
+    assert inspect(ADDER, "add", {"N": "3", "M": "1"}).ports[2].width == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("module add(input a, output b);\nassign b = c;\nendmodule", "line 2"),
+        ("module add(input a, output b)\nassign b = a;\nendmodule", "line"),
+        ("module sub(input a); endmodule", "there is no module 'add', only 'sub'"),
+        ("// nothing", "there is no module; the answer must define 'add'"),
+        ("module add(input a, output b);\nother u(a, b);\nendmodule", "line 2"),
+        ("interface i; endinterface\nmodule add(i p); endmodule", "interface"),
+        ("module add(input real a); endmodule", "no vector of bits"),
+    ],
+)
+def test_what_does_not_elaborate_says_where(text: str, words: str) -> None:
+    found = inspect(text, "add")
+    assert not found.ok
+    assert words in "; ".join(found.errors)
+
+
+def test_a_refusal_names_what_and_where() -> None:
+    assert inspect('module m;\ninitial\n$display("x");\nendmodule', "m").refusal.startswith(
+        "line 3: '$display'"
+    )
+    assert inspect('\n`include "x"\nmodule m; endmodule', "m").refusal.startswith("line 2: '`include'")
+    assert inspect("module m; reg q; initial force q = 1; endmodule", "m").refusal.startswith(
+        "line 1: 'force'"
+    )
+
+
+def test_a_bench_in_the_answer_is_not_a_second_root() -> None:
+    refused = inspect("module m(input a); endmodule\nmodule other; endmodule", "m").refusal
+    assert "'other' is never instantiated" in refused
+    turned = inspect("module m(input a); endmodule\nmodule tb; m u(1'b0); endmodule", "m").refusal
+    assert "'m' is instantiated by the answer itself" in turned
+
+
+def test_the_canonical_text_has_one_reading() -> None:
+    text = (
+        "`timescale 1ns/1ps\n`define W 4\n`define OR(x, y) (x | y)\n"
+        "(* keep *) module m(input [`W-1:0] a, output q); // synthesis translate_off\n"
+        "`ifdef NEVER\nnonsense\n`endif\n/* synopsys\nfull_case */ assign q = `OR(a[0], a[1]);\n"
+        'wire \\odd//name ; localparam S = "/* no comment */ (* nor this *)";\nalways @(*) ;\nendmodule\n'
+    )
+    found = inspect(text, "m")
+    assert found.ok
+    for gone in ("`", "translate_off", "full_case", "keep", "nonsense"):
+        assert gone not in found.text
+    for kept in ("(a[0] | a[1])", "\\odd//name ", '"/* no comment */ (* nor this *)"', "[4-1:0]", "@(*)"):
+        assert kept in found.text
+    assert inspect(found.text, "m").text.split() == found.text.split()
+
+
+def test_skin_keeps_lines() -> None:
+    text = "a /* 1\n2\n3 */ b // c\n(* x\ny *) d"
+    assert skinned(text).count("\n") == text.count("\n")
+    assert skinned(text).split() == ["a", "b", "d"]
+
+
+def test_words_in_strings_and_names_are_no_keywords() -> None:
+    assert not refused_after('x = "force $display `include"; \\force = 1; forced = 1; my$display = 2;')
+    assert not refused_before('x = "`include"; // `include\n/* `line */ y')
+    assert refused_after("x; $display;")
+    assert refused_before("x; `bogus y")
+
+
+def test_edges_are_followed_through_instances_and_gates() -> None:
+    text = (
+        "module top(input ck, input en, input rn, input d, output q);\n"
+        "wire g = ck & en;\nff f(g, rn, d, q);\nendmodule\n"
+        "module ff(input c, input r, input d, output reg q);\n"
+        "always @(posedge c or negedge r) if (!r) q <= 0; else q <= d;\nendmodule\n"
+    )
+    assert survey(text, "top").edges == ("ck", "en", "rn")
+
+
+def test_modules_are_renamed_and_nothing_else() -> None:
+    text = (
+        "module add(input add_in, output y);\nsub sub(.sub(add_in), .y(y));\nendmodule : add\n"
+        "module sub(input sub, output y); endmodule"
+    )
+    found = renamed(text, {"add": "A", "sub": "B"}).split()
+    assert " ".join(found) == (
+        "module A (input add_in, output y); B sub(.sub(add_in), .y(y)); endmodule : A "
+        "module B (input sub, output y); endmodule"
+    )
+
+
+def test_a_bench_says_which_parameters() -> None:
+    bench = "module tb; reg [3:0] a; wire [4:0] s; add #(.N(4)) u(.a(a), .b(4'd1), .s(s)); endmodule"
+    assert bench_parameters(bench, "tb", ADDER, "add", "add") == {"N": "4"}
