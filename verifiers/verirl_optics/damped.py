@@ -23,8 +23,11 @@ PATIENCE = 3
 class Problem(Protocol):
     """Least squares over a batch of B."""
 
-    def residuals(self, variables: Tensor) -> Tensor:
-        """Variables (N, P), N a multiple of B, block after block → residuals (N, M)."""
+    def settled(self, variables: Tensor) -> tuple[Tensor, Tensor]:
+        """Variables (N, P), N a multiple of B, block after block → residuals (N, M) and variables (N, P).
+
+        A variable whose best value follows from the others may be set to it; the residuals are at that.
+        """
         ...
 
     def linear(self, variables: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,8 +44,9 @@ def minimise(
     Ends when no problem's sum of squares has fallen by the fraction `enough` in PATIENCE steps in a row. A
     start whose residuals are not finite stays where it is.
     """
-    at, problems = start_BP, len(start_BP)
-    cost = (problem.residuals(at) ** 2).sum(-1)
+    problems = len(start_BP)
+    values, at = problem.settled(start_BP)
+    cost = (values**2).sum(-1)
     damping = torch.full_like(cost, FIRST)
     factors = torch.tensor(TRIALS, dtype=at.dtype, device=at.device)
     idle = 0
@@ -60,7 +64,9 @@ def minimise(
             normal + tried[..., None, None] * eye, downhill.expand(len(factors), -1, -1, -1)
         )
         trial = at + moves[..., 0] / length
-        costs = (problem.residuals(trial.reshape(-1, at.shape[1])) ** 2).sum(-1).view(len(factors), problems)
+        values, flat = problem.settled(trial.reshape(-1, at.shape[1]))
+        trial = flat.view_as(trial)
+        costs = (values**2).sum(-1).view(len(factors), problems)
         costs = torch.where(torch.isfinite(costs), costs, torch.inf)
         best, which = costs.min(0)
         better = best < cost

@@ -26,6 +26,8 @@ MARGIN = 1e-4
 ROOM = 1.021
 """Edges are looked at this much outside the traced height; the judge looks at 1.02."""
 STEEPEST = 0.93
+NEAR = 1.0
+"""Largest change of the last curvature × EFL that sets the EFL."""
 WITHIN = 0.97
 """The share of a tolerance (EFL, distortion) that may be used up."""
 
@@ -121,7 +123,9 @@ class _Bundle:
 class Merit:
     """The residuals of a batch of lenses of one layout under one spec, as a function of their variables.
 
-    They are, in mm: aberrations of rays, what lacks to each limit, and the distortion over its limit.
+    They are, in mm: aberrations of rays, what lacks to each limit, and the distortion over its limit. `within`
+    is the share of the EFL's tolerance that is free. While it is 0 a step keeps the EFL to first order; with
+    a tolerance it would run across it, and end at its border.
     """
 
     def __init__(
@@ -134,6 +138,8 @@ class Merit:
         clip: bool = False,
         margin: float = MARGIN,
         penalty: float = PENALTY,
+        focus: bool = True,
+        within: float = 0.0,
     ) -> None:
         self.penalty = penalty
         self.base, self.spec, self.free, self.clip = base, spec, free, clip
@@ -149,19 +155,69 @@ class Merit:
         self._spots = len(spot.x_R)
         self._fields = torch.deg2rad(torch.tensor(spec.fields, dtype=FLOAT, device=device))
         self._colours = len(spec.wavelengths)
+        last = base.count - 1
+        places = free.thicknesses
+        solve = focus and within == 0.0 and last in free.curvatures and last > 0
+        self._power = free.curvatures.index(last) if solve else None
+        self._focus = len(free.curvatures) + places.index(last) if last in places and focus else None
         self._solid = solid(base)
-        self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl)
+        band = within * spec.efl_tolerance * spec.efl
+        self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl, band)
 
     def residuals(self, variables: Tensor) -> Tensor:
         """Residuals (N, M) at variables (N, P), N a multiple of the lenses, block after block."""
+        return self.settled(variables)[0]
+
+    def settled(self, variables: Tensor) -> tuple[Tensor, Tensor]:
+        """Residuals (N, M), and the variables (N, P) at which they are: with the EFL asked for, by the last
+        curvature, and focused, where these are free.
+
+        To move along the valley of sharp lenses is to change many curvatures at once, and to first order that
+        leaves EFL and focus where they are; the second order would end each step early.
+        """
         with torch.no_grad():
             system = self.free.write(self.base, variables)
             first = first_order(system)
+            if self._power is not None:
+                variables = self._powered(system, variables, first.efl_BW, first.bfl_BW)
+                system = self.free.write(self.base, variables)
+                first = first_order(system)
             done = trace(system, self._launched(first.entrance_B), clip=self.clip)
             found = self._bundle(done, len(variables))
+            if self._focus is not None:
+                found, variables = self._focused(found, done, variables)
             figures = self._figures(variables, found.square)
-            spots = self._spread(found)[0]
-            return torch.cat([spots, *self._broken(figures, found.y)], dim=1)
+            return torch.cat([self._spread(found)[0], *self._broken(figures, found.y)], dim=1), variables
+
+    def _powered(self, system: System, variables: Tensor, efl: Tensor, bfl: Tensor) -> Tensor:
+        """The variables with the last curvature that gives the EFL asked for, where it is near."""
+        p, last = self.spec.primary, system.count - 1
+        efl, bfl = efl[:, p], bfl[:, p]
+        height = bfl / efl
+        step = system.index_BSW[:, last, p] - system.index_BSW[:, last - 1, p]
+        bend = (1.0 / self.spec.efl - 1.0 / efl) / (height * step)
+        near = torch.isfinite(bend) & (bend.abs() * self.spec.efl < NEAR)
+        variables = variables.clone()
+        variables[:, self._power] += torch.where(near, bend, torch.zeros_like(bend))
+        return variables
+
+    def _focused(self, found: _Bundle, done: Traced, variables: Tensor) -> tuple[_Bundle, Tensor]:
+        """The bundle at best common focus (see `focus`), and the variables with the image plane there."""
+        along_x = torch.nan_to_num((done.rays.l / done.rays.n).view(found.x.shape))
+        along_y = torch.nan_to_num((done.rays.m / done.rays.n).view(found.x.shape))
+        weight = torch.where(found.valid, self._weight, torch.zeros_like(found.x))
+        total = weight.sum((-2, -1), keepdim=True)
+        weight = weight / torch.where(total > 0.0, total, torch.ones_like(total))
+        steep = along_y - (weight * along_y).sum((-2, -1), keepdim=True)
+        turned = (weight * (found.x * along_x + found.y * steep)).nan_to_num().sum((1, 2, 3))
+        bend = (weight * (along_x * along_x + steep * steep)).sum((1, 2, 3))
+        move = -turned / torch.where(bend > 0.0, bend, torch.inf)
+        column = variables[:, self._focus]
+        move = torch.where((column + move > 0.0) & torch.isfinite(move), move, torch.zeros_like(move))
+        by = move[:, None, None, None]
+        variables = variables.clone()
+        variables[:, self._focus] = column + move
+        return replace(found, x=found.x + by * along_x, y=found.y + by * along_y), variables
 
     def linear(self, variables: Tensor) -> tuple[Tensor, Tensor]:
         """Residuals (B, M) and their derivatives (B, M, P).
@@ -337,11 +393,13 @@ class _Alone:
 class _Spaces:
     """The limits on a lens's lengths, for all its spaces at once."""
 
-    def __init__(self, base: System, spec: Spec, free: Free, surfaces: list[int], small: float) -> None:
+    def __init__(
+        self, base: System, spec: Spec, free: Free, surfaces: list[int], small: float, band: float
+    ) -> None:
         device = base.curvature_BS.device
         self.spec = spec
         self.surfaces = surfaces
-        self.small = small
+        self.small, self.band = small, band
         self.near, self.far = surfaces[:-1], surfaces[1:]
         glass = [bool((base.index_BSW[0, s] != 1.0).any()) for s in self.near]
         low, high = spec.centre
@@ -371,7 +429,7 @@ class _Spaces:
         """What lacks to each limit, mm (B, C); at most 0 where it is kept. `square`: r² of the rays (BS)."""
         spec, thickness, small = self.spec, system.thickness_BS, self.small
         found = [
-            (efl - spec.efl).abs() - WITHIN * spec.efl_tolerance * spec.efl,
+            (efl - spec.efl).abs() - self.band,
             spec.min_bfl + small - bfl,
             small - thickness[:, -1],
         ]

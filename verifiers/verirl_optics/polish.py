@@ -20,7 +20,7 @@ from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
 from verirl_optics.glass import GlassError, Medium, find, table
 from verirl_optics.judge import Check, Judgement, clips, focused, judge, judge_lens, prescription
-from verirl_optics.merit import MARGIN, PENALTY, Free, Merit, solid
+from verirl_optics.merit import MARGIN, PENALTY, WITHIN, Free, Merit, solid
 from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.pupil import gauss
@@ -331,6 +331,8 @@ def _merit(
         clip=clips(lenses[0]),
         margin=margin,
         penalty=penalty,
+        focus=not fine,
+        within=WITHIN if fine else 0.0,
     )
 
 
