@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from verirl_optics.importers import IMPORTERS
 from verirl_optics.prescription import Prescription
 from verirl_optics.qa import read_pair
 from verirl_optics.stages import climb
+from verirl_optics.summary import summary
 from verirl_optics.zmx import decode, read_zmx
 
 BENCHMARK = Path(__file__).resolve().parent.parent.parent / "shared" / "benchmarks" / "optics"
@@ -237,6 +239,14 @@ def test_units_fields_and_apertures_of_zemax() -> None:
     heights = changed("FTYP 0", "FTYP 2")
     efl = 50.0
     assert heights.fields[1] == pytest.approx(math.degrees(math.atan(14.0 / efl)), rel=0.02)
+    real = read_zmx(ZMX.replace("FTYP 0", "FTYP 3").replace("YFLN 0 14 20", "YFLN 0 8 16"))
+    for angle, height in zip(real.fields, (0.0, 8.0, 16.0), strict=True):
+        [row] = summary(replace(real, fields=(angle,)))["fields"]
+        assert row["chief_y_mm"] == pytest.approx(height, abs=1e-6)
+    with pytest.raises(InputError, match="height of 200"):
+        read_zmx(ZMX.replace("FTYP 0", "FTYP 3").replace("YFLN 0 14 20", "YFLN 0 8 200"))
+    floating = changed('DIAM 9.5 0 0 0 1 ""', 'DIAM 9.5 0 0 0 1 ""\n  FLAP 0 9.5 0')
+    assert floating.surfaces[0].semi_diameter is None
     aside = changed("XFLN 0 0 0", "XFLN 0 3 0")
     both = math.hypot(math.tan(math.radians(3.0)), math.tan(math.radians(14.0)))
     assert aside.fields[1] == pytest.approx(math.degrees(math.atan(both)))
@@ -270,7 +280,8 @@ def test_glasses_of_zemax() -> None:
         ("GLAS ___BLANK 1 0 1.62004 36.37 0 0 0 0 0 0", "GLAS MYGLASS 0 0", "MYGLASS"),
         ("GLAS ___BLANK 1 0 1.62004", "GLAS ___BLANK 2 1 0.0", "index"),
         ("DISZ INFINITY", "DISZ 250", "250 away"),
-        ("FTYP 0", "FTYP 3", "angles"),
+        ("FTYP 0", "FTYP 1", "angles"),
+        ("GLAS ___BLANK 1 0 1.62004 36.37", "GLAS MYGLASS 0 0 1.5 4.0E+1", "MYGLASS"),
         ("UNIT MM", "UNIT FURLONG", "unit"),
         ("ENPD 1.0E+1", "OBNA 0.1 0", "object"),
         ("ENPD 1.0E+1", "FLOA", "stop"),
