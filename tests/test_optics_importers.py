@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from verirl.cli import main
 from verirl.errors import InputError
-from verirl.types import Status, Task
+from verirl.types import Source, Status, Task
 from verirl_optics import domain, glass, zmx
 from verirl_optics.catalogue import read_catalogue
 from verirl_optics.importers import IMPORTERS
+from verirl_optics.lens_task import LensError, tasks
 from verirl_optics.prescription import Prescription
 from verirl_optics.qa import read_pair
 from verirl_optics.stages import climb
+from verirl_optics.summary import summary
 from verirl_optics.zmx import decode, read_zmx
 
 BENCHMARK = Path(__file__).resolve().parent.parent.parent / "shared" / "benchmarks" / "optics"
@@ -237,6 +244,14 @@ def test_units_fields_and_apertures_of_zemax() -> None:
     heights = changed("FTYP 0", "FTYP 2")
     efl = 50.0
     assert heights.fields[1] == pytest.approx(math.degrees(math.atan(14.0 / efl)), rel=0.02)
+    real = read_zmx(ZMX.replace("FTYP 0", "FTYP 3").replace("YFLN 0 14 20", "YFLN 0 8 16"))
+    for angle, height in zip(real.fields, (0.0, 8.0, 16.0), strict=True):
+        [row] = summary(replace(real, fields=(angle,)))["fields"]
+        assert row["chief_y_mm"] == pytest.approx(height, abs=1e-6)
+    with pytest.raises(InputError, match="height of 200"):
+        read_zmx(ZMX.replace("FTYP 0", "FTYP 3").replace("YFLN 0 14 20", "YFLN 0 8 200"))
+    floating = changed('DIAM 9.5 0 0 0 1 ""', 'DIAM 9.5 0 0 0 1 ""\n  FLAP 0 9.5 0')
+    assert floating.surfaces[0].semi_diameter is None
     aside = changed("XFLN 0 0 0", "XFLN 0 3 0")
     both = math.hypot(math.tan(math.radians(3.0)), math.tan(math.radians(14.0)))
     assert aside.fields[1] == pytest.approx(math.degrees(math.atan(both)))
@@ -270,7 +285,8 @@ def test_glasses_of_zemax() -> None:
         ("GLAS ___BLANK 1 0 1.62004 36.37 0 0 0 0 0 0", "GLAS MYGLASS 0 0", "MYGLASS"),
         ("GLAS ___BLANK 1 0 1.62004", "GLAS ___BLANK 2 1 0.0", "index"),
         ("DISZ INFINITY", "DISZ 250", "250 away"),
-        ("FTYP 0", "FTYP 3", "angles"),
+        ("FTYP 0", "FTYP 1", "angles"),
+        ("GLAS ___BLANK 1 0 1.62004 36.37", "GLAS MYGLASS 0 0 1.5 4.0E+1", "MYGLASS"),
         ("UNIT MM", "UNIT FURLONG", "unit"),
         ("ENPD 1.0E+1", "OBNA 0.1 0", "object"),
         ("ENPD 1.0E+1", "FLOA", "stop"),
@@ -520,3 +536,68 @@ def test_a_catalogue_that_is_none_is_one_line(name: str, text: str | None, told:
 def test_decoding_never_raises() -> None:
     assert zmx.decode(b"") == ""
     assert zmx.decode(b"\xff") == "ÿ"
+
+
+# --- whatever a file holds -------------------------------------------------------------------------------
+
+WORDS = st.sampled_from(
+    ["", "SURF", "TYPE", "STANDARD", "EVENASPH", "CURV", "DISZ", "INFINITY", "GLAS", "N-BK7", "___BLANK",
+     "MIRROR", "STOP", "ENPD", "FNUM", "FLOA", "FTYP", "YFLN", "XFLN", "WAVM", "PWAV", "PARM", "CONI", "DIAM",
+     "CLAP", "UNIT", "MM", "MODE", "SEQ", "MNUM", "0", "1", "2", "3", "-1", "0.55", "1e300", "-1e-300",
+     "1e999", "nan", "x", "999999999999", "١", "é"]
+)  # fmt: skip
+zemax = st.lists(st.lists(WORDS, min_size=1, max_size=6).map(" ".join), max_size=30).map("\n".join)
+
+
+def edited(text: str, edits: list[tuple[int, str]]) -> str:
+    lines = text.splitlines()
+    for place, line in edits:
+        lines[place % len(lines)] = line
+    return "\n".join(lines)
+
+
+@settings(max_examples=150, deadline=None)
+@given(zemax)
+def test_any_zemax_text_is_a_lens_or_one_line(text: str) -> None:
+    with contextlib.suppress(InputError):
+        read_zmx(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 200), zemax.map(lambda t: t.partition("\n")[0])), max_size=4))
+def test_a_damaged_zemax_file_becomes_tasks_that_hold_or_a_line(edits: list[tuple[int, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "lens.zmx"
+        path.write_text(edited(ZMX, edits), encoding="utf-8")
+        with contextlib.suppress(InputError):
+            for task in IMPORTERS["zmx"](path):
+                assert fell(task, task.reference or "") == ""
+
+
+KEYS = st.sampled_from(["surfaces", "radius", "thickness", "glass", "stop", "nd", "vd"])
+TEXTS = st.one_of(st.text(max_size=20), st.sampled_from([LINES, TABLE, "?"]))
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.floats(), TEXTS),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(KEYS, inner, max_size=4),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["efl", "fno", "epd", "hfov", "fov", "wavelengths", "given", "id"]),
+        values,
+        max_size=3,
+    ),
+    st.one_of(values, st.just(LINES)),
+)
+def test_any_pair_is_a_lens_or_one_line(fields: dict[str, Any], answer: Any) -> None:
+    row = {"question": QUESTION, "answer": answer, **fields}
+    with contextlib.suppress(InputError, LensError):
+        name, lens, asked = read_pair(row)
+        tasks(lens, name or "x", Source(name="test"), asked)

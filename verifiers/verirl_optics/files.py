@@ -54,7 +54,7 @@ def read(path: Path, catalogue: Catalogue = None) -> list[Prescription]:
             return _json(path, text, catalogue)
         else:
             found = [from_lines(text, catalogue)]
-        return [_checked(lens) for lens in found]
+        return [checked(lens) for lens in found]
     except InputError as problem:
         raise InputError.at(path, str(problem)) from problem
 
@@ -70,7 +70,7 @@ def _json(path: Path, text: str, catalogue: Catalogue) -> list[Prescription]:
         return _json_lines(path, catalogue)
     except ValueError as problem:
         raise InputError.at(path, f"not valid JSON ({problem})") from problem
-    return [_checked(from_object(whole, catalogue))]
+    return [from_object(whole, catalogue)]
 
 
 def _json_lines(path: Path, catalogue: Catalogue) -> list[Prescription]:
@@ -79,7 +79,7 @@ def _json_lines(path: Path, catalogue: Catalogue) -> list[Prescription]:
     lenses = []
     for line in read_lines(path):
         try:
-            lenses.append(_checked(from_object(line.value, catalogue)))
+            lenses.append(from_object(line.value, catalogue))
         except InputError as problem:
             raise InputError.at(line.file, str(problem), line=line.number) from problem
     return lenses
@@ -101,7 +101,7 @@ def from_object(value: Any, catalogue: Catalogue = None) -> Prescription:
     if not isinstance(value, dict):
         raise InputError("expected a JSON object")
     if "epd" in value and "fields_deg" in value:
-        return from_benchmark(value)
+        return checked(from_benchmark(value))
     for key in value:
         if key not in KEYS:
             raise InputError(f"field '{key}': unknown; a lens has {', '.join(KEYS)}")
@@ -116,7 +116,7 @@ def from_object(value: Any, catalogue: Catalogue = None) -> Prescription:
     primary = value.get("primary", len(wavelengths) // 2)
     if type(primary) is not int:
         raise InputError("field 'primary': must be the index of a wavelength")
-    return Prescription(
+    lens = Prescription(
         tuple(_surface(number, row, catalogue) for number, row in enumerate(rows, start=1)),
         aperture or Aperture("fno", LINES_FNO),
         _numbers(value.get("fields_deg", [0.0]), "fields_deg"),
@@ -125,6 +125,7 @@ def from_object(value: Any, catalogue: Catalogue = None) -> Prescription:
         str(value.get("name", "")),
         () if aperture else (f"no aperture is given: f/{LINES_FNO:g} is taken",),
     )
+    return checked(lens)
 
 
 def _surface(number: int, row: Any, catalogue: Catalogue) -> Surface:
@@ -204,7 +205,8 @@ def from_lines(text: str, catalogue: Catalogue = None) -> Prescription:
     return Prescription(surfaces, Aperture("fno", LINES_FNO), (0.0,), WAVELENGTHS, 1, "", (note,))
 
 
-def _checked(lens: Prescription) -> Prescription:
+def checked(lens: Prescription) -> Prescription:
+    """The lens, if it can be traced; InputError with the field that cannot be."""
     if sum(surface.stop for surface in lens.surfaces) != 1:
         raise InputError("field 'surfaces': exactly one surface must be the stop")
     if len(lens.surfaces) > _MOST_SURFACES:

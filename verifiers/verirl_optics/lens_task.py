@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from verirl.errors import SpecError
 from verirl.seeds import rng
 from verirl.types import Message, Source, Task
 from verirl_optics.analysis import pupil_diameter
@@ -83,6 +84,13 @@ def tasks(lens: Prescription, name: str, source: Source, asked: Asked | None = N
 
 def specify(lens: Prescription, efl: float | None = None) -> tuple[dict[str, Any], tuple[Row, ...]]:
     """The spec that `lens` meets, and its surfaces; `efl`: the one to ask for, its own where None."""
+    try:
+        return _specified(lens, efl)
+    except SpecError as problem:
+        raise LensError(str(problem)) from problem
+
+
+def _specified(lens: Prescription, efl: float | None) -> tuple[dict[str, Any], tuple[Row, ...]]:
     rows = _rows(lens)
     with torch.no_grad():
         system = build([lens])

@@ -34,15 +34,15 @@ class _Ray:
     nu: list[Tensor]
 
 
-def _trace(system: System, y: Tensor, nu: Tensor, first: int = 0, last: int | None = None) -> _Ray:
-    """From height `y` and slope `nu` in front of surface `first` up to and behind surface `last` − 1."""
-    c = system.vertex_BS[:, :, None]
-    before, after = system.before_BSW, system.index_BSW
+def _trace(system: System, y: Tensor, nu: Tensor) -> _Ray:
+    """From height `y` at the first surface and slope `nu` in front of it."""
+    power = (system.vertex_BS[:, :, None] * (system.index_BSW - system.before_BSW)).unbind(1)
+    reduced = (system.thickness_BS[:, :, None] / system.index_BSW).unbind(1)
     ray = _Ray([], [])
-    for s in range(first, system.count if last is None else last):
-        if s > first:
-            y = y + system.thickness_BS[:, s - 1, None] * nu / after[:, s - 1]
-        nu = nu - y * c[:, s] * (after[:, s] - before[:, s])
+    for s in range(system.count):
+        if s:
+            y = torch.addcmul(y, reduced[s - 1], nu)
+        nu = torch.addcmul(nu, y, power[s], value=-1.0)
         ray.y.append(y)
         ray.nu.append(nu)
     return ray

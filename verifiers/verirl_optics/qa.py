@@ -18,7 +18,7 @@ from typing import Any
 
 from verirl.errors import InputError
 from verirl_optics.extract import NoAnswerError, extract
-from verirl_optics.files import WAVELENGTHS
+from verirl_optics.files import WAVELENGTHS, checked
 from verirl_optics.glass import GlassError, Medium, find, model
 from verirl_optics.lens_task import Asked
 from verirl_optics.prescription import Aperture, Prescription, Surface
@@ -92,7 +92,7 @@ def read_pair(row: Mapping[str, Any]) -> tuple[str, Prescription, Asked]:
         aperture = Aperture("epd", epd) if epd is not None else Aperture("fno", float(fno or math.nan))
     name = next((str(row[key]) for key in NAMES if row.get(key) is not None), "")
     lens = Prescription(surfaces, aperture, fields, wavelengths, len(wavelengths) // 2, name)
-    return name, lens, Asked(efl, words.strip(), _masked(row, words, len(surfaces)))
+    return name, checked(lens), Asked(efl, words.strip(), _masked(row, words, len(surfaces)))
 
 
 def _masked(row: Mapping[str, Any], words: str, count: int) -> tuple[tuple[int, str], ...]:
@@ -133,7 +133,7 @@ def _figure(key: str, row: Mapping[str, Any], words: str) -> float | None:
 
 def _wavelengths(row: Mapping[str, Any], words: str) -> tuple[float, ...]:
     given = _first(row, ("wavelengths_um", "wavelengths", "wavelength"))
-    values = given if isinstance(given, list) else [given] if isinstance(given, (int, float)) else None
+    values = given if isinstance(given, list) else None if given is None else [given]
     if values is None:
         values = []
         for found in _WAVES.finditer(words):
@@ -141,8 +141,9 @@ def _wavelengths(row: Mapping[str, Any], words: str) -> tuple[float, ...]:
             values += [float(number) * scale for number in re.findall(r"\d+(?:\.\d+)?", found[1])]
     try:
         # A number above 100 can only be nanometres.
-        found_um = sorted({float(v) / 1e3 if float(v) > 100.0 else float(v) for v in values})
-    except (TypeError, ValueError) as problem:
+        read = [float(str(value)) for value in values]
+        found_um = sorted({value / 1e3 if value > 100.0 else value for value in read})
+    except ValueError as problem:
         raise InputError("field 'wavelengths': must be numbers") from problem
     return tuple(found_um) or WAVELENGTHS
 

@@ -111,8 +111,11 @@ def trace(
     that misses an asphere's conic part misses the asphere, as in programs that start their search there.
     """
     x, y, z, l, m, n = rays.x, rays.y, rays.z, rays.l, rays.m, rays.n
-    ratio_BSW = system.before_BSW / system.index_BSW
-    left_BS, since_BS = _backward_limits(system)
+    ratios_BSW = system.before_BSW / system.index_BSW
+    ratios = ratios_BSW[:, :, None, :, None].unbind(1)
+    squares = (ratios_BSW**2)[:, :, None, :, None].unbind(1)
+    thickness, curvature = _each(system.thickness_BS), _each(system.curvature_BS)
+    limits, goes_on = map(_each, _backward_limits(system))
     conic, aspheric = _in_use(system.conic_BS), _in_use(system.asphere_BSA)
     ends: list[tuple[Failure, Tensor]] = [
         (Failure.NOT_FINITE, ~(torch.isfinite(x + y + z) & (n > 0.0))),
@@ -123,8 +126,8 @@ def trace(
     last = system.count - 1 if stop_after is None else stop_after
     for s in range(last + 1):
         if s:
-            z = z - system.thickness_BS[:, s - 1, None, None, None]
-        c = system.curvature_BS[:, s, None, None, None]
+            z = z - thickness[s - 1]
+        c = curvature[s]
         k = system.conic_BS[:, s, None, None, None] if conic[s] else None
         back = z / n
         x, y = torch.addcmul(x, back, l, value=-1.0), torch.addcmul(y, back, m, value=-1.0)
@@ -137,8 +140,8 @@ def trace(
             missed = missed | off_base if base_conic else missed
         ends.append((Failure.MISSED, missed))
         x, y = torch.addcmul(x, ahead, l), torch.addcmul(y, ahead, m)
-        path = torch.addcmul(ahead - back, path, since_BS[:, s, None, None, None])
-        ends.append((Failure.BACKWARD, path < left_BS[:, s, None, None, None]))
+        path = torch.addcmul(ahead - back, path, goes_on[s])
+        ends.append((Failure.BACKWARD, path < limits[s]))
         square = torch.addcmul(x * x, y, y)
         heights.append(square)
         if clip:
@@ -147,8 +150,7 @@ def trace(
         # A sphere's normal is of unit length as it stands.
         plain = k is None and not terms
         nx, ny, nz = (-c * x, -c * y, down) if plain else _normal(x, y, square, down, c, k, terms)
-        ratio = ratio_BSW[:, s, None, :, None]
-        turned = ratio * ratio
+        ratio, turned = ratios[s], squares[s]
         cosine = torch.addcmul(torch.addcmul(l * nx, m, ny), n, nz)
         under = torch.addcmul(1.0 - turned, turned, cosine * cosine)
         reflected = under <= 0.0
@@ -162,7 +164,7 @@ def trace(
         if keep:
             points.append(Rays(x, y, z, l, m, n))
     if stop_after is None:
-        ahead = (system.thickness_BS[:, -1, None, None, None] - z) / n
+        ahead = (thickness[-1] - z) / n
         x, y, z = torch.addcmul(x, ahead, l), torch.addcmul(y, ahead, m), torch.zeros_like(z)
     ends.append((Failure.NOT_FINITE, ~torch.isfinite(x + y + l + m + n)))
     failure = torch.zeros(x.shape, dtype=torch.int8, device=x.device)
@@ -170,6 +172,11 @@ def trace(
         # The first reason is written last, and stays.
         failure.masked_fill_(where, int(name))
     return Traced(Rays(x, y, z, l, m, n), failure, tuple(heights), tuple(points))
+
+
+def _each(values_BS: Tensor) -> tuple[Tensor, ...]:
+    """The values of each surface, with the axes of rays."""
+    return values_BS[:, :, None, None, None].unbind(1)
 
 
 def _in_use(values: Tensor) -> list[bool]:

@@ -17,16 +17,21 @@ from verirl.errors import InputError
 from verirl_optics.glass import GlassError, Medium, constant, find, model
 from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
-from verirl_optics.system import build
+from verirl_optics.pupil import chief
+from verirl_optics.system import FLOAT, build
+from verirl_optics.trace import through_pupil, trace
 
 MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 UNITS = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0}
-ANGLE, IMAGE_HEIGHT = "0", "2"
-"""How FTYP names fields."""
+ANGLE, PARAXIAL_HEIGHT, REAL_HEIGHT = "0", "2", "3"
+"""How FTYP names fields: angles, or heights at the image of the paraxial or the real chief ray."""
+PLACEHOLDER = (1.5, 40.0)
+"""The nd and Vd that Zemax writes beside a glass that goes by its name."""
+HEIGHT_STEPS = 50
 BLANK = "___BLANK"
 OTHER_APERTURES = ("SQAP", "ELAP", "OBSC", "SQOB", "ELOB", "UDAD", "UDOB")
 SURFACE_WORDS = frozenset(
-    ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", "FLAP", *OTHER_APERTURES)
+    ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", *OTHER_APERTURES)
 )
 _ASPHERE_TERMS = 8
 _CODE_DIGITS = 6
@@ -111,8 +116,8 @@ def _system(words: list[str], system: _System) -> None:
         case "OBNA":
             raise ValueError("an aperture by the object's side needs an object that is near")
         case "FTYP":
-            if words[1] not in (ANGLE, IMAGE_HEIGHT):
-                raise ValueError("fields must be angles (FTYP 0) or paraxial image heights (FTYP 2)")
+            if words[1] not in (ANGLE, PARAXIAL_HEIGHT, REAL_HEIGHT):
+                raise ValueError("fields must be angles (FTYP 0) or image heights (FTYP 2 or 3)")
             system.field_kind = words[1]
             system.fields = int(words[3]) if len(words) > 3 else 0
             system.waves = int(words[4]) if len(words) > 4 else 0
@@ -158,7 +163,7 @@ def _surface(
             # A second word of 1 says that the designer fixed it; else it is what rays happened to need.
             if len(words) > 2 and words[2] == "1" and _real(words[1]) > 0.0:
                 draft.semi = _real(words[1])
-        case "CLAP" | "FLAP" if _real(words[2]) > 0.0:
+        case "CLAP" if _real(words[2]) > 0.0:
             if _real(words[1]) > 0.0:
                 raise ValueError("ring-shaped apertures are not read")
             draft.semi = _real(words[2])
@@ -179,7 +184,7 @@ def _glass(words: list[str], place: int, system: _System, catalogue: Mapping[str
         except GlassError:
             if name.isdecimal() and len(name) == _CODE_DIGITS:
                 index, abbe = 1.0 + int(name[:3]) / 1e3, int(name[3:]) / 10.0
-            if index <= 1.0:
+            if index <= 1.0 or (index, abbe) == PLACEHOLDER:
                 raise
             system.notes[
                 f"surface {place}: no glass is called '{name}'; nd {index:g}, Vd {abbe:g} are taken"
@@ -244,17 +249,42 @@ def _angles(system: _System, lens: Prescription) -> tuple[float, ...]:
     rows = [(values + [0.0] * count)[:count] for values in (system.x, system.y)]
     if not any(map(any, rows)):
         return (0.0,)
-    if system.field_kind == IMAGE_HEIGHT:
-        with torch.no_grad():
-            efl = float(first_order(build([lens])).efl_BW[0, lens.primary])
-        if not math.isfinite(efl):
-            raise InputError("fields are image heights (FTYP 2), and the lens has no focus")
-        scaled = [[math.degrees(math.atan(h * system.unit / efl)) for h in row] for row in rows]
-    else:
+    if system.field_kind == ANGLE:
         scaled = rows
+    else:
+        of_height = _real_angle if system.field_kind == REAL_HEIGHT else _paraxial_angle
+        scaled = [[of_height(lens, height * system.unit) for height in row] for row in rows]
     if any(abs(angle) >= 90.0 for row in scaled for angle in row):
         raise InputError("field angles must be under 90 degrees")
     return tuple(dict.fromkeys(_round_field(x, y) for x, y in zip(*scaled, strict=True)))
+
+
+def _paraxial_angle(lens: Prescription, height: float) -> float:
+    """The field angle, degrees, whose paraxial chief ray meets the focal plane at `height` mm."""
+    with torch.no_grad():
+        efl = float(first_order(build([lens])).efl_BW[0, lens.primary])
+    if not math.isfinite(efl):
+        raise InputError("fields are image heights, and the lens has no focus")
+    return math.degrees(math.atan(height / efl))
+
+
+def _real_angle(lens: Prescription, height: float) -> float:
+    """The field angle, degrees, whose real chief ray (primary wavelength) meets the image at `height` mm."""
+    if not height:
+        return 0.0
+    angle = math.radians(_paraxial_angle(lens, height))
+    with torch.no_grad():
+        system = build([lens])
+        for _ in range(HEIGHT_STEPS):
+            field = torch.tensor([[angle]], dtype=FLOAT)
+            done = trace(system, through_pupil(system, chief(), torch.ones(1, dtype=FLOAT), field))
+            found = float(done.rays.y[0, 0, lens.primary, 0])
+            if not bool(done.valid[0, 0, lens.primary, 0]) or found * height <= 0.0:
+                break
+            if abs(found / height - 1.0) < 1e-9:
+                return math.degrees(angle)
+            angle = math.atan(math.tan(angle) * height / found)
+    raise InputError(f"no chief ray meets the image at a height of {height:g} mm")
 
 
 def _round_field(x: float, y: float) -> float:
