@@ -114,7 +114,7 @@ def test_warming_imports_what_a_verdict_needs() -> None:
 
 @pytest.mark.slow
 def test_the_recipe_runs_from_nothing_to_a_report(tmp_path: Path) -> None:
-    """Made small: that it goes through, not what it gains (bench/tiny_optics.py)."""
+    """Made small: that it goes through, not what it gains (bench/recipes.py)."""
     run = tmp_path / "run"
     small = {
         "tasks.demos.n": 24, "tasks.prompts.n": 24, "tasks.held_out.n": 8, "sft.steps": 4,
