@@ -21,6 +21,7 @@ MESSAGE_LIMIT = 4 * 1024 * 1024
 """Bytes of one message from a guest."""
 
 _HEAD = struct.Struct(">I")
+_text_of = json.JSONEncoder(separators=(",", ":")).encode
 _WORD = 1 << 63
 _BIG_BITS = 1 << 20
 _TAG: dict[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "z"}
@@ -129,7 +130,7 @@ def decode(node: Any, find: Callable[[int], Any] | None = None) -> Any:
 
 def pack(message: dict[str, Any]) -> bytes:
     """One message as bytes."""
-    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    body = _text_of(message).encode("ascii")
     return _HEAD.pack(len(body)) + body
 
 
