@@ -19,7 +19,7 @@ class MathDomain:
     """The domain `math`; its rooms are imported when they are first needed."""
 
     name = "math"
-    version = "1.3"
+    version = "1.4"
     confined = True
 
     @property
