@@ -150,6 +150,7 @@ class _Zygote:
         walls = self._walls(number % _USERS, *bounds)
         while len(self.dying) >= _DYING_LIMIT:
             os.waitpid(self.dying.pop(0), 0)
+        # Without PyOS_AfterFork_Child: here is one thread and no lock, and its hooks touch 200 pages.
         pid = _clone(*self.clone)
         if pid == 0:
             self._become_guest(walls, fds)
