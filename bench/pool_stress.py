@@ -196,6 +196,7 @@ def measure_code(count: int, hostile: float, workers: int, folder: Path) -> tupl
     requests, expected = code_jobs(count, hostile)
     size = max(1, count // 10)
     rates, yards, held, wrong, errors = [], [], [], 0, 0
+    alone = Held.now(folder)
     with VerifierPool(workers, deadline_s=10.0) as pool:
         pool.verify([Request(requests[0].task, f"warm {index}") for index in range(8 * workers)])
         before = Held.now(folder)
@@ -211,7 +212,8 @@ def measure_code(count: int, hostile: float, workers: int, folder: Path) -> tupl
             print(f"  {first + len(found)}: {rates[-1]}/s, {yards[-1]} ms, {held[-1]}", flush=True)
     after = Held.now(folder)
     last = held[-1]
-    fine = wrong == 0 and errors == 0 and after.processes == 1 and after.zombies == last.zombies == 0
+    fine = wrong == 0 and errors == 0 and after.processes == alone.processes
+    fine &= after.zombies == last.zombies == 0
     # A worker that is being replaced holds nothing at the moment; more than at first, none may hold.
     fine &= all(one.processes <= held[0].processes and one.mounts <= held[0].mounts for one in held)
     fine &= last.descriptors <= held[0].descriptors + 4 * workers and after.files == 0

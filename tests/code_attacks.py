@@ -260,6 +260,11 @@ BOMBS = {
         "import os, time\nos.write(3, b'\\0\\0\\1\\0{')\nwhile True:\n    time.sleep(0.01)\n    os.write(3, b' ')"
     ),
     "never reads what it is sent": _top("import time\ntime.sleep(1000)"),
+    "replies of four megabytes without end": _inside(
+        "import sys, os, json, struct\nframe = sys._getframe()\nwhile 'nonce' not in frame.f_locals.get('question', {}): frame = frame.f_back\n"
+        "b = json.dumps({'nonce': frame.f_locals['question']['nonce'], 'value': ['l'] + [['l']] * 500_000}).encode()\n"
+        "b = struct.pack('>I', len(b)) + b\nwhile True:\n    left = memoryview(b)\n    while left: left = left[os.write(3, left):]"
+    ),
     "sleeps at its end": _top("import atexit, time, os\natexit.register(time.sleep, 1000)\nos.close(3)"),
     "terminals": _inside("import os\na = []\nwhile True: a.append(os.openpty())"),
     "descriptors": _inside(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from verirl.sandbox import seccomp
 
 _LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_KILL, _ERRNO = 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 _CLONE_THREAD = 0x10000
 _AUDIT = {"x86_64": (0xC000003E, 1, 56), "aarch64": (0xC00000B7, 2, 220)}
@@ -35,10 +35,13 @@ _DENIED = """
 
 
 def programs(machine: str | None = None) -> tuple[bytes, ...]:
-    """The filters (`sock_filter` records) to install, in order; none for an architecture without a table."""
+    """The filters (`sock_filter` records) to install, in order; none for an architecture without a table.
+
+    One does: what this module's table does not deny goes on to the sandbox's own filter, which follows.
+    """
     name = machine or platform.machine()
     base = seccomp.program(name)
-    return (base, b"".join(_instructions(*_AUDIT[name]))) if base is not None else ()
+    return (b"".join(_instructions(*_AUDIT[name])) + base,) if base is not None else ()
 
 
 def _instructions(audit: int, column: int, clone: int) -> Iterator[bytes]:
@@ -55,7 +58,6 @@ def _instructions(audit: int, column: int, clone: int) -> Iterator[bytes]:
     yield _op(_LOAD, _FIRST_ARGUMENT)
     yield _op(_ANY_BIT, _CLONE_THREAD, if_true=1)
     yield _op(_RETURN, _ERRNO | errno.EPERM)
-    yield _op(_RETURN, _ALLOW)
 
 
 def _op(code: int, value: int, *, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -21,9 +21,11 @@ MESSAGE_LIMIT = 4 * 1024 * 1024
 """Bytes of one message from a guest."""
 
 _HEAD = struct.Struct(">I")
+_text_of = json.JSONEncoder(separators=(",", ":")).encode
 _WORD = 1 << 63
 _BIG_BITS = 1 << 20
 _TAG: dict[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "z"}
+_KIND_OF_TAG = {letter: kind for kind, letter in _TAG.items()}
 _TYPES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict)
 _TYPE_OF_NAME = {kind.__name__: kind for kind in _TYPES}
 _DICTS = frozenset((dict, Counter, OrderedDict, defaultdict))
@@ -118,18 +120,19 @@ def decode(node: Any, find: Callable[[int], Any] | None = None) -> Any:
         return _TYPE_OF_NAME[items[0]]
     if tag == "r" and find is not None:
         return find(items[0])
-    values = [decode(item, find) for item in items]
+    values = [decode(item, find) if isinstance(item, list) else item for item in items]
+    if tag == "l":
+        return values
     if tag == "d":
         return dict(zip(values[::2], values[1::2], strict=True))
-    for kind, letter in _TAG.items():
-        if tag == letter:
-            return kind(values)
+    if tag in _KIND_OF_TAG:
+        return _KIND_OF_TAG[tag](values)
     raise ValueError("an unknown tag")
 
 
 def pack(message: dict[str, Any]) -> bytes:
     """One message as bytes."""
-    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    body = _text_of(message).encode("ascii")
     return _HEAD.pack(len(body)) + body
 
 

@@ -252,6 +252,8 @@ class Guest:
     def hear(self, until: float) -> dict[str, Any]:
         """The next message; GoneError where there will be none, LateError where none came in time."""
         while True:
+            if time.monotonic() > until:
+                raise LateError
             try:
                 message = unpack(self._buffer)
             except ValueError as problem:
