@@ -152,7 +152,7 @@ def test_a_bench_that_waits_for_the_design_is_recorded(tmp_path: Path) -> None:
     )
     spec = Spec(top="top", reference=COUNTER, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
-    assert recording.expected[-1] == "1001"
+    assert "1001" in recording.expected
     assert against(recording, COUNTER, tmp_path).right
 
 

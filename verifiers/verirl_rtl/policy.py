@@ -212,11 +212,13 @@ def _compiled(
     tree: SyntaxTree, manager: pyslang.SourceManager, parameters: Mapping[str, str], tops: set[str]
 ) -> Compilation:
     from pyslang import Bag
-    from pyslang.ast import Compilation, CompilationOptions
+    from pyslang.ast import Compilation, CompilationFlags, CompilationOptions
 
     options = CompilationOptions()
     options.topModules = tops
     options.paramOverrides = [f"{name}={value}" for name, value in parameters.items()]
+    # What the simulators take without a word.
+    options.flags |= CompilationFlags.AllowUseBeforeDeclare | CompilationFlags.RelaxEnumConversions
     options.maxInstanceDepth = 48
     options.maxGenerateSteps = 20_000
     options.errorLimit = 16
