@@ -111,8 +111,15 @@ def _child(write_end: int, work: Callable[[], Inspection]) -> NoReturn:
             (resource.RLIMIT_FSIZE, 0),
             (resource.RLIMIT_CORE, 0),
         ):
-            resource.setrlimit(which, (value, value))
-        data = json.dumps(asdict(work())).encode()
+            hard = resource.getrlimit(which)[1]
+            allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(which, (allowed, allowed))
+        try:
+            found = asdict(work())
+        except (AttributeError, ImportError, KeyError, NameError, TypeError) as problem:
+            # Ours, which the parent raises; whatever else the reader throws, the text has made it throw.
+            found = {"broken": f"{type(problem).__name__}: {problem}"[:500]}
+        data = json.dumps(found).encode()
         while data:
             data = data[os.write(write_end, data) :]
         code = 0
@@ -122,6 +129,8 @@ def _child(write_end: int, work: Callable[[], Inspection]) -> NoReturn:
 
 def _from_json(data: bytes) -> Inspection:
     said = json.loads(data)
+    if "broken" in said:
+        raise RuntimeError(said["broken"])
     return Inspection(
         refusal=said["refusal"],
         errors=tuple(said["errors"]),

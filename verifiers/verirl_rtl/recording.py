@@ -216,7 +216,7 @@ def _watched(spec: Spec, found: Inspection, folder: Path, allowed: _Allowed) -> 
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
         for name, text in {**spec.aux_files, **files}.items():
-            (place / name).write_text(text)
+            (place / name).write_text(text, encoding="utf-8")
         names = [name for name in ("bench.sv", "reference.sv", "core.sv", "watch.sv") if name in files]
         done = _run_bench(place, spec.testbench_top, names, allowed)
         trace = place / "trace"

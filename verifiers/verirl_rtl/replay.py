@@ -136,9 +136,9 @@ def _verilator(
 ) -> Played:
     name = fresh("play")
     for file, text in model_files(name, top, recording.ports, given).items():
-        (place / file).write_text(text)
-    (place / "design.sv").write_text(source)
-    (place / "script").write_text(recording.script)
+        (place / file).write_text(text, encoding="utf-8")
+    (place / "design.sv").write_text(source, encoding="utf-8")
+    (place / "script").write_text(recording.script, encoding="utf-8")
     built = run(["sh", "-c", model_script(name)], place, _building(bounds))
     if not built.ok:
         problem = first_words(built) or "Verilator does not compile it"
@@ -152,8 +152,8 @@ def _icarus(
 ) -> Played:
     name = fresh("play")
     (place / "harness.v").write_text(harness(name, top, recording.ports, given, len(recording.events)))
-    (place / "design.sv").write_text(HEAD + source)
-    (place / "script").write_text(recording.script)
+    (place / "design.sv").write_text(HEAD + source, encoding="utf-8")
+    (place / "script").write_text(recording.script, encoding="utf-8")
     built = compile_canonical(place, name, ["harness.v", "design.sv"], _building(bounds))
     if built.problem:
         return Played(problem=built.problem, late=built.late, uncompiled=True)
