@@ -236,6 +236,20 @@ def test_a_file_that_is_no_library(text: str, words: str, tmp_path) -> None:
         read_library(path)
 
 
+def test_a_bad_file_is_one_line_on_the_command_line(tmp_path, capsys) -> None:
+    from verirl.cli import run
+
+    bad, tasks = tmp_path / "bad.lib", tmp_path / "tasks.jsonl"
+    bad.write_text("library (x) { }")
+    tasks.write_text(domains.load("rtl").synth(1, 0, 0.1).to_json() + "\n")
+    assert run(["verify", str(tasks), "reference", "--liberty", str(bad), "-w", "1", "-q"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "bad.lib" in said
+    assert "holds no cell" in said
+    assert "\n" not in said
+    assert "VERIRL_LIBERTY" not in os.environ
+
+
 def test_a_file_that_is_not_there(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("VERIRL_LIBERTY", str(tmp_path / "none.lib"))
     with pytest.raises(InputError, match="VERIRL_LIBERTY"):
