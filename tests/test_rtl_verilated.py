@@ -103,6 +103,16 @@ def test_wrong_names_are_said() -> None:
         Module.from_source("module m(input a, output y); assign y = a; endmodule", top="m", clock="b")
 
 
+def test_the_fork_is_another_backend() -> None:
+    pytest.importorskip("pyverilator")
+    with Module.from_source(COUNTER, top="counter", backend="pyverilator") as counter:
+        counter.io.rst_n, counter.io.enable = 1, 1
+        counter.clock.tick(300)
+        assert (counter.io.count, counter.io.low, counter.io.wide) == (44, -4, (1 << 100) - 1)
+    with pytest.raises(InputError, match="writes none"):
+        Module.from_source(COUNTER, top="counter", backend="pyverilator", trace=Path("x.vcd"))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -42,9 +42,9 @@ class RtlDomain:
     def files(self) -> Mapping[str, Path]:
         """What a worker reads: the Liberty file in use and, if there is Verilator, its compiled runtime."""
         from verirl_rtl.liberty import VARIABLE, library_path
-        from verirl_rtl.verilating import RUNTIME, runtime, there
+        from verirl_rtl.verilating import RUNTIME, runtime, usable
 
-        return {VARIABLE: library_path(), **({RUNTIME: runtime()} if there() else {})}
+        return {VARIABLE: library_path(), RUNTIME: runtime() if usable() else Path(__file__).parent}
 
     def tools(self) -> Mapping[str, str]:
         """The tools whose version could change a verdict, and the standard cells."""

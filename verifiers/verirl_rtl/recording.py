@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import shutil
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,10 +28,12 @@ from verirl_rtl.spec import Spec
 from verirl_rtl.stimulus import Event, Roles, roles, serialised, stimulus
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import bench_script
-from verirl_rtl.verilating import there as verilator_is_there
+from verirl_rtl.verilating import usable as verilator_is_there
 
-EVENT_LIMIT = 300_000
+EVENT_LIMIT, TRACE_BYTES = 300_000, 100_000_000
+"""Changes of an input, and bytes of their record, after which a bench is not followed any further."""
 KEPT = 256
+_SPARE_S = 0.5
 KEPT_BYTES = 128 * 1024 * 1024
 
 _RECORDED = Bounds(wall_s=30, cpu_s=15, memory_mb=2048, file_mb=256)
@@ -98,16 +102,17 @@ class Recording:
 _kept: OrderedDict[str, Recording] = OrderedDict()
 
 
-def record(spec: Spec, folder: Path) -> Recording:
+def record(spec: Spec, folder: Path, *, until: float | None = None) -> Recording:
     """The recording of a task's reference, from memory where it was made before.
 
-    Raises BrokenTaskError where reference or bench do not run, ToolMissingError where a simulator is missing.
+    `until`: the moment of `time.monotonic()` by which it must be there. Raises BrokenTaskError where
+    reference or bench do not run (in time), ToolMissingError where a simulator is missing.
     """
     key = _key(spec)
     if key in _kept:
         _kept.move_to_end(key)
         return _kept[key]
-    made = _record(spec, folder)
+    made = _record(spec, folder, _Allowed(math.inf if until is None else until))
     _kept[key] = made
     while len(_kept) > KEPT or (len(_kept) > 1 and sum(map(_size, _kept.values())) > KEPT_BYTES):
         _kept.popitem(last=False)
@@ -131,20 +136,41 @@ def reference_of(spec: Spec) -> Inspection:
     return found
 
 
-def _record(spec: Spec, folder: Path) -> Recording:
+@dataclass(frozen=True)
+class _Allowed:
+    """What a recording may take; `until` is the end of the verdict that waits for it."""
+
+    until: float
+
+    @property
+    def long(self) -> Bounds:
+        return self._cut(_RECORDED)
+
+    @property
+    def brief(self) -> Bounds:
+        return self._cut(_BRIEF)
+
+    def _cut(self, bounds: Bounds) -> Bounds:
+        left = self.until - time.monotonic() - _SPARE_S
+        return replace(bounds, wall_s=max(0.1, min(bounds.wall_s, left)))
+
+
+def _record(spec: Spec, folder: Path, allowed: _Allowed) -> Recording:
     found = reference_of(spec)
     inputs = [port for port in found.ports if port.direction == "input"]
     what = roles(inputs, found.edges, spec.clock, spec.reset)
     own = stimulus(inputs, what, int(_key(spec)[:16], 16))
     if spec.testbench is not None and inputs:
-        best = _settled(found, spec.reference_top, _watched(spec, found, folder), what, folder)
+        best = _settled(
+            found, spec.reference_top, _watched(spec, found, folder, allowed), what, folder, allowed
+        )
         for events in ([*best.events, *own], own):
             # A bench may leave an output undefined for good, so that our inputs only tell from a fresh start.
             if _still(best):
-                other = _settled(found, spec.reference_top, events, what, folder)
+                other = _settled(found, spec.reference_top, events, what, folder, allowed)
                 best = min(best, other, key=lambda one: len(_still(one)))
     else:
-        best = _settled(found, spec.reference_top, own, what, folder)
+        best = _settled(found, spec.reference_top, own, what, folder, allowed)
     if not best.total:
         raise BrokenTaskError("the reference puts out nothing but X")
     return best
@@ -159,21 +185,23 @@ def _still(recording: Recording) -> frozenset[int]:
     )
 
 
-def _settled(found: Inspection, top: str, events: list[Event], what: Roles, folder: Path) -> Recording:
+def _settled(
+    found: Inspection, top: str, events: list[Event], what: Roles, folder: Path, allowed: _Allowed
+) -> Recording:
     """The reference's answer to these inputs."""
     from verirl_rtl.replay import play
 
     inputs = [port for port in found.ports if port.direction == "input"]
     recording = Recording(found.ports, found.overridden, tuple(serialised(events, inputs, what)))
-    played = play(recording, found.text, top, folder, bounds=_BRIEF)
+    played = play(recording, found.text, top, folder, bounds=allowed.brief)
     if (played.late or played.uncompiled) and verilator_is_there():
-        played = play(recording, found.text, top, folder, "verilator", bounds=_RECORDED)
+        played = play(recording, found.text, top, folder, "verilator", bounds=allowed.long)
     if played.problem or played.late:
         raise BrokenTaskError(f"the reference does not run: {played.problem or 'it takes too long'}")
     return replace(recording, expected=played.lines, engine=played.engine, seconds=played.seconds)
 
 
-def _watched(spec: Spec, found: Inspection, folder: Path) -> list[Event]:
+def _watched(spec: Spec, found: Inspection, folder: Path, allowed: _Allowed) -> list[Event]:
     """The inputs that the bench gives to the reference: an event a change, sampled as a time step ends."""
     assert spec.testbench is not None
     core = fresh("core")
@@ -187,7 +215,7 @@ def _watched(spec: Spec, found: Inspection, folder: Path) -> list[Event]:
         for name, text in {**spec.aux_files, **files}.items():
             (place / name).write_text(text)
         names = [name for name in ("bench.sv", "reference.sv", "core.sv", "watch.sv") if name in files]
-        done = _run_bench(place, spec.testbench_top, names)
+        done = _run_bench(place, spec.testbench_top, names, allowed)
         trace = place / "trace"
         if done.late or not trace.is_file():
             why = "it takes too long" if done.late else first_words(done) or f"'{spec.top}' is not used"
@@ -198,22 +226,22 @@ def _watched(spec: Spec, found: Inspection, folder: Path) -> list[Event]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _run_bench(place: Path, top: str, names: Sequence[str]) -> Ran:
+def _run_bench(place: Path, top: str, names: Sequence[str], allowed: _Allowed) -> Ran:
     """The bench under Icarus, or under Verilator where Icarus does not take it."""
-    built = compile_icarus(place, top, names, _RECORDED)
+    built = compile_icarus(place, top, names, allowed.long)
     if not built.problem:
-        limits = _BRIEF if verilator_is_there() else _RECORDED
-        done = run(["vvp", "-n", "sim", "-none"], place, limits)
-        if not done.late or limits is _RECORDED:
+        other = verilator_is_there()
+        done = run(["vvp", "-n", "sim", "-none"], place, allowed.brief if other else allowed.long)
+        if not done.late or not other:
             return done
     elif not verilator_is_there():
         raise BrokenTaskError(f"the bench does not compile with the reference: {built.problem}")
-    second = run(["sh", "-c", bench_script(top, names)], place, _RECORDED)
+    second = run(["sh", "-c", bench_script(top, names)], place, allowed.long)
     if not second.ok:
         raise BrokenTaskError(
             f"the bench does not compile with the reference: {built.problem}; {first_words(second)}"
         )
-    return run([str(place / "model")], place, _RECORDED)
+    return run([str(place / "model")], place, allowed.long)
 
 
 def _recorder(top: str, core: str, found: Inspection) -> str:
@@ -225,6 +253,8 @@ def _recorder(top: str, core: str, found: Inspection) -> str:
         f"parameter {identifier(name)} = {value}" for name, value in found.parameters.items()
     )
     passed = overrides({name: identifier(name) for name in found.parameters})
+    width = sum(port.width for port in found.ports if port.direction == "input")
+    limit = min(EVENT_LIMIT, TRACE_BYTES // (width + 60))
     file, count, inner = fresh("file"), fresh("count"), fresh("inner")
     written = f'$fdisplay({file}, "%m %0d %b", $time, {{{", ".join(inputs)}}});'
     return f"""`timescale 1ps/1ps
@@ -239,7 +269,7 @@ end
 always @({" or ".join(inputs)}) if ({file}) begin
 {written}
 {count} = {count} + 1;
-if ({count} >= {EVENT_LIMIT}) $finish;
+if ({count} >= {limit}) $finish;
 end
 endmodule
 """
@@ -248,19 +278,20 @@ endmodule
 def _events(lines: Sequence[str], width: int) -> list[Event]:
     """The trace of the first instance; time 0 only as it ends, and nothing that changes nothing."""
     changes: list[tuple[str, str]] = []
+    instance = lines[0].split()[0] if lines else ""
     for line in lines:
         words = line.split()
         if len(words) != 3 or len(words[2]) != width:
             break
-        if words[0] == lines[0].split()[0]:
+        if words[0] == instance:
             changes.append((words[1], words[2].lower()))
     if not changes:
         raise BrokenTaskError("the bench gives the reference no input")
     first = changes[0][0]
-    start = max(number for number, (time, _) in enumerate(changes) if time == first)
+    start = max(number for number, (moment, _) in enumerate(changes) if moment == first)
     kept: list[Event] = []
-    for number, (time, bits) in enumerate(changes[start:], start):
-        last = number + 1 == len(changes) or changes[number + 1][0] != time
+    for number, (moment, bits) in enumerate(changes[start:], start):
+        last = number + 1 == len(changes) or changes[number + 1][0] != moment
         if kept and kept[-1].bits == bits:
             kept[-1] = Event(bits, kept[-1].sampled or last)
         else:

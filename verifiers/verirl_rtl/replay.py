@@ -14,7 +14,7 @@ from verirl_rtl.harness import HEAD, compile_canonical, first_words, fresh, harn
 from verirl_rtl.recording import Recording
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import model_files, model_script
-from verirl_rtl.verilating import there as verilator_is_there
+from verirl_rtl.verilating import usable as verilator_is_there
 
 Engine = Literal["auto", "icarus", "verilator"]
 SHOWN = 8

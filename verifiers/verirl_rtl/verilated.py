@@ -23,17 +23,20 @@ import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Literal, Self
 
 import verirl
 from verirl import sandbox
 from verirl.errors import InputError, VerirlError
-from verirl_rtl import verilating
+from verirl_rtl import bridge, verilating
 from verirl_rtl.policy import Inspection, Port, inspect
 from verirl_rtl.tools import Bounds, run, version
 
 BUILD_S = 60.0
 EVAL_S = 10.0
+
+Backend = Literal["verilator", "pyverilator"]
+_PACKAGES = tuple(Path(one).parent for one in (verirl.__file__, __file__))
 
 
 class SimulationError(VerirlError, RuntimeError):
@@ -47,7 +50,14 @@ class Module:
     start at 0. Values are integers of the port's width; a signed port reads as signed.
     """
 
-    def __init__(self, folder: Path, ports: Sequence[Port], clock: str | None, trace: Path | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ports: Sequence[Port],
+        clock: str | None = None,
+        trace: Path | None = None,
+        backend: Backend = "verilator",
+    ) -> None:
         self.inputs = tuple(port for port in ports if port.direction == "input")
         self.outputs = tuple(port for port in ports if port.direction == "output")
         self.io = Values(self)
@@ -62,8 +72,12 @@ class Module:
         place.chmod(0o777)
         self._place = place
         limits = sandbox.Limits(cpu_s=None, wall_s=float("inf"), memory_mb=1024, file_mb=1024)
-        policy = sandbox.Policy(limits, folder=place)
-        with sandbox.wrap(["./model", "1"], policy) as command:
+        if backend == "verilator":
+            argv, policy = ["./model", "1"], sandbox.Policy(limits, folder=place)
+        else:
+            argv = [sys.executable, "-P", "-m", "verirl_rtl.bridge"]
+            policy = sandbox.Policy(limits, _readable(), folder=place, environment=_environment())
+        with sandbox.wrap(argv, policy) as command:
             self._process = subprocess.Popen(
                 command.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=command.fds
             )
@@ -77,18 +91,24 @@ class Module:
         clock: str | None = None,
         parameters: Mapping[str, int] | None = None,
         trace: Path | None = None,
+        backend: Backend = "verilator",
     ) -> Self:
         """Build `top` of a Verilog text or file.
 
         `clock`: the input that `clock.tick()` moves (found by its name where there is one such). `trace`: a
-        VCD file to write when the module is closed. Raises InputError where the design is refused or does not
+        VCD file to write when the module is closed. `backend`: `pyverilator` is the fork `pyverilator-mm`,
+        slower to build and without traces. Raises InputError where the design is refused or does not
         elaborate, ToolMissingError where Verilator, a compiler or bubblewrap is missing.
         """
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
         given = {name: str(value) for name, value in (parameters or {}).items()}
-        folder = _built(text, top, given, traced=trace is not None)
+        if backend == "pyverilator":
+            bridge.require()
+            if trace is not None:
+                raise InputError("trace: the backend 'pyverilator' writes none; use 'verilator'")
+        folder = _built(text, top, given, backend, traced=trace is not None)
         ports = [Port(**port) for port in json.loads((folder / "ports.json").read_text(encoding="utf-8"))]
-        return cls(folder, ports, _clock_of(ports, clock), trace)
+        return cls(folder, ports, _clock_of(ports, clock), trace, backend)
 
     @property
     def clock(self) -> Clock:
@@ -234,9 +254,29 @@ def _clock_of(ports: Sequence[Port], named: str | None) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _built(text: str, top: str, parameters: Mapping[str, str], *, traced: bool) -> Path:
+def _readable() -> tuple[Path, ...]:
+    return (*sandbox.interpreter(), *_PACKAGES, verilating.runtime())
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "PYTHONPATH": os.pathsep.join(str(path.parent) for path in _PACKAGES),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        verilating.RUNTIME: str(verilating.runtime()),
+    }
+
+
+def _built(text: str, top: str, parameters: Mapping[str, str], backend: Backend, *, traced: bool) -> Path:
     """The folder with `model` and `ports.json`, from the cache or made in a sandbox."""
-    parts = (text, top, sorted(parameters.items()), traced, version("verilator"), str(verilating.runtime()))
+    parts = (
+        text,
+        top,
+        sorted(parameters.items()),
+        traced,
+        backend,
+        version("verilator"),
+        str(verilating.runtime()),
+    )
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "verirl" / "models"
     kept = base / hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
     if (kept / "model").is_file():
@@ -244,19 +284,15 @@ def _built(text: str, top: str, parameters: Mapping[str, str], *, traced: bool) 
     base.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=base) as name:
         folder = Path(name)
-        packages = [Path(one).parent for one in (verirl.__file__, __file__)]
         order = {"top": top, "parameters": dict(parameters), "traced": traced, "text": text}
+        order["backend"] = backend
         done = sandbox.run(
             [sys.executable, "-P", "-m", "verirl_rtl.verilated"],
             stdin=json.dumps(order).encode(),
             folder=folder,
             limits=sandbox.Limits(cpu_s=BUILD_S, wall_s=BUILD_S, memory_mb=4096),
-            readable=(*sandbox.interpreter(), *packages, verilating.runtime()),
-            environment={
-                "PYTHONPATH": os.pathsep.join(str(path.parent) for path in packages),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                verilating.RUNTIME: str(verilating.runtime()),
-            },
+            readable=_readable(),
+            environment=_environment(),
         )
         if not done.ok:
             words = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it takes too long"]
@@ -294,6 +330,9 @@ def _build_here(order: Mapping[str, Any], folder: Path, errors: IO[str]) -> int:
             ]
         )
     )
+    if order["backend"] == "pyverilator":
+        bridge.build(folder, name)
+        return 0
     script = verilating.model_script(name, trace=order["traced"])
     done = run(["sh", "-c", script], folder, Bounds(wall_s=BUILD_S, cpu_s=int(BUILD_S), memory_mb=4096))
     if not done.ok:

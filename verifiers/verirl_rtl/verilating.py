@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -82,18 +83,37 @@ def root() -> Path:
 def runtime() -> Path:
     """The folder of compiled runtime and headers, made where it is missing.
 
-    `${XDG_CACHE_HOME:-~/.cache}/verirl/verilator-…`, named after what went into it. A worker is told where.
+    `${XDG_CACHE_HOME:-~/.cache}/verirl/verilator-…`, named after what went into it. A worker is told where,
+    and makes none. RuntimeBuildError where there is none and none can be made.
     """
-    where = _place()
+    told = os.environ.get(RUNTIME)
+    where = Path(told) if told else _place()
     if not (where / "ready").is_file():
-        _make(where)
+        if told:
+            raise RuntimeBuildError(f"{RUNTIME}: '{told}' is no compiled runtime of Verilator's")
+        try:
+            _make(where)
+        except OSError as problem:
+            raise RuntimeBuildError(
+                f"Verilator's runtime cannot be kept in '{where}': {problem}"
+            ) from problem
     return where
 
 
+@cache
+def usable() -> bool:
+    """Whether Verilator, a compiler and the compiled runtime are there; a warning where only that is not."""
+    if not there():
+        return False
+    try:
+        runtime()
+    except RuntimeBuildError as problem:
+        warnings.warn(f"{problem}; going on without Verilator", stacklevel=2)
+        return False
+    return True
+
+
 def _place() -> Path:
-    named = os.environ.get(RUNTIME)
-    if named:
-        return Path(named)
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     compiler = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=False).stdout
     parts = (str(root()), version("verilator"), compiler, _PRELUDE, *flags(), *flags(timed=True))

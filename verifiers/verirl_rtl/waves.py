@@ -18,20 +18,28 @@ class Line(Protocol):
     """A port of the design."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """What it is called."""
+        ...
 
     @property
-    def width(self) -> int: ...  # noqa: D102
+    def width(self) -> int:
+        """In bits."""
+        ...
 
 
 class Wrong(Protocol):
     """A sample in which outputs are wrong: its number and the design's outputs."""
 
     @property
-    def step(self) -> int: ...  # noqa: D102
+    def step(self) -> int:
+        """The number of the sample."""
+        ...
 
     @property
-    def got(self) -> str: ...  # noqa: D102
+    def got(self) -> str:
+        """All output bits, in port order."""
+        ...
 
 
 def waveform(

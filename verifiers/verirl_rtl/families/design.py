@@ -127,8 +127,3 @@ def among(rng: Random, difficulty: float, kinds: tuple[Make, ...]) -> Design:
     centre = difficulty * last
     near = [kind for place, kind in enumerate(kinds) if abs(place - centre) <= max(1.0, last / 3)]
     return rng.choice(near)(rng, difficulty)
-
-
-def indented(text: str, by: int = 4) -> str:
-    """Every line of `text` further right."""
-    return "\n".join(" " * by + line for line in text.split("\n"))
