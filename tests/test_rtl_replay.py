@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import shutil
 from pathlib import Path
@@ -120,6 +121,17 @@ def test_what_icarus_cannot_read_is_given_to_verilator(tmp_path: Path) -> None:
     found = against(record(SPEC, tmp_path), text, tmp_path, "auto")
     assert found.right
     assert found.engine == "verilator"
+
+
+@needs_verilator
+def test_what_verilator_cannot_read_is_given_to_icarus(tmp_path: Path) -> None:
+    """`always @(event)` inside a process: Icarus runs it, Verilator without time does not take it."""
+    text = design("initial forever begin @(posedge clk); q <= a + b; end")
+    recording = dataclasses.replace(record(SPEC, tmp_path), seconds=60.0)
+    assert against(recording, REFERENCE, tmp_path, "auto").engine == "verilator"
+    found = against(recording, text, tmp_path, "auto")
+    assert found.right
+    assert found.engine == "icarus"
 
 
 def test_undefined_is_wrong_where_the_reference_is_defined(tmp_path: Path) -> None:

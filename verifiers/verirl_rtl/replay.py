@@ -116,14 +116,16 @@ def play(
 def _chosen(
     recording: Recording, source: str, top: str, given: Mapping[str, str], place: Path, bounds: Bounds
 ) -> Played:
-    """Verilator for what runs long; Icarus else, and Verilator for what Icarus cannot compile."""
-    if recording.engine == "verilator" or (recording.seconds > LONG_S and _two_valued(recording)):
-        return _verilator(recording, source, top, given, place, bounds)
-    first = _icarus(recording, source, top, given, place, bounds)
-    if not first.uncompiled or first.late or not _two_valued(recording) or not verilator_is_there():
-        return first
-    second = _verilator(recording, source, top, given, place, bounds)
-    return first if second.uncompiled else second
+    """Verilator for what runs long, Icarus else; the other one for what the first cannot compile."""
+    both = verilator_is_there() and _two_valued(recording)
+    first, second = _icarus, _verilator
+    if both and (recording.engine == "verilator" or recording.seconds > LONG_S):
+        first, second = second, first
+    played = first(recording, source, top, given, place, bounds)
+    if not played.uncompiled or played.late or not both:
+        return played
+    other = second(recording, source, top, given, place, bounds)
+    return played if other.uncompiled else other
 
 
 def _two_valued(recording: Recording) -> bool:
