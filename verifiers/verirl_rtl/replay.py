@@ -21,6 +21,8 @@ SHOWN = 8
 LONG_S = 0.8
 """CPU seconds of the reference under Icarus from which a build with Verilator pays off."""
 SEEDS = 2
+UNLEARNT = 0.5
+"""Credit in the second playing of a bench below which the first one was learnt by heart."""
 BUILD_MB, BUILD_CPU_S = 1536, 8
 
 
@@ -56,7 +58,7 @@ class Replay:
     `matched` of `total` samples agree; a sample is one output port at one settled point in time where the
     reference is defined in at least one bit. `score`: the mean over the outputs that vary of the samples that
     agree beyond those of the best constant, as a share. `late`: it ran out of time. `problem`: why it did not
-    run to its end.
+    run to its end. `learnt`: a bench's samples agree, but hardly any does when it is played in another order.
     """
 
     matched: int
@@ -66,11 +68,12 @@ class Replay:
     late: bool = False
     problem: str = ""
     engine: str = "icarus"
+    learnt: bool = False
 
     @property
     def right(self) -> bool:
-        """Whether every sample agrees."""
-        return not self.late and not self.problem and self.matched == self.total > 0
+        """Whether every sample agrees, and not because the bench was learnt by heart."""
+        return not self.late and not self.problem and not self.learnt and self.matched == self.total > 0
 
 
 def replay(
@@ -86,7 +89,7 @@ def replay(
     """Play a recording into `top` of a canonical text; `parameters`: the names that it has."""
     played = play(recording, source, top, folder, engine, bounds=bounds, parameters=parameters)
     if played.problem or played.late:
-        return Replay(0, recording.total, 0.0, (), played.late, played.problem, played.engine)
+        return Replay(0, recording.total, 0.0, late=played.late, problem=played.problem, engine=played.engine)
     return compared(recording, played)
 
 
@@ -194,20 +197,36 @@ def compared(recording: Recording, played: Played) -> Replay:
     total = recording.total
     if played.lines == recording.expected:
         return Replay(total, total, 1.0, engine=played.engine)
+    end = recording.compared
     matched = 0
-    credits: list[float] = []
+    credits: list[tuple[float, float]] = []
     for low, high in recording.spans:
         wanted = [line[low:high] for line in recording.expected]
         right = [_agrees(want, line[low:high]) for want, line in zip(wanted, played.lines, strict=True)]
-        matched += sum(ok for ok, want in zip(right, wanted, strict=True) if want.strip("x"))
-        # What has learnt the bench by heart is worth what it knows when the bench is played in another order.
-        parts = (0, recording.turned) if 0 < recording.turned < len(wanted) else (0,)
-        each = [_credit(wanted[part:], right[part:]) for part in parts]
-        credits.append(min((one for one in each if one >= 0), default=-1.0))
+        matched += sum(ok for ok, want in zip(right[:end], wanted[:end], strict=True) if want.strip("x"))
+        credits.append((_credit(wanted[:end], right[:end]), _credit(wanted[end:], right[end:])))
+    first = _first(recording, played)
+    again = _mean([later for _, later in credits])
+    if matched == total:
+        # Stale memory and the like may differ in the second playing; who has learnt the first knows nothing.
+        learnt = 0 <= again < UNLEARNT
+        return Replay(
+            matched,
+            total,
+            again if learnt else 1.0,
+            first if learnt else (),
+            learnt=learnt,
+            engine=played.engine,
+        )
+    score = _mean([min((one for one in pair if one >= 0), default=-1.0) for pair in credits])
+    score = min(score if score >= 0 else matched / max(total, 1), 0.999)
+    return Replay(matched, total, score, first, engine=played.engine)
+
+
+def _mean(credits: Sequence[float]) -> float:
+    """Over the outputs that vary; -1 where none does."""
     varying = [one for one in credits if one >= 0]
-    score = sum(varying) / len(varying) if varying else matched / max(total, 1)
-    score = 1.0 if matched == total else min(score, 0.999)
-    return Replay(matched, total, score, _first(recording, played), engine=played.engine)
+    return sum(varying) / len(varying) if varying else -1.0
 
 
 def _credit(wanted: Sequence[str], right: Sequence[bool]) -> float:
