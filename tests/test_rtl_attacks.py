@@ -114,9 +114,9 @@ def test_the_honest_pass(spec: dict, pool: VerifierPool) -> None:
 @pytest.mark.parametrize("spec", [REPLAY, ALONE, OFFICIAL], ids=["bench", "no bench", "official"])
 def test_no_wrong_design_passes(spec: dict, pool: VerifierPool) -> None:
     found = verdicts(pool, spec, WRONG)
-    kept = {"others: extra port"} if spec is OFFICIAL else set()
+    kept = {"others: extra port", "blurred: learnt by heart"} if spec is OFFICIAL else set()
     through = {name: one for name, one in found.items() if one.passed or one.is_error}
-    assert told(through).keys() == kept, "a bench leaves an extra port open"
+    assert told(through).keys() == kept, "a bench leaves a port open and has one seed"
     assert not Path("/tmp/owned").exists()
 
 

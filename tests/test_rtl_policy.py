@@ -87,6 +87,24 @@ def test_what_does_not_elaborate_says_where(text: str, words: str) -> None:
     assert words in "; ".join(found.errors)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assign q = w; wire [3:0] w; assign w = a;",
+        "wire [W-1:0] w = a; parameter W = 4; assign q = w;",
+        "typedef enum logic [3:0] {A, B} e; e s; always @(posedge c) s <= s + 1; assign q = s;",
+        "typedef enum logic [3:0] {A, B} e; e s; always @(posedge c) s <= a; assign q = s;",
+        "genvar i; for (i = 0; i < 4; i = i + 1) assign q[i] = a[i];",
+        "reg [3:0] r; initial r = 0; always_ff @(posedge c) r <= a; assign q = r;",
+        "assign q = f(a); function [3:0] f(input [3:0] x); f = ~x; endfunction",
+        "logic [3:0] m [0:3]; assign q = {m[a[1:0]][2:0], a[5]};",
+    ],
+)
+def test_what_designers_write_and_simulators_take_is_let_through(body: str) -> None:
+    found = inspect(f"module m(input c, input [3:0] a, output [3:0] q);\n{body}\nendmodule", "m")
+    assert found.ok, found
+
+
 def test_a_refusal_names_what_and_where() -> None:
     assert inspect('module m;\ninitial\n$display("x");\nendmodule', "m").refusal.startswith(
         "line 3: '$display'"
@@ -131,6 +149,23 @@ def test_words_in_strings_and_names_are_no_keywords() -> None:
     assert not refused_before('x = "`include"; // `include\n/* `line */ y')
     assert refused_after("x; $display;")
     assert refused_before("x; `bogus y")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '\\a" `include "/etc/passwd" //"',
+        '`define include nothing\n`include "/etc/passwd"',
+        '`define A `include\n`A "/etc/passwd"',
+        '// \\\n`include "/etc/passwd"',
+        '"/*" `include "/etc/passwd" "*/"',
+        '/* // */ `include "/etc/passwd" /* */',
+        "`define X \\`include",
+        "\ud800",
+    ],
+)
+def test_no_disguise_hides_a_directive(head: str) -> None:
+    assert inspect(f"{head}\nmodule m(input a); endmodule", "m").refusal
 
 
 def test_edges_are_followed_through_instances_and_gates() -> None:

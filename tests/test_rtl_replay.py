@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import shutil
 from pathlib import Path
@@ -122,6 +123,17 @@ def test_what_icarus_cannot_read_is_given_to_verilator(tmp_path: Path) -> None:
     assert found.engine == "verilator"
 
 
+@needs_verilator
+def test_what_verilator_cannot_read_is_given_to_icarus(tmp_path: Path) -> None:
+    """`always @(event)` inside a process: Icarus runs it, Verilator without time does not take it."""
+    text = design("initial forever begin @(posedge clk); q <= a + b; end")
+    recording = dataclasses.replace(record(SPEC, tmp_path), seconds=60.0)
+    assert against(recording, REFERENCE, tmp_path, "auto").engine == "verilator"
+    found = against(recording, text, tmp_path, "auto")
+    assert found.right
+    assert found.engine == "icarus"
+
+
 def test_undefined_is_wrong_where_the_reference_is_defined(tmp_path: Path) -> None:
     reference = design("always @(posedge clk) q <= b[0] ? a : {a[7:1], 1'bx};")
     recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
@@ -143,6 +155,26 @@ def test_data_and_clock_in_the_same_moment_are_no_race(tmp_path: Path) -> None:
     assert against(recording, through, tmp_path).right
 
 
+def test_stale_memory_in_the_second_playing_is_nobodys_fault(tmp_path: Path) -> None:
+    """The bench reads what it has written since the reset; what else is in the memory is not its business."""
+    memory = """module top(input clk, input rst, input we, input [2:0] at, input [7:0] d, output [7:0] q);
+    reg [7:0] m [0:7]; integer i; assign q = m[at];
+    always @(posedge clk) if (rst) begin CLEARED end else if (we) m[at] <= d;
+    endmodule"""
+    bench = """module tb; reg clk = 0, rst = 1, we = 0; reg [2:0] at = 0; reg [7:0] d = 0; wire [7:0] q;
+    top u(clk, rst, we, at, d, q); always #5 clk = ~clk; integer n;
+    initial begin #12 rst = 0; we = 1;
+    for (n = 0; n < 64; n = n + 1) begin @(negedge clk); at = n; d = 37 * n; end
+    we = 0; for (n = 0; n < 64; n = n + 1) begin @(negedge clk); at = n; end $finish; end endmodule"""
+    reference = memory.replace("CLEARED", "")
+    spec = Spec(top="top", reference=reference, reference_top="top", testbench=bench)
+    recording = record(spec, tmp_path)
+    assert 0 < recording.turned < recording.steps
+    cleared = memory.replace("CLEARED", "for (i = 0; i < 8; i = i + 1) m[i] <= 0;")
+    assert against(recording, reference, tmp_path).right
+    assert against(recording, cleared, tmp_path).right
+
+
 def test_a_bench_that_waits_for_the_design_is_recorded(tmp_path: Path) -> None:
     bench = (
         "module tb; reg clk = 0, rst_n = 0, en = 0; wire [3:0] q;\n"
@@ -152,7 +184,7 @@ def test_a_bench_that_waits_for_the_design_is_recorded(tmp_path: Path) -> None:
     )
     spec = Spec(top="top", reference=COUNTER, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
-    assert recording.expected[-1] == "1001"
+    assert "1001" in recording.expected
     assert against(recording, COUNTER, tmp_path).right
 
 

@@ -90,7 +90,7 @@ def test_a_latch_is_mapped_where_the_library_has_one(tmp_path, monkeypatch) -> N
 def test_initial_values_reach_the_simulated_netlist(tmp_path) -> None:
     source = "module m(input clk, d, output reg q); initial q = 1; always @(posedge clk) q <= d; endmodule"
     found = mapped(source, tmp_path)
-    assert "#(.INIT(1'b1))" in found.simulated
+    assert "#(.INIT(1))" in found.simulated
     assert "INIT" not in found.netlist
 
 
@@ -236,6 +236,20 @@ def test_a_file_that_is_no_library(text: str, words: str, tmp_path) -> None:
         read_library(path)
 
 
+def test_a_bad_file_is_one_line_on_the_command_line(tmp_path, capsys) -> None:
+    from verirl.cli import run
+
+    bad, tasks = tmp_path / "bad.lib", tmp_path / "tasks.jsonl"
+    bad.write_text("library (x) { }")
+    tasks.write_text(domains.load("rtl").synth(1, 0, 0.1).to_json() + "\n")
+    assert run(["verify", str(tasks), "reference", "--liberty", str(bad), "-w", "1", "-q"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "bad.lib" in said
+    assert "holds no cell" in said
+    assert "\n" not in said
+    assert "VERIRL_LIBERTY" not in os.environ
+
+
 def test_a_file_that_is_not_there(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("VERIRL_LIBERTY", str(tmp_path / "none.lib"))
     with pytest.raises(InputError, match="VERIRL_LIBERTY"):
@@ -285,7 +299,10 @@ def test_half_a_cycle_counts_double(tmp_path) -> None:
 def test_power_of_an_inverter_by_hand(tmp_path) -> None:
     found = mapped("module m(input a, output y); assign y = ~a; endmodule", tmp_path)
     assert sum(found.cells.values()) == 1
-    quiet, busy = (analyse(found, "m", library(), tmp_path, {"a": n, "y": n}) for n in (0.0, 1.0))
+    bits = [bit for port in found.module["ports"].values() for bit in port["bits"]]
+    quiet, busy = (
+        analyse(found, "m", library(), tmp_path, dict.fromkeys(bits, amount)) for amount in (0.0, 1.0)
+    )
     assert quiet is not None
     assert busy is not None
     assert quiet.power_uw == pytest.approx(0.045e-3 * (2 if "INVX2" in found.cells else 1), rel=0.01)
@@ -297,7 +314,7 @@ def test_power_of_an_inverter_by_hand(tmp_path) -> None:
 @needs_sta
 def test_power_is_linear_in_the_transitions(tmp_path) -> None:
     found = mapped(COUNTER, tmp_path)
-    nets = [name for name in found.module["netnames"] if name != "q"] + [f"q[{n}]" for n in range(4)]
+    nets = {bit for net in found.module["netnames"].values() for bit in net["bits"]}
     powers = []
     for amount in (0.0, 0.25, 0.5):
         timing = analyse(found, "m", library(), tmp_path, dict.fromkeys(nets, amount))
@@ -308,32 +325,37 @@ def test_power_is_linear_in_the_transitions(tmp_path) -> None:
 
 
 WAVE = """$scope module dut $end
-$var wire 1 ! a $end
-$var wire 4 " q [3:0] $end
-$var wire 2 # r [0:1] $end
+$var wire 4 ! q [3:0] $end
+$var wire 1 " n2 $end
+$var wire 1 # n3 $end
+$var wire 1 $ n17 $end
 $upscope $end
 $enddefinitions $end
 #0
 $dumpvars
-x!
-bx "
-b0 #
+bx !
+x"
+0#
+1$
 $end
 #1
-1!
-b0 "
+1"
+b0 !
 #2
-0!
-b101 "
-b1 #
+0"
+1#
 #3
-1!
-b1 "
+1"
 """
 
 
 def test_toggles_count_settled_changes_of_each_bit() -> None:
-    found = toggles(WAVE, 4)
-    assert found["a"] == 2 / 4
-    assert [found[f"q[{n}]"] for n in range(4)] == [1 / 4, 0, 2 / 4, 0]
-    assert (found["r[1]"], found["r[0]"]) == (1 / 4, 0)
+    assert toggles(WAVE, 4) == {2: 2 / 4, 3: 1 / 4, 17: 0}
+
+
+def test_wide_designs_are_simulated_bit_by_bit(tmp_path) -> None:
+    source = "module m(input [3:0] a, output [3:0] y, output z); assign y = ~a; assign z = 1; endmodule"
+    text = mapped(source, tmp_path).simulated
+    assert re.search(r"assign \{n\d+, n\d+, n\d+, n\d+\} = a;", text)
+    assert "assign z = {1'b1};" in text
+    assert "[" not in text.split("INV", 1)[1]

@@ -69,11 +69,26 @@ _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _ESCAPED = r"\\[!-~]+"
 _COMMENT = r"//[^\n]*|/\*.*?\*/"
 _SKIN = re.compile(rf"({_STRING}|{_ESCAPED}|\(\*\s*\))|{_COMMENT}|\(\*.*?\*\)", re.DOTALL)
-_TICK = re.compile(rf"{_STRING}|{_COMMENT}|(`[A-Za-z_]\w*|``|`.?)", re.DOTALL)
+_TICK = re.compile(rf"{_STRING}|{_ESCAPED}|{_COMMENT}|(`[A-Za-z_]\w*|``|`.?)", re.DOTALL)
 _DEFINED = re.compile(r"`define\s+([A-Za-z_]\w*)")
 _WORD = re.compile(rf"{_STRING}|{_ESCAPED}|(\$[\w$]*|[A-Za-z_][\w$]*)", re.DOTALL)
+_NAMES = re.compile(rf"{_STRING}|{_ESCAPED}", re.DOTALL)
 _FOREIGN = re.compile(r'\bimport\s*"')
-_OPEN = re.compile(rf"{_STRING}|{_COMMENT}|(/\*)|(\")", re.DOTALL)
+_OPEN = re.compile(rf"{_STRING}|{_ESCAPED}|{_COMMENT}|(/\*)", re.DOTALL)
+_STANDARD = frozenset(
+    (
+        "include",
+        "line",
+        "pragma",
+        "celldefine",
+        "endcelldefine",
+        "begin_keywords",
+        "end_keywords",
+        "unconnected_drive",
+        "nounconnected_drive",
+    )
+)
+"""Directives that are not allowed, and that no macro can be named after (IEEE 1800-2017, 22.5.1)."""
 
 
 def line_of(text: str, position: int) -> int:
@@ -85,12 +100,17 @@ def refused_before(source: str) -> str:
     """Why the text as written is refused, if it is: its characters, comments and directives."""
     if len(source) > TEXT_LIMIT:
         return f"the design is longer than {TEXT_LIMIT} characters"
-    if "\0" in source:
-        return f"line {line_of(source, source.index(chr(0)))}: a character that is no text"
+    for sign, what in (("\0", "a character that is no text"), ("\\`", "a quoted directive")):
+        if sign in source:
+            return f"line {line_of(source, source.index(sign))}: {what}"
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        return "it has characters that are no text"
     for mark in _OPEN.finditer(source):
         if mark[1]:
             return f"line {line_of(source, mark.start())}: a comment that never ends"
-    own = set(_DEFINED.findall(source))
+    own = set(_DEFINED.findall(source)) - _STANDARD
     for mark in _TICK.finditer(source):
         name = mark[1]
         if name and name[1:] not in DIRECTIVES and name[1:] not in own:
@@ -118,6 +138,6 @@ def refused_after(text: str) -> str:
             return f"line {line_of(text, found.start())}: '{word}' {FORBIDDEN[word]}"
     if foreign := _FOREIGN.search(text):
         return f"line {line_of(text, foreign.start())}: 'import' of foreign code"
-    if "`" in re.sub(f"{_STRING}|{_ESCAPED}", "", text):
+    if "`" in _NAMES.sub("", text):
         return f"line {line_of(text, text.index('`'))}: a directive is left when macros are expanded"
     return ""

@@ -29,7 +29,7 @@ from verirl_rtl.tools import Bounds, Ran, run
 BOUND = 20
 FIRST = 6
 """Steps of a first, shorter proof: most differences show there, and it costs little."""
-PROOF = Bounds(wall_s=6, cpu_s=6, memory_mb=2048)
+PROOF = Bounds(wall_s=5, cpu_s=4, memory_mb=2048)
 
 Outcome = Literal["equal", "different", "undecided"]
 
@@ -140,7 +140,7 @@ def prove(
 
 
 def _lenient(source: str) -> str:
-    """The text with `always @*` for `always_comb`: what holds a value there is a latch to Yosys, not an error."""
+    """The text with `always @*` for `always_comb`, in which Yosys takes what holds a value for an error."""
     return _ALWAYS_COMB.sub("always @*", source)
 
 

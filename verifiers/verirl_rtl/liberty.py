@@ -84,9 +84,12 @@ def library_path() -> Path:
 def library_version() -> str:
     """What tells one library from another: the file's name and the start of its SHA-256.
 
-    Raises InputError where the file cannot be read.
+    Raises InputError where the file cannot be read or, where the user gave it, lacks something.
     """
-    return _version(library_path())
+    path = library_path()
+    if os.environ.get(VARIABLE) and shutil.which("yosys") is not None:
+        read_library(path)
+    return _version(path)
 
 
 @cache

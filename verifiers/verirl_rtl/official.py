@@ -48,7 +48,7 @@ def judge(spec: Spec, answer: Inspection, folder: Path, bounds: Bounds) -> Said:
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
         for name, text in {**spec.aux_files, **files}.items():
-            (place / name).write_text(text)
+            (place / name).write_text(text, encoding="utf-8")
         order = [name for name in ("bench.sv", "reference.sv", "answer.sv") if name in files]
         built = compile_icarus(place, spec.testbench_top, order, bounds)
         if built.problem:

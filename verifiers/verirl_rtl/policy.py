@@ -111,8 +111,15 @@ def _child(write_end: int, work: Callable[[], Inspection]) -> NoReturn:
             (resource.RLIMIT_FSIZE, 0),
             (resource.RLIMIT_CORE, 0),
         ):
-            resource.setrlimit(which, (value, value))
-        data = json.dumps(asdict(work())).encode()
+            hard = resource.getrlimit(which)[1]
+            allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(which, (allowed, allowed))
+        try:
+            found = asdict(work())
+        except (AttributeError, ImportError, KeyError, NameError, TypeError) as problem:
+            # Ours, which the parent raises; whatever else the reader throws, the text has made it throw.
+            found = {"broken": f"{type(problem).__name__}: {problem}"[:500]}
+        data = json.dumps(found).encode()
         while data:
             data = data[os.write(write_end, data) :]
         code = 0
@@ -122,6 +129,8 @@ def _child(write_end: int, work: Callable[[], Inspection]) -> NoReturn:
 
 def _from_json(data: bytes) -> Inspection:
     said = json.loads(data)
+    if "broken" in said:
+        raise RuntimeError(said["broken"])
     return Inspection(
         refusal=said["refusal"],
         errors=tuple(said["errors"]),
@@ -212,11 +221,13 @@ def _compiled(
     tree: SyntaxTree, manager: pyslang.SourceManager, parameters: Mapping[str, str], tops: set[str]
 ) -> Compilation:
     from pyslang import Bag
-    from pyslang.ast import Compilation, CompilationOptions
+    from pyslang.ast import Compilation, CompilationFlags, CompilationOptions
 
     options = CompilationOptions()
     options.topModules = tops
     options.paramOverrides = [f"{name}={value}" for name, value in parameters.items()]
+    # What the simulators take without a word.
+    options.flags |= CompilationFlags.AllowUseBeforeDeclare | CompilationFlags.RelaxEnumConversions
     options.maxInstanceDepth = 48
     options.maxGenerateSteps = 20_000
     options.errorLimit = 16

@@ -35,7 +35,7 @@ _NO_PATH = 1e9
 _NUMBER = r"(-?\d[\d.]*(?:e[-+]?\d+)?)"
 _INSTANCE = re.compile(rf"^\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER[1:-1]}\s+(\S+)\s*$", re.MULTILINE)
 _PATHS = re.compile(rf"^PATHS {_NUMBER} {_NUMBER}$", re.MULTILINE)
-_VAR = re.compile(r"\$var \w+ (\d+) (\S+) (\S+)(?: \[[^\]]*\])? \$end")
+_BIT = re.compile(r"\$var wire 1 (\S+) n(\d+) \$end")
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Timing:
 
 
 def analyse(
-    design: Synthesis, top: str, library: Library, folder: Path, activity: Mapping[str, float] | None
+    design: Synthesis, top: str, library: Library, folder: Path, activity: Mapping[int, float] | None
 ) -> Timing | None:
     """What OpenSTA says of a netlist; None where it cannot read it, ToolMissingError where it is missing.
 
-    `activity`: transitions of each net in one event of the recording, as `toggles` counts them.
+    `activity`: transitions of each bit in one event of the recording, as `toggles` counts them.
     """
     if not design.cells:
         return Timing(0.0, 0.0)
@@ -91,18 +91,16 @@ def _watts(
     library: Library,
     idle: Mapping[str, tuple[float, float]],
     busy: Mapping[str, tuple[float, float]],
-    activity: Mapping[str, float],
+    activity: Mapping[int, float],
     period_ps: float,
 ) -> float:
     """The power in which every output has the transitions that were counted.
 
     `idle`, `busy`: the power for no transition and for one in each period, the clocks running in both.
     """
-    nets = _names(design)
 
     def transitions(cell: Mapping[str, Any], pin: str) -> float:
-        bits = cell["connections"].get(pin, ())
-        return max((activity.get(net, 0.0) for bit in bits for net in nets.get(bit, ())), default=0.0)
+        return max((activity.get(bit, 0.0) for bit in cell["connections"].get(pin, ())), default=0.0)
 
     joules, leakage = 0.0, 0.0
     for name, cell in design.module["cells"].items():
@@ -116,7 +114,7 @@ def _watts(
 
 
 def _script(
-    design: Synthesis, top: str, library: Library, activity: Mapping[str, float] | None
+    design: Synthesis, top: str, library: Library, activity: Mapping[int, float] | None
 ) -> Iterator[str]:
     yield "read_liberty cells.lib"
     yield "read_verilog net.v"
@@ -142,68 +140,14 @@ def _script(
             yield "report_power -instances [get_cells *] -digits 9"
 
 
-def _names(design: Synthesis) -> dict[int | str, list[str]]:
-    """Bit → the names of nets that it is (part of)."""
-    names: dict[int | str, list[str]] = {}
-    for name, net in design.module["netnames"].items():
-        scalar = len(net["bits"]) == 1
-        for index, bit in zip(_indices(design, name), net["bits"], strict=True):
-            names.setdefault(bit, []).append(name if scalar else f"{name}[{index}]")
-    return names
+def toggles(wave: str, events: int) -> dict[int, float]:
+    """Bit of the netlist → transitions for each event, from a value change dump of `Synthesis.simulated`.
 
-
-def _indices(design: Synthesis, name: str) -> list[int]:
-    """The indices of a net's bits, least significant first."""
-    net = design.module["netnames"][name]
-    low, width = net.get("offset", 0), len(net["bits"])
-    indices = list(range(low, low + width))
-    return indices[::-1] if net.get("upto") else indices
-
-
-def toggles(wave: str, events: int) -> dict[str, float]:
-    """Net → transitions for each event, from a value change dump of one scope.
-
-    Changes from and to x do not count. A vector's bits are `name[index]`.
+    Changes from and to x do not count.
     """
     head, _, body = wave.partition("$enddefinitions $end")
-    counted = Counter(token for token in body.split() if token[0] in "01xz")
-    vectors = _vector_toggles(body)
-    found: dict[str, float] = {}
-    for line in head.splitlines():
-        var = _VAR.search(line)
-        if var is None:
-            continue
-        width, code, name = int(var[1]), var[2], var[3].removeprefix("\\")
-        span = re.search(r"\[(-?\d+)(?::(-?\d+))?\] \$end", line)
-        if width == 1 and span is None:
-            changes = counted[f"0{code}"] + counted[f"1{code}"] - 1
-            found[name] = max(0, changes) / events
-        elif span is not None:
-            left, right = int(span[1]), int(span[2] or span[1])
-            step = 1 if right <= left else -1
-            for place in range(width):
-                found[f"{name}[{right + step * place}]"] = vectors.get(code, {}).get(place, 0) / events
+    counted = Counter(token for token in body.split() if token[0] in "01")
+    found = {}
+    for code, number in _BIT.findall(head):
+        found[int(number)] = max(0, counted[f"0{code}"] + counted[f"1{code}"] - 1) / events
     return found
-
-
-def _vector_toggles(body: str) -> dict[str, dict[int, int]]:
-    """Code → place of a bit, from the least → transitions."""
-    last: dict[str, str] = {}
-    counts: dict[str, dict[int, int]] = {}
-    for match in re.finditer(r"^b([01xz]+) (\S+)$", body, re.MULTILINE):
-        bits, code = match[1], match[2]
-        old = last.get(code)
-        if old is not None:
-            width = max(len(old), len(bits))
-            one, two = _extended(old, width), _extended(bits, width)
-            own = counts.setdefault(code, {})
-            for place, (was, now) in enumerate(zip(reversed(one), reversed(two), strict=True)):
-                if was != now and was in "01" and now in "01":
-                    own[place] = own.get(place, 0) + 1
-        last[code] = bits
-    return counts
-
-
-def _extended(bits: str, width: int) -> str:
-    """A dumped value at full width: a dump leaves out leading zeros, or repeated x or z."""
-    return bits.rjust(width, bits[0] if bits[0] in "xz" else "0")

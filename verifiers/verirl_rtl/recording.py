@@ -25,7 +25,7 @@ from verirl_rtl.harness import compile_icarus, first_words, fresh, identifier, o
 from verirl_rtl.policy import Inspection, Port, survey
 from verirl_rtl.renaming import bench_parameters, renamed
 from verirl_rtl.spec import Spec
-from verirl_rtl.stimulus import Event, Roles, roles, serialised, stimulus
+from verirl_rtl.stimulus import Event, Roles, roles, serialised, stimulus, turned
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import bench_script
 from verirl_rtl.verilating import usable as verilator_is_there
@@ -51,14 +51,15 @@ class Recording:
 
     `ports`: those of the reference. `parameters`: what the bench sets, which an answer that has them gets,
     too. `events`: the inputs in order (see `stimulus`). `expected`: the outputs' bits in port order, one line
-    a sample, `x` where the reference is undefined. `engine`: the simulator that made them. `seconds`: what
-    its replay took.
+    a sample, `x` where the reference is undefined. `turned`: the sample from which a bench is played again in
+    another order; 0 where it is not. `engine`: the simulator that made them. `seconds`: what its replay took.
     """
 
     ports: tuple[Port, ...]
     parameters: Mapping[str, str]
     events: tuple[Event, ...]
     expected: tuple[str, ...] = ()
+    turned: int = 0
     engine: str = "icarus"
     seconds: float = 0.0
 
@@ -88,10 +89,16 @@ class Recording:
         ends = list(itertools.accumulate((port.width for port in self.outputs), initial=0))
         return tuple(itertools.pairwise(ends))
 
+    @property
+    def compared(self) -> int:
+        """Samples that an answer must agree with: not those of a second playing."""
+        return min(self.turned or len(self.expected), len(self.expected))
+
     @cached_property
     def total(self) -> int:
-        """Samples of single outputs in which the reference is defined in at least one bit."""
-        return sum(bool(line[low:high].strip("x")) for low, high in self.spans for line in self.expected)
+        """Samples of single outputs, in the first playing, in which the reference has a defined bit."""
+        lines = self.expected[: self.compared]
+        return sum(bool(line[low:high].strip("x")) for low, high in self.spans for line in lines)
 
     @cached_property
     def script(self) -> str:
@@ -159,11 +166,13 @@ def _record(spec: Spec, folder: Path, allowed: _Allowed) -> Recording:
     found = reference_of(spec)
     inputs = [port for port in found.ports if port.direction == "input"]
     what = roles(inputs, found.edges, spec.clock, spec.reset)
-    own = stimulus(inputs, what, int(_key(spec)[:16], 16))
+    seed = int(_key(spec)[:16], 16)
+    own = stimulus(inputs, what, seed)
     if spec.testbench is not None and inputs:
-        best = _settled(
-            found, spec.reference_top, _watched(spec, found, folder, allowed), what, folder, allowed
-        )
+        seen = _watched(spec, found, folder, allowed)
+        more = turned(seen, seed)
+        best = _settled(found, spec.reference_top, [*seen, *more], what, folder, allowed)
+        best = replace(best, turned=sum(event.sampled for event in seen) if more else 0)
         for events in ([*best.events, *own], own):
             # A bench may leave an output undefined for good, so that our inputs only tell from a fresh start.
             if _still(best):
@@ -178,10 +187,11 @@ def _record(spec: Spec, folder: Path, allowed: _Allowed) -> Recording:
 
 def _still(recording: Recording) -> frozenset[int]:
     """The outputs that never change, or are never defined: there, a constant is right."""
+    seen = recording.expected[: recording.compared]
     return frozenset(
         number
         for number, (low, high) in enumerate(recording.spans)
-        if len({line[low:high] for line in recording.expected if line[low:high].strip("x")}) < 2
+        if len({line[low:high] for line in seen if line[low:high].strip("x")}) < 2
     )
 
 
@@ -213,7 +223,7 @@ def _watched(spec: Spec, found: Inspection, folder: Path, allowed: _Allowed) -> 
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
         for name, text in {**spec.aux_files, **files}.items():
-            (place / name).write_text(text)
+            (place / name).write_text(text, encoding="utf-8")
         names = [name for name in ("bench.sv", "reference.sv", "core.sv", "watch.sv") if name in files]
         done = _run_bench(place, spec.testbench_top, names, allowed)
         trace = place / "trace"

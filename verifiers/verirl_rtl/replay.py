@@ -21,6 +21,8 @@ SHOWN = 8
 LONG_S = 0.8
 """CPU seconds of the reference under Icarus from which a build with Verilator pays off."""
 SEEDS = 2
+UNLEARNT = 0.5
+"""Credit in the second playing of a bench below which the first one was learnt by heart."""
 BUILD_MB, BUILD_CPU_S = 1536, 8
 
 
@@ -56,7 +58,7 @@ class Replay:
     `matched` of `total` samples agree; a sample is one output port at one settled point in time where the
     reference is defined in at least one bit. `score`: the mean over the outputs that vary of the samples that
     agree beyond those of the best constant, as a share. `late`: it ran out of time. `problem`: why it did not
-    run to its end.
+    run to its end. `learnt`: a bench's samples agree, but hardly any does when it is played in another order.
     """
 
     matched: int
@@ -66,11 +68,12 @@ class Replay:
     late: bool = False
     problem: str = ""
     engine: str = "icarus"
+    learnt: bool = False
 
     @property
     def right(self) -> bool:
-        """Whether every sample agrees."""
-        return not self.late and not self.problem and self.matched == self.total > 0
+        """Whether every sample agrees, and not because the bench was learnt by heart."""
+        return not self.late and not self.problem and not self.learnt and self.matched == self.total > 0
 
 
 def replay(
@@ -86,7 +89,7 @@ def replay(
     """Play a recording into `top` of a canonical text; `parameters`: the names that it has."""
     played = play(recording, source, top, folder, engine, bounds=bounds, parameters=parameters)
     if played.problem or played.late:
-        return Replay(0, recording.total, 0.0, (), played.late, played.problem, played.engine)
+        return Replay(0, recording.total, 0.0, late=played.late, problem=played.problem, engine=played.engine)
     return compared(recording, played)
 
 
@@ -116,14 +119,16 @@ def play(
 def _chosen(
     recording: Recording, source: str, top: str, given: Mapping[str, str], place: Path, bounds: Bounds
 ) -> Played:
-    """Verilator for what runs long; Icarus else, and Verilator for what Icarus cannot compile."""
-    if recording.engine == "verilator" or (recording.seconds > LONG_S and _two_valued(recording)):
-        return _verilator(recording, source, top, given, place, bounds)
-    first = _icarus(recording, source, top, given, place, bounds)
-    if not first.uncompiled or first.late or not _two_valued(recording) or not verilator_is_there():
-        return first
-    second = _verilator(recording, source, top, given, place, bounds)
-    return first if second.uncompiled else second
+    """Verilator for what runs long, Icarus else; the other one for what the first cannot compile."""
+    both = verilator_is_there() and _two_valued(recording)
+    first, second = _icarus, _verilator
+    if both and (recording.engine == "verilator" or recording.seconds > LONG_S):
+        first, second = second, first
+    played = first(recording, source, top, given, place, bounds)
+    if not played.uncompiled or played.late or not both:
+        return played
+    other = second(recording, source, top, given, place, bounds)
+    return played if other.uncompiled else other
 
 
 def _two_valued(recording: Recording) -> bool:
@@ -136,9 +141,9 @@ def _verilator(
 ) -> Played:
     name = fresh("play")
     for file, text in model_files(name, top, recording.ports, given).items():
-        (place / file).write_text(text)
-    (place / "design.sv").write_text(source)
-    (place / "script").write_text(recording.script)
+        (place / file).write_text(text, encoding="utf-8")
+    (place / "design.sv").write_text(source, encoding="utf-8")
+    (place / "script").write_text(recording.script, encoding="utf-8")
     built = run(["sh", "-c", model_script(name)], place, _building(bounds))
     if not built.ok:
         problem = first_words(built) or "Verilator does not compile it"
@@ -152,8 +157,8 @@ def _icarus(
 ) -> Played:
     name = fresh("play")
     (place / "harness.v").write_text(harness(name, top, recording.ports, given, len(recording.events)))
-    (place / "design.sv").write_text(HEAD + source)
-    (place / "script").write_text(recording.script)
+    (place / "design.sv").write_text(HEAD + source, encoding="utf-8")
+    (place / "script").write_text(recording.script, encoding="utf-8")
     built = compile_canonical(place, name, ["harness.v", "design.sv"], _building(bounds))
     if built.problem:
         return Played(problem=built.problem, late=built.late, uncompiled=True)
@@ -192,35 +197,48 @@ def compared(recording: Recording, played: Played) -> Replay:
     total = recording.total
     if played.lines == recording.expected:
         return Replay(total, total, 1.0, engine=played.engine)
-    credits: list[float] = []
+    end = recording.compared
     matched = 0
+    credits: list[tuple[float, float]] = []
     for low, high in recording.spans:
         wanted = [line[low:high] for line in recording.expected]
         right = [_agrees(want, line[low:high]) for want, line in zip(wanted, played.lines, strict=True)]
-        counted = [number for number, want in enumerate(wanted) if want.strip("x")]
-        hits = sum(right[number] for number in counted)
-        matched += hits
-        if counted:
-            common = Counter(wanted[number] for number in counted).most_common(1)[0][1]
-            credits.append(_credit(hits, common, len(counted)))
-    varying = [one for one in credits if one >= 0]
-    score = sum(varying) / len(varying) if varying else matched / max(total, 1)
+        matched += sum(ok for ok, want in zip(right[:end], wanted[:end], strict=True) if want.strip("x"))
+        credits.append((_credit(wanted[:end], right[:end]), _credit(wanted[end:], right[end:])))
+    first = _first(recording, played)
+    again = _mean([later for _, later in credits])
     if matched == total:
-        score = 1.0
-    return Replay(
-        matched,
-        total,
-        score if matched == total else min(score, 0.999),
-        _first(recording, played),
-        engine=played.engine,
-    )
+        # Stale memory and the like may differ in the second playing; who has learnt the first knows nothing.
+        learnt = 0 <= again < UNLEARNT
+        return Replay(
+            matched,
+            total,
+            again if learnt else 1.0,
+            first if learnt else (),
+            learnt=learnt,
+            engine=played.engine,
+        )
+    score = _mean([min((one for one in pair if one >= 0), default=-1.0) for pair in credits])
+    score = min(score if score >= 0 else matched / max(total, 1), 0.999)
+    return Replay(matched, total, score, first, engine=played.engine)
 
 
-def _credit(hits: int, common: int, counted: int) -> float:
-    """Hits beyond those of the best constant, as a share; -1 for an output that is constant."""
-    if common == counted:
+def _mean(credits: Sequence[float]) -> float:
+    """Over the outputs that vary; -1 where none does."""
+    varying = [one for one in credits if one >= 0]
+    return sum(varying) / len(varying) if varying else -1.0
+
+
+def _credit(wanted: Sequence[str], right: Sequence[bool]) -> float:
+    """Hits beyond those of the best constant, as a share; -1 for an output that is constant or undefined."""
+    counted = [number for number, want in enumerate(wanted) if want.strip("x")]
+    if not counted:
         return -1.0
-    return max(0.0, (hits - common) / (counted - common))
+    common = Counter(wanted[number] for number in counted).most_common(1)[0][1]
+    if common == len(counted):
+        return -1.0
+    hits = sum(right[number] for number in counted)
+    return max(0.0, (hits - common) / (len(counted) - common))
 
 
 def _agrees(want: str, got: str) -> bool:

@@ -104,6 +104,11 @@ def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, 
         return timed_out("simulate", found.problem)
     if found.problem:
         return failed("simulate", 0.0, found.problem, f"The design does not simulate: {found.problem}")
+    if found.learnt:
+        words = "it agrees with the bench as it is, and not when the bench is played in another order"
+        return failed(
+            "simulate", found.score, words, f"The design seems to know the bench: {words}.", **metrics
+        )
     words = "; ".join(_told(recording, one) for one in found.mismatches[:1])
     driven = [event.bits for event in recording.events if event.sampled]
     waves = waveform(recording.inputs, recording.outputs, driven, recording.expected, found.mismatches)

@@ -23,7 +23,7 @@ from typing import Any
 from verirl_rtl.liberty import Library
 from verirl_rtl.tools import Bounds, Ran, run
 
-SYNTHESIS = Bounds(wall_s=6, cpu_s=5, memory_mb=2048, file_mb=64)
+SYNTHESIS = Bounds(wall_s=15, cpu_s=5, memory_mb=2048, file_mb=64)
 
 _TOOL_MACROS = ("YOSYS", "SYNTHESIS", "FORMAL")
 _COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -41,7 +41,7 @@ class Synthesis:
 
     `area_um2`: sum over its cells. `delay_ps`: ABC's longest path between registers and ports, without the
     registers' own time. `cells`: library cell → how many. `netlist`: structural Verilog, one module.
-    `simulated`: the same with the registers' initial values. `module`: it as Yosys's JSON.
+    `simulated`: the same for a simulation. `module`: it as Yosys's JSON.
     """
 
     area_um2: float
@@ -204,7 +204,7 @@ def _read(place: Path, number: int, top: str, library: Library) -> Synthesis | U
         delay_ps=float(delays[-1]) if delays else 0.0,
         cells=dict(cells),
         netlist=netlist,
-        simulated=_with_initial_values(netlist, module, library),
+        simulated=_simulated(top, module, library),
         module=module,
     )
 
@@ -236,19 +236,40 @@ def _undriven(module: Mapping[str, Any], library: Library) -> str:
     return ""
 
 
-def _with_initial_values(netlist: str, module: Mapping[str, Any], library: Library) -> str:
-    """The netlist, each register that starts at 1 saying so to its model."""
+def _simulated(top: str, module: Mapping[str, Any], library: Library) -> str:
+    """The netlist for a simulation: every bit a wire of its own, `n` and its number.
+
+    A simulator resolves a vector as a whole when one of its bits is driven, which is quadratic in its width.
+    Registers that start at 1 say so to their model.
+    """
     high = set()
     for net in module["netnames"].values():
         init = net["attributes"].get("init")
         if isinstance(init, str):
             high |= {bit for bit, value in zip(net["bits"], reversed(init), strict=False) if value == "1"}
-    if not high:
-        return netlist
+    ports = module["ports"]
+    lines = [f"module {top}({', '.join(ports)});"]
+    for name, port in ports.items():
+        span, bits = f"[{len(port['bits']) - 1}:0]", ", ".join(map(_wire, reversed(port["bits"])))
+        lines.append(f"  {port['direction']} {span} {name};")
+        assigned = f"{{{bits}}} = {name}" if port["direction"] == "input" else f"{name} = {{{bits}}}"
+        lines.append(f"  assign {assigned};")
+    wires = {bit for net in module["netnames"].values() for bit in net["bits"] if isinstance(bit, int)}
+    wires |= {
+        b
+        for c in module["cells"].values()
+        for bits in c["connections"].values()
+        for b in bits
+        if isinstance(b, int)
+    }
+    lines.insert(1, f"  wire {', '.join(map(_wire, sorted(wires)))};" if wires else "")
     for name, cell in module["cells"].items():
-        state = library.states.get(cell["type"])
-        if state is not None and high.intersection(cell["connections"].get(state, ())):
-            netlist = netlist.replace(
-                f"  {cell['type']} {name} (", f"  {cell['type']} #(.INIT(1'b1)) {name} ("
-            )
-    return netlist
+        kind = cell["type"]
+        joined = ", ".join(f".{pin}({_wire(bits[0])})" for pin, bits in cell["connections"].items() if bits)
+        starts = high.intersection(cell["connections"].get(library.states.get(kind, ""), ()))
+        lines.append(f"  {kind} {'#(.INIT(1)) ' if starts else ''}{name} ({joined});")
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def _wire(bit: int | str) -> str:
+    return f"n{bit}" if isinstance(bit, int) else f"1'b{bit}"
