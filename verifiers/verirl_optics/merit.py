@@ -125,7 +125,7 @@ class Merit:
 
     They are, in mm: aberrations of rays, what lacks to each limit, and the distortion over its limit. `within`
     is the share of the EFL's tolerance that is free. While it is 0 a step keeps the EFL to first order; with
-    a tolerance it would run across it, and end at its border.
+    a tolerance it would run across it, and end at its border. `solve`: EFL and focus are set exactly.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Merit:
         clip: bool = False,
         margin: float = MARGIN,
         penalty: float = PENALTY,
-        focus: bool = True,
+        solve: bool = True,
         within: float = 0.0,
     ) -> None:
         self.penalty = penalty
@@ -157,9 +157,9 @@ class Merit:
         self._colours = len(spec.wavelengths)
         last = base.count - 1
         places = free.thicknesses
-        solve = focus and within == 0.0 and last in free.curvatures and last > 0
-        self._power = free.curvatures.index(last) if solve else None
-        self._focus = len(free.curvatures) + places.index(last) if last in places and focus else None
+        powered = solve and within == 0.0 and last in free.curvatures and last > 0
+        self._power = free.curvatures.index(last) if powered else None
+        self._focus = len(free.curvatures) + places.index(last) if last in places and solve else None
         self._solid = solid(base)
         band = within * spec.efl_tolerance * spec.efl
         self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl, band)
