@@ -39,7 +39,7 @@ LENSES = Path(__file__).resolve().parents[2] / "shared/benchmarks/optics/classic
 COLOURS = (0.4861327, 0.5875618, 0.6562725)
 EFL = 50.0
 ADAM_STEPS = 300
-STEPS = {"singlet": (6, 8), "achromat": (8, 10), "triplet": (50, 25), "double Gauss": (40, 25)}
+STEPS = {"singlet": (6, 8), "achromat": (8, 10), "triplet": (30, 20), "double Gauss": (40, 25)}
 """Steps with soft and with hard limits."""
 
 
@@ -117,8 +117,9 @@ def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
     if kind == "singlet":
         spec = spec_for(5.0, 3.0, 1)
         for _ in range(count):
-            c = draw.uniform(-0.02, 0.06)
-            lenses.append(lens_of(spec, [c, c - 1 / (0.5168 * EFL)], [4.0, 48.0], ["N-BK7", None], 0))
+            front = draw.uniform(-0.02, 0.06)
+            bends = [front, front - 1 / (0.5168 * EFL)]
+            lenses.append(lens_of(spec, bends, [4.0, 48.0], ["N-BK7", None], 0))
         return spec, lenses, Free((0, 1), (1,))
     if kind == "achromat":
         spec = spec_for(5.0, 2.0, 2)
@@ -190,7 +191,7 @@ def by_adam(spec: Spec, base: System, free: Free) -> System:
         off = (found.first.efl_BW[:, spec.primary] - EFL).abs()
         loss = spot + 3.0 * narrow + torch.relu(off - 0.4) + torch.relu(low - middle[:, 0])
         adam.zero_grad()
-        loss.nan_to_num().sum().backward()
+        loss.nan_to_num().sum().backward()  # type: ignore[no-untyped-call]
         at.grad = at.grad.nan_to_num() if at.grad is not None else None
         torch.nn.utils.clip_grad_value_([at], 1.0)
         adam.step()

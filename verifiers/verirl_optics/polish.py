@@ -39,8 +39,8 @@ SOFT = 0.02
 KEPT = 4
 """How many starts are the best after FIRST_STEPS, and are followed to the end."""
 TRIES = ((1.0, True), (1.0, False), (16.0, True))
-"""Margin, in units of the usual, and whether EFL and focus are solved for; the next one is for a lens of which a
-limit stays broken.
+"""Margin, in units of the usual, and whether EFL and focus are solved for; the next one is for a lens of
+which a limit stays broken.
 """
 ROUNDS = 3
 NEIGHBOURS = 6
