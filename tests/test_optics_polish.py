@@ -89,10 +89,10 @@ def problem(
 def test_derivatives_of_the_merit_are_those_of_finite_differences(seed: int, kind: str) -> None:
     if kind == "triplet":
         free = Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
-        merit, at = problem(SPEC, TRIPLET, free, 3, seed, focus=False, within=0.9)
+        merit, at = problem(SPEC, TRIPLET, free, 3, seed, solve=False, within=0.9)
     else:
         free = Free((0, 1), (0, 1), (0,), ((0, 1), (0, 2)))
-        merit, at = problem(ASPHERE_SPEC, ASPHERE, free, 3, seed, focus=False, within=0.9)
+        merit, at = problem(ASPHERE_SPEC, ASPHERE, free, 3, seed, solve=False, within=0.9)
     values, slopes = merit.linear(at)
     assert torch.allclose(values, merit.residuals(at), rtol=0, atol=1e-11)
     fields = len(merit.spec.fields) * len(merit.spec.wavelengths) * 16 * 2

@@ -123,9 +123,10 @@ class _Bundle:
 class Merit:
     """The residuals of a batch of lenses of one layout under one spec, as a function of their variables.
 
-    They are, in mm: aberrations of rays, what lacks to each limit, and the distortion over its limit. `within`
-    is the share of the EFL's tolerance that is free. While it is 0 a step keeps the EFL to first order; with
-    a tolerance it would run across it, and end at its border.
+    They are, in mm: aberrations of rays, what lacks to each limit, and the distortion over its limit.
+    `within` is the share of the EFL's tolerance that is free. While it is 0 a step keeps the EFL to first
+    order; with a tolerance it would run across it, and end at its border. `solve`: EFL and focus are set
+    exactly.
     """
 
     def __init__(
@@ -138,28 +139,29 @@ class Merit:
         clip: bool = False,
         margin: float = MARGIN,
         penalty: float = PENALTY,
-        focus: bool = True,
+        solve: bool = True,
         within: float = 0.0,
     ) -> None:
         self.penalty = penalty
         self.base, self.spec, self.free, self.clip = base, spec, free, clip
         device = base.curvature_BS.device
         spot = gauss(4, 8) if pupil is None else pupil
-        edge = torch.linspace(-math.pi / 2, math.pi / 2, 5, dtype=FLOAT)
+        # With the judge's own pupil the edge has the judge's points too, so that both see the same heights.
+        edge = torch.linspace(-math.pi / 2, math.pi / 2, 5 if pupil is None else 13, dtype=FLOAT)
         # Rays for the spot, for the edge of the pupil, and the chief ray, in one pass.
         self._x = torch.cat([spot.x_R, torch.cos(edge).clamp_min(0.0), torch.zeros(1, dtype=FLOAT)]).to(
             device
         )
         self._y = torch.cat([spot.y_R, torch.sin(edge), torch.zeros(1, dtype=FLOAT)]).to(device)
-        self._weight = torch.cat([spot.weight_R, torch.zeros(6, dtype=FLOAT)]).to(device)
+        self._weight = torch.cat([spot.weight_R, torch.zeros(len(edge) + 1, dtype=FLOAT)]).to(device)
         self._spots = len(spot.x_R)
         self._fields = torch.deg2rad(torch.tensor(spec.fields, dtype=FLOAT, device=device))
         self._colours = len(spec.wavelengths)
         last = base.count - 1
         places = free.thicknesses
-        solve = focus and within == 0.0 and last in free.curvatures and last > 0
-        self._power = free.curvatures.index(last) if solve else None
-        self._focus = len(free.curvatures) + places.index(last) if last in places and focus else None
+        powered = solve and within == 0.0 and last in free.curvatures and last > 0
+        self._power = free.curvatures.index(last) if powered else None
+        self._focus = len(free.curvatures) + places.index(last) if last in places and solve else None
         self._solid = solid(base)
         band = within * spec.efl_tolerance * spec.efl
         self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl, band)

@@ -38,8 +38,10 @@ SOFT = 0.02
 """Share of the penalty on limits with which the search begins."""
 KEPT = 4
 """How many starts are the best after FIRST_STEPS, and are followed to the end."""
-MARGINS = (1.0, 16.0)
-"""Margins, in units of the usual, with which a polish that breaks a limit is tried again."""
+TRIES = ((1.0, True), (1.0, False), (16.0, True))
+"""Margin, in units of the usual, and whether EFL and focus are solved for; the next one is for a lens of
+which a limit stays broken.
+"""
 ROUNDS = 3
 NEIGHBOURS = 6
 APART = 0.6
@@ -260,8 +262,8 @@ def _polish(start: Prescription, spec: Spec, scope: Scope, judged: Judge, steps:
     best = _Best(start, judged)
     if scope.free.count and best.traced:
         lens = start
-        for margin in MARGINS:
-            lens = _moved(start, spec, scope, steps, margin)
+        for margin, solve in TRIES:
+            lens = _moved(start, spec, scope, steps, margin * MARGIN, solve=solve)
             best.offer(_rounded(lens, spec, scope))
             if best.found.rank[0] == 2:
                 break
@@ -322,6 +324,7 @@ def _merit(
     *,
     fine: bool = False,
     penalty: float = PENALTY,
+    solve: bool = True,
 ) -> Merit:
     return Merit(
         build(lenses),
@@ -331,18 +334,20 @@ def _merit(
         clip=clips(lenses[0]),
         margin=margin,
         penalty=penalty,
-        focus=not fine,
+        solve=solve and not fine,
         within=WITHIN if fine else 0.0,
     )
 
 
-def _moved(start: Prescription, spec: Spec, scope: Scope, steps: int, margin: float) -> Prescription:
+def _moved(
+    start: Prescription, spec: Spec, scope: Scope, steps: int, margin: float, *, solve: bool
+) -> Prescription:
     """Where damped least squares leads from the start and from starts around it.
 
     Limits are soft at first: behind a hard one the way is narrow.
     """
-    free, lack = scope.free, margin * MARGIN
-    merit = _merit([start] * STARTS, spec, free, lack, penalty=SOFT * PENALTY)
+    free = scope.free
+    merit = _merit([start] * STARTS, spec, free, margin, penalty=SOFT * PENALTY, solve=solve)
     at = _scaled(merit, spec, scope)
     draw = torch.Generator().manual_seed(0)
     size = torch.linspace(*AROUND, STARTS, dtype=FLOAT)[:, None]
@@ -351,11 +356,11 @@ def _moved(start: Prescription, spec: Spec, scope: Scope, steps: int, margin: fl
     at, cost = minimise(merit, at * (1.0 + shake), FIRST_STEPS)
     at = at[cost.nan_to_num(nan=math.inf).argsort()[:KEPT]]
     for penalty in (SOFT * PENALTY, PENALTY):
-        merit = _merit([start] * KEPT, spec, free, lack, penalty=penalty)
+        merit = _merit([start] * KEPT, spec, free, margin, penalty=penalty, solve=solve)
         at, cost = minimise(merit, at, steps)
     best = int(cost.nan_to_num(nan=math.inf).argmin())
     lens = _with(start, free.write(merit.base, at), best)
-    fine = _merit([lens], spec, free, lack, fine=True)
+    fine = _merit([lens], spec, free, margin, fine=True)
     at, _ = minimise(fine, free.read(fine.base), steps // 2)
     return _with(lens, free.write(fine.base, at), 0)
 
