@@ -252,6 +252,7 @@ def test_units_fields_and_apertures_of_zemax() -> None:
         read_zmx(ZMX.replace("FTYP 0", "FTYP 3").replace("YFLN 0 14 20", "YFLN 0 8 200"))
     floating = changed('DIAM 9.5 0 0 0 1 ""', 'DIAM 9.5 0 0 0 1 ""\n  FLAP 0 9.5 0')
     assert floating.surfaces[0].semi_diameter is None
+    assert changed("FTYP 0 0 3 3", "FTYP 0 0 999999999999 999999999999").fields[:3] == (0.0, 14.0, 20.0)
     aside = changed("XFLN 0 0 0", "XFLN 0 3 0")
     both = math.hypot(math.tan(math.radians(3.0)), math.tan(math.radians(14.0)))
     assert aside.fields[1] == pytest.approx(math.degrees(math.atan(both)))
@@ -601,3 +602,42 @@ def test_any_pair_is_a_lens_or_one_line(fields: dict[str, Any], answer: Any) -> 
     with contextlib.suppress(InputError, LensError):
         name, lens, asked = read_pair(row)
         tasks(lens, name or "x", Source(name="test"), asked)
+
+
+AGF_WORDS = st.sampled_from(
+    [
+        "NM",
+        "CD",
+        "LD",
+        "ED",
+        "X",
+        "Y",
+        "0",
+        "1",
+        "2",
+        "4",
+        "5",
+        "9",
+        "13",
+        "-1",
+        "1e300",
+        "1e999",
+        "nan",
+        "0.5",
+        "",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(AGF_WORDS, max_size=8).map(" ".join), max_size=12).map("\n".join))
+def test_any_catalogue_is_glasses_or_one_line(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "a.agf"
+        path.write_text(text, encoding="utf-8")
+        with contextlib.suppress(InputError):
+            for medium in read_catalogue(path).values():
+                if medium.name in ("X", "Y"):
+                    with contextlib.suppress(glass.GlassError):
+                        assert medium.index(0.55) > 0.0

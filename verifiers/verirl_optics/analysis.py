@@ -6,6 +6,7 @@ Lengths in mm, angles in radians. Axes: B lenses, F fields, W wavelengths, R ray
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -112,13 +113,8 @@ def evaluate(
 
 def _split(whole: Traced, sizes: list[int]) -> list[Traced]:
     """The bundles of one pass; only the whole keeps the heights at the surfaces."""
-    rays, bundles, start = whole.rays, [], 0
-    for size in sizes:
-        part = slice(start, start + size)
-        cut = [value[..., part] for value in (rays.x, rays.y, rays.z, rays.l, rays.m, rays.n)]
-        bundles.append(Traced(Rays(*cut), whole.failure[..., part], ()))
-        start += size
-    return bundles
+    ends = list(accumulate(sizes, initial=0))
+    return [whole.part(slice(start, end)) for start, end in pairwise(ends)]
 
 
 def aimed(system: System, rays: Rays, pupil: Pupil, epd_B: Tensor) -> Rays:

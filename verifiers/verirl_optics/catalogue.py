@@ -78,7 +78,7 @@ def _agf(path: Path) -> dict[str, Medium]:
                 case ["LD"] if name and coefficients:
                     keep((float(words[1]), float(words[2])))
                     name, coefficients = "", []
-        except (IndexError, ValueError) as problem:
+        except (IndexError, ValueError, OverflowError) as problem:
             told = f"'{' '.join(words[:3])}' is no line of a glass catalogue"
             raise InputError.at(path, told, line=number) from problem
     if name and coefficients:

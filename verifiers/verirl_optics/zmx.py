@@ -237,7 +237,7 @@ def _colours(system: _System) -> tuple[tuple[float, ...], int]:
     listed = {
         place: value
         for place, (value, weight) in sorted(system.colours.items())
-        if weight > 0.0 and (place <= system.waves or not system.waves)
+        if weight > 0.0 and (place <= system.waves or system.waves <= 0)
     }
     wavelengths = tuple(dict.fromkeys(listed.values())) or (0.5875618,)
     return wavelengths, wavelengths.index(listed.get(system.primary, wavelengths[0]))
@@ -245,7 +245,8 @@ def _colours(system: _System) -> tuple[tuple[float, ...], int]:
 
 def _angles(system: _System, lens: Prescription) -> tuple[float, ...]:
     """Field angles in degrees; the lens is round, so that a field beside the y axis is turned onto it."""
-    count = system.fields or max(len(system.x), len(system.y))
+    count = max(len(system.x), len(system.y))
+    count = min(count, system.fields) if system.fields > 0 else count
     rows = [(values + [0.0] * count)[:count] for values in (system.x, system.y)]
     if not any(map(any, rows)):
         return (0.0,)
