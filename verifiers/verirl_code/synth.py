@@ -105,6 +105,7 @@ def _written(case: Case, source: Source, family: str, split: str, difficulty: fl
     if style == "terse":
         question = problem.terse
     else:
+        spec["reference"] = wording.whole_program(problem, problem.source) if program else problem.source
         question = wording.question(problem, examples[: case.shown], words, program=program)
     form = "program" if program else "function"
     return Task(
