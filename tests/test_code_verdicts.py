@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verirl import domains, sandbox
+from verirl.answers import NoAnswerError
 from verirl.domains import Finding, Job
 from verirl.errors import SpecError, ToolMissingError
 from verirl.types import Message, Status, Task
 from verirl_code.compare import difference, difference_of_text, shown
 from verirl_code.data import NODE_LIMIT, NotPlainError, decode, encode, pack, unpack
 from verirl_code.efficiency import efficiency, score
-from verirl_code.extract import NoAnswerError, extract
+from verirl_code.extract import extract
 from verirl_code.launch import Nest
 from verirl_code.spec import Case, read_spec
 from verirl_code.trial import Result, Trial, attempt, order_of

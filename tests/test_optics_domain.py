@@ -13,13 +13,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from verirl.answers import NoAnswerError
 from verirl.engine import Request, VerifierPool
 from verirl.errors import InputError, SpecError
 from verirl.rewards import SCHEMES, scheme
 from verirl.types import Message, Status, Task, climbed
 from verirl_optics import domain
 from verirl_optics.answer import FormatError, Row, parse, to_lines
-from verirl_optics.extract import NoAnswerError, extract
+from verirl_optics.extract import extract
 from verirl_optics.ladder import LADDER
 from verirl_optics.stages import climb
 

@@ -6,8 +6,9 @@ import pytest
 
 pytest.importorskip("pyslang")
 
+from verirl.answers import NoAnswerError
 from verirl_rtl.canonical import refused_after, refused_before, skinned
-from verirl_rtl.extract import NoAnswerError, extract
+from verirl_rtl.extract import extract
 from verirl_rtl.policy import Port, inspect, survey
 from verirl_rtl.renaming import bench_parameters, renamed
 

@@ -10,10 +10,11 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from verirl.answers import NoAnswerError
 from verirl.reporting.words import clean
 from verirl.types import StageResult, Status, Task, Verdict
 from verirl_code.compare import shown
-from verirl_code.extract import NoAnswerError, extract
+from verirl_code.extract import extract
 from verirl_code.spec import read_spec
 from verirl_code.trial import told
 

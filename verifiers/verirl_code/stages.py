@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from verirl.answers import NoAnswerError
 from verirl.domains import Finding, Job, failed, passed, timed_out
 from verirl.types import Status, Task
 from verirl_code.efficiency import efficiency
-from verirl_code.extract import NoAnswerError, extract
+from verirl_code.extract import extract
 from verirl_code.launch import nest
 from verirl_code.spec import Spec, read_spec
 from verirl_code.trial import Result, Trial, attempt, told

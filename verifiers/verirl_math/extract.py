@@ -11,15 +11,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from verirl.thinking import EndlessThoughtError, without_thinking
+from verirl.answers import NoAnswerError, said
 from verirl_math import doubt, units
 from verirl_math.around import around
 from verirl_math.lexer import closing_brace
 from verirl_math.nodes import ParseError, symbols
 from verirl_math.parser import is_words, parse
-
-COMPLETION_LIMIT = 1_000_000
-"""Characters of a completion that are read."""
 
 BOX_LIMIT = 32
 BARE_LIMIT = 200
@@ -35,10 +32,6 @@ _BEHIND = re.compile(
 )
 
 
-class NoAnswerError(ValueError):
-    """The completion commits to no single answer; the message says why, for its author."""
-
-
 class Found(NamedTuple):
     """An answer's text, and how it reads with what stands against its box (`\\boxed{50}\\%`), if anything."""
 
@@ -51,12 +44,7 @@ def extract(completion: str) -> tuple[Found, ...]:
 
     Raises NoAnswerError where the completion has no answer, or does not stand by it.
     """
-    if len(completion) > COMPLETION_LIMIT:
-        raise NoAnswerError(f"the completion is longer than {COMPLETION_LIMIT} characters")
-    try:
-        text = without_thinking(completion)
-    except EndlessThoughtError as problem:
-        raise NoAnswerError(str(problem)) from None
+    text = said(completion)
     lines = tuple(dict.fromkeys(line[1] for line in _FINAL_LINE.finditer(text)))
     boxes, rest = _boxes(text)
     if boxes:

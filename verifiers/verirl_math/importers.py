@@ -14,11 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from verirl.answers import NoAnswerError
 from verirl.domains import Importer
 from verirl.errors import InputError, SpecError
 from verirl.jsonl import Line, read_lines
 from verirl.types import Message, Source, Task
-from verirl_math.extract import NoAnswerError, last_box
+from verirl_math.extract import last_box
 from verirl_math.nodes import Text
 
 INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from verirl.answers import NoAnswerError
 from verirl.types import Status, Task, Verdict
-from verirl_math.extract import NoAnswerError, extract
+from verirl_math.extract import extract
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from verirl.answers import NoAnswerError
 from verirl.domains import Finding, failed, passed
 from verirl.types import Task
 from verirl_math.compare import Rules, difference
 from verirl_math.exact import UndefinedError
-from verirl_math.extract import Found, NoAnswerError, extract
+from verirl_math.extract import Found, extract
 from verirl_math.form import form
 from verirl_math.nodes import BudgetError, ParseError, Text
 from verirl_math.parser import parse

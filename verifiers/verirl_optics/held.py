@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from verirl.answers import NoAnswerError
 from verirl.errors import InputError
 from verirl.jsonl import read_tasks
 from verirl.types import Task
 from verirl_optics.answer import FormatError, parse
-from verirl_optics.extract import NoAnswerError, extract
+from verirl_optics.extract import extract
 from verirl_optics.glass import GlassError
 from verirl_optics.judge import judge, prescription
 from verirl_optics.prescription import Prescription

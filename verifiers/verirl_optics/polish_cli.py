@@ -109,8 +109,9 @@ def _task(tasks: str, name: str | None) -> Task:
 
 
 def _answer(file: Path, task: Task, steps: int, glasses: bool, digits: int | None) -> tuple[Polished, str]:
+    from verirl.answers import NoAnswerError
     from verirl_optics.answer import ANSWER_LIMIT, FormatError, parse, to_json, to_lines
-    from verirl_optics.extract import NoAnswerError, extract
+    from verirl_optics.extract import extract
     from verirl_optics.glass import GlassError
     from verirl_optics.polish import polish_rows
     from verirl_optics.spec import changed, completed, read_spec

@@ -16,8 +16,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from verirl.answers import NoAnswerError
 from verirl.errors import InputError
-from verirl_optics.extract import NoAnswerError, extract
+from verirl_optics.extract import extract
 from verirl_optics.files import WAVELENGTHS, checked
 from verirl_optics.glass import GlassError, Medium, find, model
 from verirl_optics.lens_task import Asked

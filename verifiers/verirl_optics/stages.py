@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from verirl.answers import NoAnswerError
 from verirl.domains import Finding, failed, passed, skipped
 from verirl.types import Task
 from verirl_optics.answer import FormatError, Row, parse, to_lines
-from verirl_optics.extract import NoAnswerError, extract
+from verirl_optics.extract import extract
 from verirl_optics.spec import Spec, changed, completed, read_spec
 
 SHOWN = 6

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from verirl.answers import NoAnswerError
 from verirl.types import Status, Task, Verdict
-from verirl_rtl.extract import NoAnswerError, extract
+from verirl_rtl.extract import extract
 from verirl_rtl.waves import HEAD, cells
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from verirl.answers import NoAnswerError
 from verirl.domains import Finding, Job, errored, failed, passed, timed_out
 from verirl.types import Status, Task
 from verirl_rtl import equivalence, official, ppa
-from verirl_rtl.extract import NoAnswerError, extract
+from verirl_rtl.extract import extract
 from verirl_rtl.policy import Inspection, Port, inspect
 from verirl_rtl.recording import Recording, record
 from verirl_rtl.replay import Mismatch, replay
