@@ -39,9 +39,10 @@ SOFT = 0.02
 KEPT = 4
 """How many starts are the best after FIRST_STEPS, and are followed to the end."""
 TRIES = ((1.0, True), (1.0, False), (16.0, True))
-"""Margin, in units of the usual, and whether EFL and focus are solved for; the next one is for a lens of
-which a limit stays broken.
+"""Margin, in units of the usual, and whether EFL and focus are solved for. The second is for lenses of more
+than SMALL surfaces, where another way may lead lower; the next is for one of which a limit stays broken.
 """
+SMALL = 8
 ROUNDS = 3
 NEIGHBOURS = 6
 APART = 0.6
@@ -265,7 +266,7 @@ def _polish(start: Prescription, spec: Spec, scope: Scope, judged: Judge, steps:
         for margin, solve in TRIES:
             lens = _moved(start, spec, scope, steps, margin * MARGIN, solve=solve)
             best.offer(_rounded(lens, spec, scope))
-            if best.found.rank[0] == 2:
+            if best.found.rank[0] == 2 and (not solve or len(start.surfaces) <= SMALL):
                 break
         if scope.glasses:
             for _ in range(ROUNDS):
