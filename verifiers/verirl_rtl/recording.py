@@ -32,12 +32,13 @@ from verirl_rtl.verilating import usable as verilator_is_there
 
 EVENT_LIMIT, TRACE_BYTES = 300_000, 100_000_000
 """Changes of an input, and bytes of their record, after which a bench is not followed any further."""
-KEPT = 256
-_SPARE_S = 0.5
+KEPT, UNFINISHED = 256, 2
+SPARE = 0.25
+"""Share of a verdict's time that recording leaves."""
 KEPT_BYTES = 128 * 1024 * 1024
 
 _RECORDED = Bounds(wall_s=30, cpu_s=15, memory_mb=2048, file_mb=256)
-_BRIEF = Bounds(wall_s=15, cpu_s=2, memory_mb=2048, file_mb=256)
+_BRIEF = Bounds(wall_s=15, cpu_s=1, memory_mb=2048, file_mb=256)
 """What Icarus is given before Verilator is tried."""
 
 
@@ -107,6 +108,8 @@ class Recording:
 
 
 _kept: OrderedDict[str, Recording] = OrderedDict()
+_seen: OrderedDict[str, list[Event]] = OrderedDict()
+"""What benches gave whose recording is not whole yet: the next verdict goes on from there."""
 
 
 def record(spec: Spec, folder: Path, *, until: float | None = None) -> Recording:
@@ -119,8 +122,13 @@ def record(spec: Spec, folder: Path, *, until: float | None = None) -> Recording
     if key in _kept:
         _kept.move_to_end(key)
         return _kept[key]
-    made = _record(spec, folder, _Allowed(math.inf if until is None else until))
+    end = math.inf
+    if until is not None:
+        # A verdict that ends while we record is called late, and lateness is the answer's: end before it.
+        end = until - SPARE * (until - time.monotonic())
+    made = _record(spec, folder, _Allowed(end))
     _kept[key] = made
+    _seen.pop(key, None)
     while len(_kept) > KEPT or (len(_kept) > 1 and sum(map(_size, _kept.values())) > KEPT_BYTES):
         _kept.popitem(last=False)
     return made
@@ -145,7 +153,7 @@ def reference_of(spec: Spec) -> Inspection:
 
 @dataclass(frozen=True)
 class _Allowed:
-    """What a recording may take; `until` is the end of the verdict that waits for it."""
+    """What a recording may take: it ends at `until`."""
 
     until: float
 
@@ -158,7 +166,7 @@ class _Allowed:
         return self._cut(_BRIEF)
 
     def _cut(self, bounds: Bounds) -> Bounds:
-        left = self.until - time.monotonic() - _SPARE_S
+        left = self.until - time.monotonic()
         return replace(bounds, wall_s=max(0.1, min(bounds.wall_s, left)))
 
 
@@ -169,7 +177,10 @@ def _record(spec: Spec, folder: Path, allowed: _Allowed) -> Recording:
     seed = int(_key(spec)[:16], 16)
     own = stimulus(inputs, what, seed)
     if spec.testbench is not None and inputs:
-        seen = _watched(spec, found, folder, allowed)
+        seen = _seen.get(_key(spec)) or _watched(spec, found, folder, allowed)
+        _seen[_key(spec)] = seen
+        if len(_seen) > UNFINISHED:
+            _seen.popitem(last=False)
         more = turned(seen, seed)
         best = _settled(found, spec.reference_top, [*seen, *more], what, folder, allowed)
         best = replace(best, turned=sum(event.sampled for event in seen) if more else 0)
@@ -207,7 +218,8 @@ def _settled(
     if (played.late or played.uncompiled) and verilator_is_there():
         played = play(recording, found.text, top, folder, "verilator", bounds=allowed.long)
     if played.problem or played.late:
-        raise BrokenTaskError(f"the reference does not run: {played.problem or 'it takes too long'}")
+        why = "it takes longer than a verdict may (--deadline)" if played.late else played.problem
+        raise BrokenTaskError(f"the reference does not run: {why}")
     return replace(recording, expected=played.lines, engine=played.engine, seconds=played.seconds)
 
 
@@ -228,7 +240,8 @@ def _watched(spec: Spec, found: Inspection, folder: Path, allowed: _Allowed) -> 
         done = _run_bench(place, spec.testbench_top, names, allowed)
         trace = place / "trace"
         if done.late or not trace.is_file():
-            why = "it takes too long" if done.late else first_words(done) or f"'{spec.top}' is not used"
+            slow = "it takes longer than a verdict may (--deadline)"
+            why = slow if done.late else first_words(done) or f"'{spec.top}' is not used"
             raise BrokenTaskError(f"the bench does not run: {why}")
         width = sum(port.width for port in found.ports if port.direction == "input")
         return _events(trace.read_text().splitlines(), width)
@@ -247,6 +260,8 @@ def _run_bench(place: Path, top: str, names: Sequence[str], allowed: _Allowed) -
     elif not verilator_is_there():
         raise BrokenTaskError(f"the bench does not compile with the reference: {built.problem}")
     second = run(["sh", "-c", bench_script(top, names)], place, allowed.long)
+    if second.late:
+        return second
     if not second.ok:
         raise BrokenTaskError(
             f"the bench does not compile with the reference: {built.problem}; {first_words(second)}"
