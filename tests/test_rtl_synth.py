@@ -124,7 +124,7 @@ def test_shorthand_is_one_line_and_another_problem_than_prose(family: str) -> No
 def test_a_worked_answer_may_be_smaller_than_the_reference_but_not_mostly() -> None:
     tasks = [synth(1, n, 0.5, family="sharing", style="terse") for n in range(200)]
     shared = [task for task in tasks if task.reference != task.spec["reference"]]
-    assert 0 < len(shared) < 60
+    assert 0 < len(shared) < 80
     for task in tasks:
         design = made(task)
         body = task.reference.partition(");")[2] if task.reference else ""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from verirl_rtl.families.design import Design, Family, Port, inputs, output, width_of
 
-SHARED = 0.15
+SHARED = 0.25
 """Share of the worked answers in shorthand that use one multiplier."""
 
 
@@ -63,8 +63,8 @@ def spaced(expression: str) -> str:
 
 
 def sharing_terse(rng: Random, difficulty: float) -> Design:
-    """The same over four two-bit operands, the expression itself being the question."""
-    _, literal, shared, _ = _drawn(rng, "abcd", _FORMS)
+    """A sum or a choice over four two-bit operands, the expression itself being the question."""
+    _, literal, shared, _ = _drawn(rng, "abcd", (_FORMS[0], _FORMS[2]))
     chosen = shared if rng.random() < SHARED else literal
     ports = (*inputs(*((name, 2) for name in "abcd"), "s"), output("y", 5))
     return Design("t", ports, literal, f"assign y={literal};", terse=literal, answer=f"assign y={chosen};")
