@@ -23,7 +23,7 @@ from typing import Any
 from verirl_rtl.liberty import Library
 from verirl_rtl.tools import Bounds, Ran, run
 
-SYNTHESIS = Bounds(wall_s=15, cpu_s=5, memory_mb=2048, file_mb=64)
+SYNTHESIS = Bounds(wall_s=30, cpu_s=5, memory_mb=2048, file_mb=64)
 
 _TOOL_MACROS = ("YOSYS", "SYNTHESIS", "FORMAL")
 _COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|//[^\n]*|/\*.*?\*/', re.DOTALL)
