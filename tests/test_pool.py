@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from throwaway import gone, install, on_path, processes_with, toy_task
 
+import verirl.engine.pool as pool_module
 from verirl.engine import Request, VerifierPool
 from verirl.errors import InputError, PoolError, ToolMissingError
 from verirl.types import Status, Verdict
@@ -336,6 +338,27 @@ def test_several_domains_in_one_batch() -> None:
         verdicts = pool.verify([Request(task, f"a{i}") for i, task in enumerate(tasks)])
     assert all(verdict.passed for verdict in verdicts)
     assert [verdict.made_by["domain"] for verdict in verdicts[:2]] == ["toy 1", "plain 1"]
+
+
+def test_a_worker_stays_with_a_task_that_it_knows() -> None:
+    queue = deque(_waiting(key) for key in "aabbcc")
+    one, two = SimpleNamespace(last_task=""), SimpleNamespace(last_task="")
+    taken = []
+    for worker in (one, two, two, one, one, two):
+        entry = pool_module._next(queue, worker, [one, two])
+        worker.last_task = entry.key
+        taken.append(entry.key)
+    assert "".join(taken) == "abbacc"
+
+
+def test_a_second_try_waits_for_no_other_task() -> None:
+    queue = deque([_waiting("a", deaths=["killed"]), _waiting("b")])
+    worker = SimpleNamespace(last_task="b")
+    assert pool_module._next(queue, worker, [worker]).key == "a"
+
+
+def _waiting(key: str, **more: object) -> SimpleNamespace:
+    return SimpleNamespace(**{"key": key, "deaths": [], "suspects": [], **more})
 
 
 def test_a_worker_is_recycled() -> None:

@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass
 class Worker:
-    """A nursery process and, when ready, the judge that it forked."""
+    """A nursery process and, when ready, the judge that it forked. `last_task`: key of the last it got."""
 
     plan: launch.Plan
     process: subprocess.Popen[bytes]
@@ -78,7 +78,7 @@ class Worker:
     _data: socket.socket | None = None
     _unpacker: Unpacker = field(default_factory=lambda: Unpacker(REPLY_LIMIT))
     _outbox: bytearray = field(default_factory=bytearray)
-    _last_task: str = ""
+    last_task: str = ""
     _schedstat: int | None = None
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class Worker:
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         ours.setblocking(False)
-        self._data, self._unpacker, self._last_task = ours, Unpacker(REPLY_LIMIT), ""
+        self._data, self._unpacker, self.last_task = ours, Unpacker(REPLY_LIMIT), ""
         self.state, self.since, self.served, self.stopping = State.READY, now, 0, False
         self.selector.register(ours, selectors.EVENT_READ, (self, "data"))
         with theirs:
@@ -114,9 +114,9 @@ class Worker:
             "completion": entry.completion,
             "seconds": seconds,
         }
-        if entry.key != self._last_task:
+        if entry.key != self.last_task:
             message["task"] = entry.wire
-            self._last_task = entry.key
+            self.last_task = entry.key
         self.entries.append(entry)
         if len(self.entries) == 1:
             self.start_clock(now)

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -34,6 +35,9 @@ _GRACE_SECONDS = {State.STARTING: 120.0, State.ENDING: 5.0}
 _STARTS = 2
 _IDLE_DEATHS = 5
 _AHEAD_SECONDS = 0.01
+_REACH = 32
+"""Jobs at the head of a queue among which a worker finds one of a task that it knows."""
+
 _AHEAD_JOBS = 16
 _STORED = (Status.PASSED, Status.FAILED, Status.SKIPPED)
 
@@ -252,7 +256,7 @@ class VerifierPool:
             own = [worker for worker in self._alive if worker.plan.domain == domain]
             for worker in own:
                 if queue and worker.state is State.READY and not worker.entries and self._room():
-                    worker.give(queue.popleft(), self._deadline(domain), now)
+                    worker.give(_next(queue, worker, own), self._deadline(domain), now)
             coming = sum(worker.state is not State.READY for worker in own)
             while queue and len(queue) > coming and self._room() and len(own) < self.workers:
                 own.append(self._start(domain, batch))
@@ -263,7 +267,7 @@ class VerifierPool:
                 while worker.state is State.READY and 0 < len(worker.entries) < most:
                     if len(queue) <= self.workers:
                         break
-                    worker.give(queue.popleft(), self._deadline(domain), now)
+                    worker.give(_next(queue, worker, own), self._deadline(domain), now)
 
     def _room(self) -> bool:
         """Whether one more worker may be at work."""
@@ -531,3 +535,21 @@ def _end_all(workers: Iterable[Worker]) -> None:
             worker.control.shutdown(2)
     for worker in workers:
         worker.end()
+
+
+def _next(queue: deque[Entry], worker: Worker, own: Sequence[Worker]) -> Entry:
+    """Take the job for `worker`: of the task that it had last, else of one that no other is at.
+
+    What a domain keeps of a task (a recorded simulation, a reference's figures) is then made once, not once a
+    worker. Nothing waits behind more than `_REACH` others, and a second try for none.
+    """
+    elsewhere = {other.last_task for other in own if other is not worker}
+    place = 0
+    if not (queue[0].deaths or queue[0].suspects):
+        near = list(islice(queue, _REACH))
+        same = (at for at, entry in enumerate(near) if entry.key == worker.last_task)
+        other = (at for at, entry in enumerate(near) if entry.key not in elsewhere)
+        place = next(same, next(other, 0))
+    entry = queue[place]
+    del queue[place]
+    return entry
