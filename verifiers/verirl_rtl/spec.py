@@ -85,10 +85,13 @@ def read_spec(spec: Mapping[str, Any]) -> Spec:
     equivalence = _choice(spec, "equivalence", ("require", "audit", "off"), "off")
     if equivalence != "off" and reference is None:
         raise SpecError("equivalence", "needs 'reference'")
+    reference_top = _identifier(spec, "reference_top") or top
+    if reference is not None and not _defines(reference, reference_top):
+        raise SpecError("reference", f"defines no module '{reference_top}' ('reference_top' names another)")
     return Spec(
         top=top,
         reference=reference,
-        reference_top=_identifier(spec, "reference_top") or top,
+        reference_top=reference_top,
         testbench=testbench,
         testbench_top=_identifier(spec, "testbench_top") or "tb",
         aux_files=_files(spec),
@@ -99,6 +102,13 @@ def read_spec(spec: Mapping[str, Any]) -> Spec:
         reset=_identifier(spec, "reset"),
         ppa=_choice(spec, "ppa", ("score", "off"), "score"),  # type: ignore[arg-type]
         ppa_baseline=_baseline(spec),
+    )
+
+
+def _defines(text: str, module: str) -> bool:
+    return (
+        re.search(rf"\b(?:macro)?module\s+(?:(?:static|automatic)\s+)?{re.escape(module)}(?![\w$])", text)
+        is not None
     )
 
 
