@@ -55,6 +55,13 @@ class RtlDomain:
 
         return {**versions(), "liberty": library_version()}
 
+    def warm(self) -> None:
+        """Import what every verdict needs, once a worker."""
+        from verirl.extras import need
+
+        need("pyslang", "rtl")
+        import verirl_rtl.stages  # noqa: F401
+
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not an RTL spec that an answer can be held to."""
         from verirl_rtl.spec import read_spec
