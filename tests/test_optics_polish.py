@@ -84,6 +84,16 @@ def problem(
     return merit, at * (1.0 + 0.01 * torch.randn(at.shape, dtype=FLOAT, generator=draw))
 
 
+def test_an_idle_surface_in_front_is_no_obstacle() -> None:
+    lens = prescription(read_spec(SPEC), TRIPLET)
+    idle = Surface(80.0, 5.0)
+    found = polish(replace(lens, surfaces=(idle, *lens.surfaces)), glasses=False)
+    plain = polish(lens, glasses=False)
+    assert found.after.spot == pytest.approx(plain.after.spot, rel=0.05)
+    assert found.after.spot < 0.7 * found.before.spot
+    assert found.lens.surfaces[0] == idle
+
+
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(["triplet", "asphere"]))
 def test_derivatives_of_the_merit_are_those_of_finite_differences(seed: int, kind: str) -> None:

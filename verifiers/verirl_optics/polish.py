@@ -204,7 +204,8 @@ def spec_of(lens: Prescription) -> Spec:
 
 
 def _all_free(lens: Prescription) -> Free:
-    parts = solid(build([lens]))
+    system = build([lens])
+    parts = solid(system)
     terms = tuple(
         (s, i)
         for s in parts
@@ -212,7 +213,15 @@ def _all_free(lens: Prescription) -> Free:
         if i and any(lens.surfaces[s].asphere)
     )
     conics = tuple(s for s in parts if lens.surfaces[s].conic)
-    return Free(tuple(parts), tuple(range(len(lens.surfaces))), conics, terms)
+    return Free(tuple(parts), tuple(range(_front(system), system.count)), conics, terms)
+
+
+def _front(system: System) -> int:
+    """The first surface behind which a thickness matters: idle ones before glass and stop change no ray.
+
+    A variable that does nothing has a derivative of pure rounding error, and no step that can be trusted.
+    """
+    return min([system.stop, *solid(system)])
 
 
 def _unmasked(free: Free, given: tuple[Given, ...]) -> Free:
@@ -373,7 +382,7 @@ def _scaled(merit: Merit, spec: Spec, scope: Scope) -> Tensor:
     if (
         scope.focus
         and len(free.curvatures) == len(solid(base))
-        and len(free.thicknesses) == base.count
+        and len(free.thicknesses) == base.count - _front(base)
         and not free.terms
     ):
         efl = first_order(base).efl_BW[:, spec.primary, None]
