@@ -38,10 +38,10 @@ SOFT = 0.02
 """Share of the penalty on limits with which the search begins."""
 HARD = 30.0
 """The penalty in the last search, in units of the usual."""
-LONG = 4
-"""Steps of the search with hard limits, in units of the others'; it ends where nothing is gained."""
 KEPT = 4
 """How many starts are the best after FIRST_STEPS, and are followed to the end."""
+LONG = 4
+"""Steps of the search with soft limits, in units of the others'; it ends where nothing is gained."""
 TRIES = ((1.0, True), (1.0, False), (16.0, True))
 """Margin, in units of the usual, and whether EFL and focus are solved for. The second is for lenses of more
 than SMALL surfaces, where another way may lead lower; the next is for one of which a limit stays broken.
@@ -377,10 +377,8 @@ def _moved(
     at = at[cost.nan_to_num(nan=math.inf).argsort()[:KEPT]]
     for penalty, many in ((SOFT * PENALTY, LONG * steps), (PENALTY, steps)):
         merit = _merit([start] * KEPT, spec, scope, margin, penalty=penalty, solve=solve)
-        at, cost = minimise(merit, at, many)
-    order = cost.nan_to_num(nan=math.inf).argsort()
+        at, _ = minimise(merit, at, many)
     ends: list[Prescription] = []
-    at = at[order]
     for penalty in (PENALTY, HARD * PENALTY):
         fine = _merit([start] * KEPT, spec, scope, margin, fine=True, penalty=penalty)
         at, _ = minimise(fine, at, steps // 2)
