@@ -22,10 +22,10 @@ from pathlib import Path
 import torch
 
 from verirl_optics.analysis import evaluate, gaps
+from verirl_optics.benchmark import from_benchmark
 from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
 from verirl_optics.glass import find
-from verirl_optics.importers import from_benchmark
 from verirl_optics.judge import judge_lens
 from verirl_optics.merit import PENALTY, Free, Merit
 from verirl_optics.paraxial import first_order

@@ -167,10 +167,34 @@ def test_what_separates_nothing_and_glasses_without_a_name_are_translated(tmp_pa
     assert glass.find(lines[2].split()[2]).nd == pytest.approx(1.6202, abs=2e-3)
 
 
+def test_aspheres_are_asked_for_given_and_masked_like_the_rest(tmp_path: Path) -> None:
+    terms = {"conic": -0.6, "asphere": [0.0, -1.2e-6, -1e-9, 0.0]}
+    lens = {
+        "surfaces": [
+            {"radius": 29.8, "thickness": 4.6, "glass": "F2", "stop": True, **terms},
+            {"radius": -199.0, "thickness": 39.5},
+        ],
+        "epd_mm": 13.0,
+        "fields_deg": [0, 1.5],
+        "wavelengths_um": [0.5875618],
+    }
+    design, completion = imported("lenses", write(tmp_path / "a.jsonl", lens))
+    sound([design, completion])
+    assert design.spec["aspheres"] == 1 == completion.spec["aspheres"]
+    written = "conic=-0.6 asphere=0,-1.2e-06,-1e-09"
+    assert written in (design.reference or "").splitlines()[0]
+    assert written in completion.prompt[0].content
+    surfaces = completion.spec["given"]["surfaces"]
+    assert (surfaces[0]["conic"], surfaces[0]["asphere"]) == (-0.6, [0.0, -1.2e-6, -1e-9])
+    assert not {"conic", "asphere"} & set(surfaces[1])
+    changed = (completion.reference or "").replace(written, "conic=-0.6")
+    assert fell(completion, changed) == "format"
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (first(conic=-0.5), "aspheric"),
+        (first(conic=-2e3), "conic"),
         (first(radius=-22.0), ""),
         (first(glass={"nd": 1.62, "vd": 12.0}), "no catalogue glass"),
         ({"epd_mm": 60.0}, ""),

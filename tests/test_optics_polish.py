@@ -29,6 +29,7 @@ from verirl_optics.merit import Free, Merit, solid
 from verirl_optics.paraxial import first_order
 from verirl_optics.polish import polish, polish_rows
 from verirl_optics.prescription import Aperture, Prescription, Surface
+from verirl_optics.pupil import gauss
 from verirl_optics.spec import Spec, read_spec
 from verirl_optics.system import FLOAT, System, build
 
@@ -82,6 +83,16 @@ def problem(
     draw = torch.Generator().manual_seed(seed)
     at = free.read(merit.base)
     return merit, at * (1.0 + 0.01 * torch.randn(at.shape, dtype=FLOAT, generator=draw))
+
+
+def test_an_idle_surface_in_front_is_no_obstacle() -> None:
+    lens = prescription(read_spec(SPEC), TRIPLET)
+    idle = Surface(80.0, 5.0)
+    found = polish(replace(lens, surfaces=(idle, *lens.surfaces)), glasses=False)
+    plain = polish(lens, glasses=False)
+    assert found.after.spot == pytest.approx(plain.after.spot, rel=0.05)
+    assert found.after.spot < 0.7 * found.before.spot
+    assert found.lens.surfaces[0] == idle
 
 
 @settings(max_examples=8, deadline=None)
@@ -153,6 +164,79 @@ def test_the_tracers_gradients_are_those_of_finite_differences(seed: int, what: 
     with torch.no_grad():
         found = float(merit(at + step) - merit(at - step)) / (2.0 * size)
     assert float(slope[place]) == pytest.approx(found, rel=1e-4, abs=1e-9 / size * 1e-4)
+
+
+def rimmed(shrink: float = 1.0) -> Prescription:
+    """The triplet with rims that end rays of the widest field."""
+    lens = prescription(read_spec(SPEC), TRIPLET)
+    rims = (5.6, 5.4, 4.2, 4.0, 4.6, 5.0)
+    return replace(
+        lens,
+        surfaces=tuple(
+            replace(surface, semi_diameter=rim * shrink)
+            for surface, rim in zip(lens.surfaces, rims, strict=True)
+        ),
+    )
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000))
+def test_how_far_rays_pass_outside_a_rim_has_the_slope_of_finite_differences(seed: int) -> None:
+    lens = rimmed()
+    known = replace(read_spec(SPEC), full_fraction=0.97)
+    free = Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
+    merit = Merit(build([lens] * 2), known, free, clip=True, solve=False)
+    draw = torch.Generator().manual_seed(seed)
+    at = free.read(merit.base)
+    at = at * (1.0 + 0.01 * torch.randn(at.shape, dtype=FLOAT, generator=draw))
+    values, slopes = merit.linear(at)
+    assert torch.allclose(values, merit.residuals(at), rtol=0, atol=1e-11)
+    rims = slice(-len(known.fields) * len(known.wavelengths) * 32, None)
+    assert bool((values[:, rims] > 0.0).any())
+    for p in range(at.shape[1]):
+        step = torch.zeros_like(at)
+        step[:, p] = 1e-7 * at[:, p].abs()
+        found = (merit.residuals(at + step) - merit.residuals(at - step)) / (2.0 * step[:, p, None])
+        inside = values[:, rims] > 1e-4 * merit.penalty
+        known_slope = slopes[:, rims, p][inside]
+        near = (found[:, rims][inside] - known_slope).abs() <= 1e-4 * known_slope.abs() + 1e-4
+        # Where a ray grazes a surface, or exceeds two rims by as much, differences do not tell.
+        assert float(near.double().mean()) >= 0.9
+
+
+def test_a_lens_that_lives_on_its_rims_comes_back() -> None:
+    lens = rimmed()
+    draw = random.Random(3)
+    start = replace(
+        lens,
+        surfaces=tuple(
+            replace(surface, radius=surface.radius * (1.0 + draw.uniform(-0.05, 0.05)))
+            for surface in lens.surfaces
+        ),
+    )
+    known = polish(lens, glasses=False).before
+    assert known.figures["valid_ray_fraction"] < 1.0
+    found = polish(start, lens, glasses=False)
+    assert found.before.rank[0] < 2
+    assert found.after.rank[0] == 2
+    assert found.after.spot <= known.spot
+
+
+def test_what_the_model_breaks_is_granted_and_no_more() -> None:
+    lens = prescription(read_spec(SPEC), TRIPLET)
+    strict = replace(read_spec(SPEC), min_edge=2.5, max_distortion=None)
+    free = Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
+    options: dict[str, Any] = {"pupil": gauss(), "margin": 0.0, "solve": False}
+    bare = Merit(build([lens]), strict, free, **options)
+    granted = bare.breaches()
+    merit = Merit(build([lens]), strict, free, granted=granted, **options)
+    at = free.read(bare.base)
+    spots = len(gauss().x_R) * len(strict.fields) * len(strict.wavelengths) * 2
+    assert float(granted.max()) > 0.1
+    assert float(bare.residuals(at)[0, spots:].max()) > 0.1
+    assert float(merit.residuals(at)[0, spots:].abs().max()) < 1e-9
+    at[0, 6] -= 0.1
+    assert float(merit.residuals(at)[0, spots:].max()) > 0.05 * merit.penalty
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")

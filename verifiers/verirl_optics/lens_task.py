@@ -130,8 +130,6 @@ def _rows(lens: Prescription) -> tuple[Row, ...]:
     surfaces: list[Surface] = []
     before = None
     for surface in lens.surfaces:
-        if surface.conic or any(surface.asphere):
-            raise LensError("it has aspheric surfaces")
         if surface.medium == before and not surface.stop:
             if surfaces:
                 surfaces[-1] = replace(surfaces[-1], thickness=surfaces[-1].thickness + surface.thickness)
@@ -140,14 +138,19 @@ def _rows(lens: Prescription) -> tuple[Row, ...]:
         before = surface.medium
     try:
         made = tuple(
-            checked(
-                s, Row(surface.radius, surface.thickness, _glass(surface, lens.wavelengths), surface.stop)
-            )
-            for s, surface in enumerate(surfaces, start=1)
+            checked(s, _row(surface, lens.wavelengths)) for s, surface in enumerate(surfaces, start=1)
         )
         return parse(to_lines(made, DIGITS))
     except FormatError as problem:
         raise LensError(str(problem)) from problem
+
+
+def _row(surface: Surface, wavelengths: tuple[float, ...]) -> Row:
+    """The surface as written; what does not bend it, a plane's conic or a last term of 0, goes."""
+    conic = 0.0 if math.isinf(surface.radius) else surface.conic
+    used = max((i for i, term in enumerate(surface.asphere, start=1) if term), default=0)
+    glass = _glass(surface, wavelengths)
+    return Row(surface.radius, surface.thickness, glass, surface.stop, conic, surface.asphere[:used])
 
 
 def _glass(surface: Surface, wavelengths: tuple[float, ...]) -> str | None:
@@ -180,7 +183,14 @@ def _off(name: str, wanted: Sequence[float], wavelengths: Sequence[float]) -> fl
 def _prescribed(lens: Prescription, rows: tuple[Row, ...]) -> Prescription:
     media = table()
     surfaces = tuple(
-        Surface(row.radius, row.thickness, None if row.glass is None else media[row.glass], stop=row.stop)
+        Surface(
+            row.radius,
+            row.thickness,
+            None if row.glass is None else media[row.glass],
+            row.conic,
+            row.asphere,
+            stop=row.stop,
+        )
         for row in rows
     )
     return Prescription(surfaces, Aperture("epd", 1.0), (0.0,), lens.wavelengths, lens.primary)
@@ -201,6 +211,7 @@ def _bare(
     lens: Prescription, rows: tuple[Row, ...], fields: list[float], efl: float, beam: float
 ) -> dict[str, Any]:
     glasses = [row.glass for row in rows if row.glass is not None]
+    bent = sum(row.aspheric for row in rows)
     return {
         "task": "synthesis",
         "efl_mm": efl,
@@ -211,7 +222,7 @@ def _bare(
         "primary": lens.primary,
         "elements": {"min": max(1, len(glasses)), "max": max(1, len(glasses))},
         "glasses": sorted(set(glasses)),
-    }
+    } | ({"aspheres": bent} if bent else {})
 
 
 def _limits(rows: tuple[Row, ...], found: Judgement) -> dict[str, Any]:
@@ -254,6 +265,8 @@ def _given(rows: tuple[Row, ...], places: Sequence[tuple[int, str]]) -> dict[str
             "thickness": row.thickness,
             "glass": row.glass,
             "stop": row.stop,
+            **({"conic": row.conic} if row.conic else {}),
+            **({"asphere": list(row.asphere)} if row.asphere else {}),
         }
         for row in rows
     ]

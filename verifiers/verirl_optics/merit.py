@@ -17,7 +17,7 @@ from verirl_optics.paraxial import first_order
 from verirl_optics.pupil import Pupil, gauss
 from verirl_optics.spec import Spec
 from verirl_optics.system import FLOAT, System
-from verirl_optics.trace import Rays, Traced, launch, sag, trace
+from verirl_optics.trace import Failure, Rays, Traced, launch, sag, trace
 
 PENALTY = 30.0
 """Weight of what lacks to a limit against a spot of the same length."""
@@ -26,6 +26,9 @@ MARGIN = 1e-4
 ROOM = 1.021
 """Edges are looked at this much outside the traced height; the judge looks at 1.02."""
 STEEPEST = 0.93
+HEMISPHERE = 0.999
+KEPT_RAYS = 0.01
+"""The share of the rays that is kept inside the semi-diameters beyond what the limit asks for."""
 NEAR = 1.0
 """Largest change of the last curvature × EFL that sets the EFL."""
 WITHIN = 0.97
@@ -112,12 +115,16 @@ def solid(system: System) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Bundle:
-    """What a pass of rays says: heights at the image, which arrived (BFWR), and r² at the surfaces (BS)."""
+    """What a pass of rays says: heights at the image, which arrived (BFWR), r² at the surfaces (BS).
+
+    `outside`: how far each ray passes outside a semi-diameter, inf where it ended otherwise; None: unasked.
+    """
 
     x: Tensor
     y: Tensor
     valid: Tensor
     square: Tensor
+    outside: Tensor | None
 
 
 class Merit:
@@ -126,7 +133,7 @@ class Merit:
     They are, in mm: aberrations of rays, what lacks to each limit, and the distortion over its limit.
     `within` is the share of the EFL's tolerance that is free. While it is 0 a step keeps the EFL to first
     order; with a tolerance it would run across it, and end at its border. `solve`: EFL and focus are set
-    exactly.
+    exactly. `granted` (C), mm: by how much each limit may be broken (see `breaches`).
     """
 
     def __init__(
@@ -141,7 +148,9 @@ class Merit:
         penalty: float = PENALTY,
         solve: bool = True,
         within: float = 0.0,
+        granted: Tensor | None = None,
     ) -> None:
+        self.granted = granted
         self.penalty = penalty
         self.base, self.spec, self.free, self.clip = base, spec, free, clip
         device = base.curvature_BS.device
@@ -157,6 +166,8 @@ class Merit:
         self._spots = len(spot.x_R)
         self._fields = torch.deg2rad(torch.tensor(spec.fields, dtype=FLOAT, device=device))
         self._colours = len(spec.wavelengths)
+        shares = [spec.full_fraction if angle else spec.axis_fraction for angle in spec.fields]
+        self._share = torch.tensor(shares, dtype=FLOAT, device=device)
         last = base.count - 1
         places = free.thicknesses
         powered = solve and within == 0.0 and last in free.curvatures and last > 0
@@ -189,7 +200,10 @@ class Merit:
             if self._focus is not None:
                 found, variables = self._focused(found, done, variables)
             figures = self._figures(variables, found.square)
-            return torch.cat([self._spread(found)[0], *self._broken(figures, found.y)], dim=1), variables
+            limits = self._broken(figures, found.y)
+            if found.outside is not None:
+                limits.append(self._kept_in(found.outside)[0])
+            return torch.cat([self._spread(found)[0], *limits], dim=1), variables
 
     def _powered(self, system: System, variables: Tensor, efl: Tensor, bfl: Tensor) -> Tensor:
         """The variables with the last curvature that gives the EFL asked for, where it is near."""
@@ -237,7 +251,8 @@ class Merit:
         found = self._bundle(done, count)
         shape = found.x.shape
         slope_x = alone.derivatives(done.rays.x, shape, keep=True)
-        slope_y = alone.derivatives(done.rays.y, shape)
+        slope_y = alone.derivatives(done.rays.y, shape, keep=self.clip)
+        slope_out = alone.derivatives(self._outside(done), shape) if self.clip else None
         eye = torch.eye(wide, dtype=FLOAT, device=variables.device).repeat_interleave(count, 0)
         with torch.no_grad():
             tiled = found.square.repeat(wide, 1)
@@ -258,7 +273,22 @@ class Merit:
             limits = self._broken(figures, found.y)
             chief = slope_y[:, :, self.spec.primary, -1]
             slopes = self._broken_slopes(figures, turned, found.y, chief)
+            if found.outside is not None and slope_out is not None:
+                slope_out = torch.nan_to_num(slope_out[..., :-1] + slope_out[..., -1:] * moved)
+                beyond, weight = self._kept_in(found.outside)
+                limits.append(beyond)
+                slopes.append((weight[..., None] * slope_out[..., keep, :]).flatten(1, 3))
             return torch.cat([spots, *limits], dim=1), torch.cat([across, along, *slopes], dim=1)
+
+    def breaches(self) -> Tensor:
+        """By how much the first lens breaks each limit (C), inf where that has no measure."""
+        with torch.no_grad():
+            system = self.base
+            first = first_order(system)
+            done = trace(system, self._launched(first.entrance_B), clip=self.clip)
+            square = self._bundle(done, len(system.curvature_BS)).square
+            efl, bfl = first.efl_BW[:, self.spec.primary], first.bfl_BW[:, self.spec.primary]
+            return self._spaces.lacks(system, efl, bfl, square)[0].nan_to_num(nan=math.inf).clamp_min(0.0)
 
     def active(self, variables: Tensor) -> tuple[str, ...]:
         """The limits that a lens (P variables) all but touches."""
@@ -285,7 +315,40 @@ class Merit:
         valid = done.valid.view(shape)
         square = torch.stack([height.detach().view(shape) for height in done.height2], dim=1)
         reach = torch.where(valid[:, None], square, torch.zeros_like(square)).amax((2, 3, 4))
-        return _Bundle(done.rays.x.detach().view(shape), done.rays.y.detach().view(shape), valid, reach)
+        outside = None
+        if self.clip:
+            ended = torch.zeros_like(done.valid)
+            for name, where in done.ends:
+                ended |= where & (name != Failure.CLIPPED)
+            outside = self._outside(done).detach().masked_fill(ended, math.inf).view(shape)
+        return _Bundle(
+            done.rays.x.detach().view(shape), done.rays.y.detach().view(shape), valid, reach, outside
+        )
+
+    def _outside(self, done: Traced) -> Tensor:
+        """How far each ray passes outside the semi-diameter that it exceeds most."""
+        semi = self.base.semi_BS[0]
+        far = [
+            height.clamp_min(1e-30).sqrt() - rim
+            for height, rim in zip(done.height2, semi, strict=True)
+            if math.isfinite(rim)
+        ]
+        return torch.relu(torch.stack(far).amax(0)) if far else torch.zeros_like(done.rays.x)
+
+    def _kept_in(self, outside: Tensor) -> tuple[Tensor, Tensor]:
+        """The residuals of the rays that must arrive, and their weights (BFW and the spot's rays).
+
+        Those are the nearest, as many of each field as its limit asks for: which ray it is that a rim ends
+        jumps, but how far outside it passes does not.
+        """
+        outside = outside[..., : self._spots]
+        weight = (self._weight[: self._spots] / self._colours).expand_as(outside)
+        order = outside.flatten(2).argsort(-1)
+        nearer = weight.flatten(2).gather(-1, order).cumsum(-1)
+        rank = torch.zeros_like(nearer).scatter(-1, order, nearer).view_as(outside)
+        must = (rank - weight < self._share[:, None, None] + KEPT_RAYS) & torch.isfinite(outside)
+        held = self.penalty * must * torch.sqrt(weight / len(self._fields))
+        return (held * outside.nan_to_num(posinf=0.0)).flatten(1), held * (outside > 0.0)
 
     def _spread(self, found: _Bundle) -> tuple[Tensor, Tensor, Tensor]:
         """Aberrations (B, …), the weight of each ray that arrived, and the root of each one's weight."""
@@ -307,6 +370,9 @@ class Merit:
         p = self.spec.primary
         efl = first.efl_BW[:, p]
         lacks = self._spaces.lacks(system, efl, first.bfl_BW[:, p], square)
+        if self.granted is not None:
+            lacks = lacks - self.granted
+        lacks = torch.nan_to_num(lacks, neginf=-1.0)
         return torch.cat([first.entrance_B[:, None], efl[:, None], lacks], dim=1)
 
     def _broken(self, figures: Tensor, height: Tensor) -> list[Tensor]:
@@ -428,7 +494,10 @@ class _Spaces:
         self.shares = (0.25, 0.5, 0.75) if aspheric else ()
 
     def lacks(self, system: System, efl: Tensor, bfl: Tensor, square: Tensor) -> Tensor:
-        """What lacks to each limit, mm (B, C); at most 0 where it is kept. `square`: r² of the rays (BS)."""
+        """What lacks to each limit, mm (B, C); at most 0 where it is kept, nan where it has no measure.
+
+        `square`: r² of the rays (BS).
+        """
         spec, thickness, small = self.spec, system.thickness_BS, self.small
         found = [
             (efl - spec.efl).abs() - self.band,
@@ -449,7 +518,11 @@ class _Spaces:
             parts.append(small / 100.0 - thickness[:, self.alone])
         steep = system.curvature_BS[:, self.surfaces].abs() * square[:, self.surfaces].clamp_min(0.0).sqrt()
         parts.append((steep - STEEPEST) * spec.efl * 0.1)
-        return torch.nan_to_num(torch.cat(parts, dim=1), neginf=0.0)
+        # Past its hemisphere a surface has no edge there.
+        root = torch.sqrt((1.0 + system.conic_BS).clamp_min(0.0)) * system.curvature_BS.abs()
+        both = torch.maximum(root[:, self.near], root[:, self.far]) * widest.clamp_min(0.0).sqrt()
+        parts.append((both - HEMISPHERE) * spec.efl * 0.1)
+        return torch.cat(parts, dim=1)
 
     def names(self) -> list[str]:
         """What each of `lacks` is about."""
@@ -458,7 +531,8 @@ class _Spaces:
         for kind in ("centre", "edge", *["room"] * len(self.shares), *["centre at most"] * self.bounded):
             found += [f"{kind}, {space}" for space in spaces]
         found += [f"thickness behind surface {s + 1}" for s in self.alone]
-        return found + [f"slope of surface {s + 1}" for s in self.surfaces]
+        found += [f"slope of surface {s + 1}" for s in self.surfaces]
+        return found + [f"edge, {space}" for space in spaces]
 
     def _room(self, system: System, between: Tensor, square: Tensor) -> Tensor:
         return between + self._sag(system, self.far, square) - self._sag(system, self.near, square)

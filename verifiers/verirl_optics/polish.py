@@ -36,8 +36,12 @@ AROUND = (0.01, 0.06)
 FIRST_STEPS = 10
 SOFT = 0.02
 """Share of the penalty on limits with which the search begins."""
+HARD = 30.0
+"""The penalty in the last search, in units of the usual."""
 KEPT = 4
 """How many starts are the best after FIRST_STEPS, and are followed to the end."""
+LONG = 4
+"""Steps of the search with soft limits, in units of the others'; it ends where nothing is gained."""
 TRIES = ((1.0, True), (1.0, False), (16.0, True))
 """Margin, in units of the usual, and whether EFL and focus are solved for. The second is for lenses of more
 than SMALL surfaces, where another way may lead lower; the next is for one of which a limit stays broken.
@@ -79,13 +83,15 @@ class Scope:
     """What may be changed: variables, the glass behind which surfaces and for which, and how it is
     rounded.
 
-    `focus`: the last thickness is free and found last. `digits`: how many stay significant.
+    `focus`: the last thickness is free and found last. `digits`: how many stay significant. `granted`: by
+    how much the merit's limits may be broken.
     """
 
     free: Free
     glasses: dict[int, tuple[Medium, ...]]
     focus: bool
     digits: int = DIGITS
+    granted: Tensor | None = None
 
 
 def polish(
@@ -111,7 +117,9 @@ def polish(
     )
     allowed = judge_lens(spec, known, whole=True).feasible
     palette = _palette(spec, start) if glasses else {}
-    scope = Scope(_all_free(start), palette, focus=True, digits=digits)
+    free = _all_free(start)
+    granted = Merit(build([known]), spec, free, pupil=gauss(), clip=clips(known), margin=0.0).breaches()
+    scope = Scope(free, palette, focus=True, digits=digits, granted=granted)
     return _polish(start, spec, scope, lambda found: _held(spec, found, allowed), steps)
 
 
@@ -204,7 +212,8 @@ def spec_of(lens: Prescription) -> Spec:
 
 
 def _all_free(lens: Prescription) -> Free:
-    parts = solid(build([lens]))
+    system = build([lens])
+    parts = solid(system)
     terms = tuple(
         (s, i)
         for s in parts
@@ -212,7 +221,15 @@ def _all_free(lens: Prescription) -> Free:
         if i and any(lens.surfaces[s].asphere)
     )
     conics = tuple(s for s in parts if lens.surfaces[s].conic)
-    return Free(tuple(parts), tuple(range(len(lens.surfaces))), conics, terms)
+    return Free(tuple(parts), tuple(range(_front(system), system.count)), conics, terms)
+
+
+def _front(system: System) -> int:
+    """The first surface behind which a thickness matters: idle ones before glass and stop change no ray.
+
+    A variable that does nothing has a derivative of pure rounding error, and no step that can be trusted.
+    """
+    return min([system.stop, *solid(system)])
 
 
 def _unmasked(free: Free, given: tuple[Given, ...]) -> Free:
@@ -262,12 +279,12 @@ def _apart(one: Medium, other: Medium) -> float:
 def _polish(start: Prescription, spec: Spec, scope: Scope, judged: Judge, steps: int) -> Polished:
     best = _Best(start, judged)
     if scope.free.count and best.traced:
-        lens = start
         for margin, solve in TRIES:
-            lens = _moved(start, spec, scope, steps, margin * MARGIN, solve=solve)
-            best.offer(_rounded(lens, spec, scope))
+            for found in _moved(start, spec, scope, steps, margin * MARGIN, solve=solve):
+                best.offer(_rounded(found, spec, scope))
             if best.found.rank[0] == 2 and (not solve or len(start.surfaces) <= SMALL):
                 break
+        lens = best.lens
         if scope.glasses:
             for _ in range(ROUNDS):
                 swapped = _exchanged(lens, spec, scope, steps)
@@ -276,7 +293,7 @@ def _polish(start: Prescription, spec: Spec, scope: Scope, judged: Judge, steps:
                 lens = swapped
     active: tuple[str, ...] = ()
     if scope.free.count:
-        merit = _merit([best.lens], spec, scope.free, MARGIN)
+        merit = _merit([best.lens], spec, scope, MARGIN)
         active = merit.active(scope.free.read(merit.base)[0])
     swaps = tuple(
         (s + 1, _name(old), _name(new))
@@ -320,7 +337,7 @@ class _Best:
 def _merit(
     lenses: list[Prescription],
     spec: Spec,
-    free: Free,
+    scope: Scope,
     margin: float,
     *,
     fine: bool = False,
@@ -330,25 +347,27 @@ def _merit(
     return Merit(
         build(lenses),
         spec,
-        free,
+        scope.free,
         pupil=gauss() if fine else None,
         clip=clips(lenses[0]),
         margin=margin,
         penalty=penalty,
         solve=solve and not fine,
         within=WITHIN if fine else 0.0,
+        granted=scope.granted,
     )
 
 
 def _moved(
     start: Prescription, spec: Spec, scope: Scope, steps: int, margin: float, *, solve: bool
-) -> Prescription:
+) -> list[Prescription]:
     """Where damped least squares leads from the start and from starts around it.
 
-    Limits are soft at first: behind a hard one the way is narrow.
+    Limits are soft at first: behind a hard one the way is narrow. The last are so hard that rays are given up
+    for them.
     """
     free = scope.free
-    merit = _merit([start] * STARTS, spec, free, margin, penalty=SOFT * PENALTY, solve=solve)
+    merit = _merit([start] * STARTS, spec, scope, margin, penalty=SOFT * PENALTY, solve=solve)
     at = _scaled(merit, spec, scope)
     draw = torch.Generator().manual_seed(0)
     size = torch.linspace(*AROUND, STARTS, dtype=FLOAT)[:, None]
@@ -356,14 +375,16 @@ def _moved(
     shake[0] = 0.0
     at, cost = minimise(merit, at * (1.0 + shake), FIRST_STEPS)
     at = at[cost.nan_to_num(nan=math.inf).argsort()[:KEPT]]
-    for penalty in (SOFT * PENALTY, PENALTY):
-        merit = _merit([start] * KEPT, spec, free, margin, penalty=penalty, solve=solve)
-        at, cost = minimise(merit, at, steps)
-    best = int(cost.nan_to_num(nan=math.inf).argmin())
-    lens = _with(start, free.write(merit.base, at), best)
-    fine = _merit([lens], spec, free, margin, fine=True)
-    at, _ = minimise(fine, free.read(fine.base), steps // 2)
-    return _with(lens, free.write(fine.base, at), 0)
+    for penalty, many in ((SOFT * PENALTY, LONG * steps), (PENALTY, steps)):
+        merit = _merit([start] * KEPT, spec, scope, margin, penalty=penalty, solve=solve)
+        at, _ = minimise(merit, at, many)
+    ends: list[Prescription] = []
+    for penalty in (PENALTY, HARD * PENALTY):
+        fine = _merit([start] * KEPT, spec, scope, margin, fine=True, penalty=penalty)
+        at, _ = minimise(fine, at, steps // 2)
+        made = free.write(fine.base, at)
+        ends += [_with(start, made, row) for row in range(KEPT)]
+    return ends
 
 
 def _scaled(merit: Merit, spec: Spec, scope: Scope) -> Tensor:
@@ -373,7 +394,7 @@ def _scaled(merit: Merit, spec: Spec, scope: Scope) -> Tensor:
     if (
         scope.focus
         and len(free.curvatures) == len(solid(base))
-        and len(free.thicknesses) == base.count
+        and len(free.thicknesses) == base.count - _front(base)
         and not free.terms
     ):
         efl = first_order(base).efl_BW[:, spec.primary, None]
@@ -404,14 +425,14 @@ def _exchanged(lens: Prescription, spec: Spec, scope: Scope, steps: int) -> Pres
     ]
     if not tried:
         return None
-    merit = _merit([lens, *tried], spec, scope.free, MARGIN)
+    merit = _merit([lens, *tried], spec, scope, MARGIN)
     at, cost = minimise(merit, scope.free.read(merit.base), TRIED_STEPS)
     cost = cost.nan_to_num(nan=math.inf)
     best = int(cost.argmin())
     if best == 0 or float(cost[best]) > WORTH_IT * float(cost[0]):
         return None
     found = _with(tried[best - 1], scope.free.write(merit.base, at), best)
-    fine = _merit([found], spec, scope.free, MARGIN, fine=True)
+    fine = _merit([found], spec, scope, MARGIN, fine=True)
     at, _ = minimise(fine, scope.free.read(fine.base), steps)
     return _with(found, scope.free.write(fine.base, at), 0)
 
