@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from verirl.errors import InputError
+from verirl_optics.memory import keep_freed
 from verirl_optics.prescription import Prescription
 
 FLOAT = torch.float64
@@ -59,6 +60,7 @@ def build(
     With `requires_grad`, gradients flow to curvatures, thicknesses, conics, aspheres and indices. Raises
     InputError on lenses of different layouts, GlassError where a glass has no index at a wavelength.
     """
+    keep_freed()
     first = lenses[0]
     layout = (len(first.surfaces), first.stop, len(first.wavelengths), first.primary)
     if any((len(x.surfaces), x.stop, len(x.wavelengths), x.primary) != layout for x in lenses):
