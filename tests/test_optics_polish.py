@@ -179,7 +179,7 @@ def rimmed(shrink: float = 1.0) -> Prescription:
     )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.integers(0, 10_000))
 def test_how_far_rays_pass_outside_a_rim_has_the_slope_of_finite_differences(seed: int) -> None:
     lens = rimmed()
@@ -214,7 +214,7 @@ def test_a_lens_that_lives_on_its_rims_comes_back() -> None:
             for surface in lens.surfaces
         ),
     )
-    known = polish(lens, glasses=False).before
+    known = polish(lens, glasses=False, steps=1).before
     assert known.figures["valid_ray_fraction"] < 1.0
     found = polish(start, lens, glasses=False)
     assert found.before.rank[0] < 2
