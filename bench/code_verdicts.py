@@ -3,10 +3,10 @@
     python bench/code_verdicts.py ../shared/benchmarks/code/humaneval_plus_mini.jsonl.gz [--rows N] [--jobs 2]
 
 All three run the same reference programs on the same inputs and compare the same values, `--jobs` at a time.
-The tasks are gone through `--rounds` times, a few at a time by each of the three in turn, so that a machine
-that slows down slows all of them. Prints one JSON document. `ratio` is ours to bwrap, whose isolation is the
-same, over all rounds; `ratios` are the rounds'. The programs' own time (run once in this process) is the same
-for all three; `ratio_without_the_answers_own_time` leaves it out.
+The tasks are gone through `--rounds` times by each of the three in turn, so that a machine that slows down
+slows all of them. Prints one JSON document. `ratio` is ours to bwrap, whose isolation is the same, over all
+rounds; `ratios` are the rounds'. The programs' own time (run once in this process) is the same for all three;
+`ratio_without_the_answers_own_time` leaves it out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from verirl_code.spec import read_spec
 from verirl_code.trial import attempt
 
 SECONDS = 10.0
-CHUNK = 16
 OUTPUT = 64 * 1024 * 1024
 HARNESS = """
 import json, sys
@@ -110,14 +109,12 @@ def one_round(
     spent = dict.fromkeys((way.__name__ for way in ways), 0.0)
     for way in ways:
         list(pool.map(partial(judged, way), range(4 * jobs)))
-    for first in range(0, count, CHUNK):
-        chunk = range(first, min(first + CHUNK, count))
-        for way in ways:
-            started = time.perf_counter()
-            names = list(pool.map(partial(judged, way), chunk))
-            spent[way.__name__] += time.perf_counter() - started
-            if wrong := [name for name in names if name]:
-                print(f"{way.__name__}: not passed: {wrong}", file=sys.stderr)
+    for way in ways:
+        started = time.perf_counter()
+        names = list(pool.map(partial(judged, way), range(count)))
+        spent[way.__name__] += time.perf_counter() - started
+        if wrong := [name for name in names if name]:
+            print(f"{way.__name__}: not passed: {wrong}", file=sys.stderr)
     return spent
 
 
