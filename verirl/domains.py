@@ -150,6 +150,18 @@ def files(name: str) -> Mapping[str, Path]:
     return found
 
 
+def check_draw(difficulty: float, **choices: tuple[str | None, Sequence[str]]) -> None:
+    """What every `synth` asks: `difficulty` in [0, 1], each choice (unless None) among the known ones.
+
+    `choices`: name → (value, known values). Raises InputError on the first that is not.
+    """
+    if not 0.0 <= difficulty <= 1.0:
+        raise InputError(f"difficulty {difficulty:g} is not in [0, 1]")
+    for what, (value, known) in choices.items():
+        if value is not None and value not in known:
+            raise InputError(f"unknown {what} '{value}'; there are: {', '.join(known)}")
+
+
 def deadline(domain: Domain) -> float:
     """Seconds that a verdict may take where nobody says: a domain with slow tools has `deadline_s`."""
     return float(getattr(domain, "deadline_s", DEADLINE_S))

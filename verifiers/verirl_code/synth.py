@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from verirl import __version__
+from verirl.domains import check_draw
 from verirl.errors import InputError
 from verirl.seeds import derive, rng
 from verirl.types import Message, Source, Task
@@ -82,7 +83,7 @@ def synth(
     shorthand, in the families that have it. Raises InputError on an unknown split, family or style, or a
     difficulty out of range.
     """
-    _check(difficulty, split, family, style)
+    check_draw(difficulty, split=(split, SPLITS), style=(style, STYLES), family=(family, FAMILIES))
     known = tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
     name = family or rng("code", split, seed, index, "family").choice(known)
     case = draw(seed, index, difficulty, split=split, family=name, style=style)
@@ -232,13 +233,3 @@ def case_of(task: Task) -> Case | None:
     except InputError:
         return None
     return case if _written(case, source, family, task.split, task.difficulty, style) == task else None
-
-
-def _check(difficulty: float, split: str, family: str | None, style: str) -> None:
-    if not 0.0 <= difficulty <= 1.0:
-        raise InputError(f"difficulty {difficulty:g} is not in [0, 1]")
-    for what, value, known in (("split", split, SPLITS), ("style", style, STYLES)):
-        if value not in known:
-            raise InputError(f"unknown {what} '{value}'; there are: {', '.join(known)}")
-    if family is not None and family not in _FAMILIES:
-        raise InputError(f"unknown family '{family}'; there are: {', '.join(FAMILIES)}")

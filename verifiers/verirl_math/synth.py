@@ -10,6 +10,7 @@ from collections.abc import Callable
 from random import Random
 
 from verirl import __version__
+from verirl.domains import check_draw
 from verirl.errors import InputError
 from verirl.seeds import derive, rng
 from verirl.types import Message, Source, Task
@@ -48,7 +49,7 @@ def synth(
     `style`: `prose` is a question in words and a solution in LaTeX; `terse` is both in shorthand.
     Raises InputError on an unknown split, family or style, or a difficulty out of range.
     """
-    _check(difficulty, split, family, style)
+    check_draw(difficulty, split=(split, SPLITS), style=(style, STYLES), family=(family, FAMILIES))
     name = family or rng("math", split, seed, index, "family").choice(FAMILIES)
     problem = draw(seed, index, difficulty, split=split, family=name)
     return _written(problem, Source(**_SOURCE, seed=seed, index=index), name, split, difficulty, style)
@@ -103,16 +104,6 @@ def problem_of(task: Task) -> Problem | None:
         return None
     again = _written(problem, source, family, task.split, task.difficulty, style)
     return problem if again == task else None
-
-
-def _check(difficulty: float, split: str, family: str | None, style: str) -> None:
-    if not 0.0 <= difficulty <= 1.0:
-        raise InputError(f"difficulty {difficulty:g} is not in [0, 1]")
-    for what, value, known in (("split", split, SPLITS), ("style", style, STYLES)):
-        if value not in known:
-            raise InputError(f"unknown {what} '{value}'; there are: {', '.join(known)}")
-    if family is not None and family not in _FAMILIES:
-        raise InputError(f"unknown family '{family}'; there are: {', '.join(FAMILIES)}")
 
 
 def _prose(problem: Problem, words: Random) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from verirl import __version__
+from verirl.domains import check_draw
 from verirl.errors import InputError
 from verirl.seeds import derive, rng
 from verirl.types import Message, Source, Task
@@ -54,7 +55,9 @@ def synth(
     or not (`off`). Raises InputError on an unknown split, family, style or `ppa`, or a difficulty out of
     range.
     """
-    _check(difficulty, split, family, style, ppa)
+    check_draw(
+        difficulty, split=(split, SPLITS), style=(style, STYLES), ppa=(ppa, PPA), family=(family, FAMILIES)
+    )
     known = tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
     name = family or rng("rtl", split, seed, index, "family").choice(known)
     design = draw(seed, index, difficulty, split=split, family=name, style=style)
@@ -139,13 +142,3 @@ def design_of(task: Task) -> Design | None:
     ppa = str(task.spec.get("ppa", "score"))
     made = _written(design, source, family, task.split, task.difficulty, style, ppa)
     return design if made == task else None
-
-
-def _check(difficulty: float, split: str, family: str | None, style: str, ppa: str) -> None:
-    if not 0.0 <= difficulty <= 1.0:
-        raise InputError(f"difficulty {difficulty:g} is not in [0, 1]")
-    for what, value, known in (("split", split, SPLITS), ("style", style, STYLES), ("ppa", ppa, PPA)):
-        if value not in known:
-            raise InputError(f"unknown {what} '{value}'; there are: {', '.join(known)}")
-    if family is not None and family not in _FAMILIES:
-        raise InputError(f"unknown family '{family}'; there are: {', '.join(FAMILIES)}")

@@ -35,10 +35,10 @@ _GRACE_SECONDS = {State.STARTING: 120.0, State.ENDING: 5.0}
 _STARTS = 2
 _IDLE_DEATHS = 5
 _AHEAD_SECONDS = 0.01
+_AHEAD_JOBS = 16
 _REACH = 32
 """Jobs at the head of a queue among which a worker finds one of a task that it knows."""
 
-_AHEAD_JOBS = 16
 _STORED = (Status.PASSED, Status.FAILED, Status.SKIPPED)
 
 
