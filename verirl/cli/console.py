@@ -131,7 +131,9 @@ def warn(message: str) -> None:
     """A warning that even `--quiet` does not silence."""
     from rich.text import Text
 
-    err().print(Text(f"warning: {message}", style="yellow"))
+    from verirl.reporting.words import clean
+
+    err().print(Text(f"warning: {clean(message)}", style="yellow"))
 
 
 def warn_if_unsafe(unsafe: bool) -> None:
