@@ -114,6 +114,42 @@ def test_a_reset_from_the_start_is_the_same_in_both(edge: str, tmp_path: Path) -
 
 
 @needs_verilator
+@pytest.mark.parametrize(
+    "body",
+    [
+        "function f(input i); if (i & ~i) f = 1; endfunction always @(posedge clk) q <= (a + b) | f(a[0]);",
+        "reg [7:0] u; always @(posedge clk) q <= u === 8'bx ? 8'd7 : a + b;",
+        "reg l; always @* case (a) 8'd255: l = 0; endcase always @(posedge clk) q <= a + b + l;",
+        "wire [7:0] w; assign w = a - b; assign w = a + b; always @(posedge clk) q <= w;",
+        "tri w; assign w = a[0] ? 1'b0 : 1'bz; always @(posedge clk) q <= a + b + w;",
+        "wire [7:0] w; assign w[6:0] = a + b; always @(posedge clk) q <= w;",
+        "reg u; always @(posedge clk) q <= u ^ u ? 0 : a + b;",
+    ],
+)
+def test_verilator_does_not_define_what_is_undefined(body: str, tmp_path: Path) -> None:
+    recording = dataclasses.replace(record(SPEC, tmp_path), seconds=60.0)
+    found = against(recording, design(body), tmp_path, "auto")
+    assert found.engine == "verilator"
+    assert not found.right
+
+
+@needs_verilator
+def test_a_reference_too_slow_for_icarus_is_judged_by_both(tmp_path: Path) -> None:
+    slow = (
+        "integer i; reg [31:0] n; always @* begin n = a; for (i = 0; i < 3000; i = i + 1) n = n * 5 + b; end"
+    )
+    reference = design(slow + " always @(posedge clk) q <= {4'd0, n[3:0]};")
+    recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
+    assert recording.engine == "verilator"
+    assert 0 < recording.early < len(recording.events)
+    assert against(recording, reference, tmp_path, "auto").right
+    nothing = " function [3:0] f(input i); if (i & ~i) f = 1; endfunction "
+    answer = design(slow + nothing + " always @(posedge clk) q <= {f(a[0]), n[3:0]};")
+    assert against(recording, answer, tmp_path, "verilator").right
+    assert not against(recording, answer, tmp_path, "auto").right
+
+
+@needs_verilator
 def test_what_icarus_cannot_read_is_given_to_verilator(tmp_path: Path) -> None:
     text = design(
         "typedef enum logic [7:0] {A, B} e; e s; always_comb s = e'(a + b); always_ff @(posedge clk) q <= s;"

@@ -32,6 +32,10 @@ from verirl_rtl.verilating import usable as verilator_is_there
 
 EVENT_LIMIT, TRACE_BYTES = 300_000, 100_000_000
 """Changes of an input, and bytes of their record, after which a bench is not followed any further."""
+LONG_S = 0.8
+"""CPU seconds of the reference under Icarus from which a build with Verilator pays off."""
+EARLY, LEAST = 4096, 64
+"""Events from the first that Icarus plays, too, where Verilator plays all; halved while that takes long."""
 KEPT, UNFINISHED = 256, 2
 SPARE = 0.25
 """Share of a verdict's time that recording leaves."""
@@ -54,6 +58,7 @@ class Recording:
     too. `events`: the inputs in order (see `stimulus`). `expected`: the outputs' bits in port order, one line
     a sample, `x` where the reference is undefined. `turned`: the sample from which a bench is played again in
     another order; 0 where it is not. `engine`: the simulator that made them. `seconds`: what its replay took.
+    `early`: of the events that Verilator plays, those from the first that Icarus plays, too.
     """
 
     ports: tuple[Port, ...]
@@ -63,6 +68,18 @@ class Recording:
     turned: int = 0
     engine: str = "icarus"
     seconds: float = 0.0
+    early: int = EARLY
+
+    @property
+    def long(self) -> bool:
+        """Whether it is long enough for Verilator."""
+        return self.engine == "verilator" or self.seconds > LONG_S
+
+    @property
+    def opening(self) -> Recording:
+        """Its first `early` events."""
+        events = self.events[: self.early]
+        return replace(self, events=events, expected=self.expected[: sum(event.sampled for event in events)])
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -214,13 +231,31 @@ def _settled(
 
     inputs = [port for port in found.ports if port.direction == "input"]
     recording = Recording(found.ports, found.overridden, tuple(serialised(events, inputs, what)))
-    played = play(recording, found.text, top, folder, bounds=allowed.brief)
+    played = play(recording, found.text, top, folder, "icarus", bounds=allowed.brief)
     if (played.late or played.uncompiled) and verilator_is_there():
+        recording, first = _opened(recording, found, top, folder, allowed)
         played = play(recording, found.text, top, folder, "verilator", bounds=allowed.long)
+        played = replace(played, lines=first + played.lines[len(first) :])
     if played.problem or played.late:
         why = "it takes longer than a verdict may (--deadline)" if played.late else played.problem
         raise BrokenTaskError(f"the reference does not run: {why}")
     return replace(recording, expected=played.lines, engine=played.engine, seconds=played.seconds)
+
+
+def _opened(
+    recording: Recording, found: Inspection, top: str, folder: Path, allowed: _Allowed
+) -> tuple[Recording, tuple[str, ...]]:
+    """How much of its start Icarus plays in the time of a short recording, and what it says there."""
+    from verirl_rtl.replay import play
+
+    while recording.early >= LEAST:
+        played = play(recording.opening, found.text, top, folder, "icarus", bounds=allowed.brief)
+        if not played.late and played.seconds <= LONG_S:
+            # Verilator, which knows no Z, plays the rest.
+            sound = not played.problem and not any("z" in line for line in played.lines)
+            return (recording, played.lines) if sound else (replace(recording, early=0), ())
+        recording = replace(recording, early=recording.early // 2)
+    return replace(recording, early=0), ()
 
 
 def _watched(spec: Spec, found: Inspection, folder: Path, allowed: _Allowed) -> list[Event]:

@@ -18,9 +18,8 @@ from verirl_rtl.verilating import usable as verilator_is_there
 
 Engine = Literal["auto", "icarus", "verilator"]
 SHOWN = 8
-LONG_S = 0.8
-"""CPU seconds of the reference under Icarus from which a build with Verilator pays off."""
-SEEDS = 2
+MODELS = 3
+"""Verilated models side by side: undefined is 0, 1, and random."""
 UNLEARNT = 0.5
 """Credit in the second playing of a bench below which the first one was learnt by heart."""
 BUILD_MB, BUILD_CPU_S = 1536, 8
@@ -119,16 +118,30 @@ def play(
 def _chosen(
     recording: Recording, source: str, top: str, given: Mapping[str, str], place: Path, bounds: Bounds
 ) -> Played:
-    """Verilator for what runs long, Icarus else; the other one for what the first cannot compile."""
+    """Verilator for what runs long, Icarus else; the other one for what the first cannot compile.
+
+    Verilator knows no X and does not order all assignments as the standard says, so Icarus plays the opening
+    of what Verilator plays, and has the last word there.
+    """
     both = verilator_is_there() and _two_valued(recording)
-    first, second = _icarus, _verilator
-    if both and (recording.engine == "verilator" or recording.seconds > LONG_S):
-        first, second = second, first
-    played = first(recording, source, top, given, place, bounds)
-    if not played.uncompiled or played.late or not both:
+    if not both or not recording.long:
+        played = _icarus(recording, source, top, given, place, bounds)
+        if not played.uncompiled or played.late or not both:
+            return played
+        other = _verilator(recording, source, top, given, place, bounds)
+        return played if other.uncompiled else other
+    start = Played(uncompiled=True)
+    if recording.early:
+        start = _icarus(recording.opening, source, top, given, place, bounds)
+        if start.late or (start.problem and not start.uncompiled):
+            return start
+    played = _verilator(recording, source, top, given, place, bounds)
+    if played.uncompiled and not played.late:
+        other = _icarus(recording, source, top, given, place, bounds)
+        return played if other.uncompiled else other
+    if played.problem:
         return played
-    other = second(recording, source, top, given, place, bounds)
-    return played if other.uncompiled else other
+    return replace(played, lines=start.lines + played.lines[len(start.lines) :])
 
 
 def _two_valued(recording: Recording) -> bool:
@@ -148,7 +161,7 @@ def _verilator(
     if not built.ok:
         problem = first_words(built) or "Verilator does not compile it"
         return Played(problem=problem, late=built.late, uncompiled=True, engine="verilator")
-    command = ["sh", "-c", f"exec ./model {SEEDS} < script"]
+    command = ["sh", "-c", f"exec ./model {MODELS} < script"]
     return _lines(recording, run(command, place, _wide(recording, bounds)), "verilator")
 
 
