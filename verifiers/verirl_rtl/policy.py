@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -156,7 +157,14 @@ def _read(source: str, top: str, parameters: Mapping[str, str], *, trusted: bool
         return Inspection(refusal=f"its macros expand to more than {GROWTH} characters")
     if not trusted and (refusal := refused_after(text)):
         return Inspection(refusal=refusal)
+    if "`default_nettype" in source and (
+        errors := _told(_compiled(tree, manager, {}, set()).getAllDiagnostics(), manager)
+    ):
+        # What an undeclared name means is lost with the directive.
+        return Inspection(errors=errors)
     tree = _parsed(text, manager)
+    if not trusted and (twice := _twice(tree)):
+        return Inspection(refusal=f"'{twice}' is defined twice")
     compilation = _compiled(tree, manager, {}, {top} if trusted else set())
     roots = {one.name: one for one in compilation.getRoot().topInstances}
     modules = tuple(dict.fromkeys(one.name for one in compilation.getDefinitions()))
@@ -237,6 +245,15 @@ def _compiled(
     compilation = Compilation(bag)
     compilation.addSyntaxTree(tree)
     return compilation
+
+
+def _twice(tree: SyntaxTree) -> str:
+    """A module, package or the like that is defined twice, of which each tool takes the one that it likes."""
+    from pyslang.syntax import CompilationUnitSyntax, ModuleDeclarationSyntax
+
+    members = tree.root.members if isinstance(tree.root, CompilationUnitSyntax) else ()
+    names = [one.header.name.valueText for one in members if isinstance(one, ModuleDeclarationSyntax)]
+    return next((name for name, count in Counter(names).items() if count > 1), "")
 
 
 def _absent(top: str, modules: tuple[str, ...]) -> str:

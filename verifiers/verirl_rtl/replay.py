@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from verirl_rtl.harness import HEAD, compile_canonical, first_words, fresh, harness
+from verirl_rtl.harness import compile_canonical, first_words, for_icarus, fresh, harness
 from verirl_rtl.recording import Recording
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import model_files, model_script
@@ -170,7 +170,7 @@ def _icarus(
 ) -> Played:
     name = fresh("play")
     (place / "harness.v").write_text(harness(name, top, recording.ports, given, len(recording.events)))
-    (place / "design.sv").write_text(HEAD + source, encoding="utf-8")
+    (place / "design.sv").write_text(for_icarus(source), encoding="utf-8")
     (place / "script").write_text(recording.script, encoding="utf-8")
     built = compile_canonical(place, name, ["harness.v", "design.sv"], _building(bounds))
     if built.problem:
@@ -197,7 +197,8 @@ def _lines(recording: Recording, ran: Ran, engine: str) -> Played:
     """What a simulation printed, if it is a line of the right length for each sample."""
     if ran.late:
         return Played(problem="the simulation does not end", late=True, engine=engine)
-    lines = tuple(line for line in ran.out.split("\n")[:-1] if not line.startswith("VCD info:"))
+    # A simulator's warnings have other signs than bits.
+    lines = tuple(line for line in ran.out.split("\n")[:-1] if line and not line.strip("01xz"))
     width = _width(recording)
     if not ran.ok or len(lines) != recording.samples or any(len(line) != width for line in lines):
         why = first_words(ran) or f"it ended with {ran.code}"
