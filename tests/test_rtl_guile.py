@@ -25,7 +25,8 @@ pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("iverilog", "vvp"))), reason="Icarus Verilog is not installed"
 )
 
-DEADLINE = 10.0
+needs_yosys = pytest.mark.skipif(shutil.which("yosys") is None, reason="Yosys is not installed")
+DEADLINE = 30.0
 WRONG = {
     f"{kind}: {name}": text
     for kind in ("PATHS", "WORDS", "VALUES", "MOMENTS", "FORMS")
@@ -85,6 +86,30 @@ def test_size_ends_in_time(part: int, pool: VerifierPool) -> None:
         assert not found.passed, name
         assert not found.is_error or "starved" in found.stages[-1].detail, (name, found.stages[-1])
         assert time.monotonic() - started < 2 * DEADLINE + 5, name
+
+
+@needs_yosys
+@pytest.mark.slow
+def test_nothing_is_gained_by_words(pool: VerifierPool) -> None:
+    found = pool.verify([request(text, ppa="score") for text in guile.GAINS.values()])
+    for name, one in zip(guile.GAINS, found, strict=True):
+        assert not one.is_error, (name, one.stages[-1])
+        assert one.stages[-1].name in ("synthesise", "ppa"), (name, one.stages[-1])
+        assert one.stages[-1].score <= 0.5, (name, one.stages[-1])
+
+
+@needs_yosys
+@pytest.mark.slow
+def test_nothing_is_gained_where_nobody_looks(pool: VerifierPool) -> None:
+    """No stimulus counts to 2³², so that the high quarter of the counter can be left away unseen."""
+    counter = (
+        "module top(input clk, input rst, output reg [31:0] q);\n"
+        "always @(posedge clk) if (rst) q <= 0; else q <= q + 1;\nendmodule"
+    )
+    less = counter.replace("q <= q + 1", "q[23:0] <= q[23:0] + 1")
+    (found,) = pool.verify([request(less, reference=counter, ppa="score")])
+    assert found.stages[-1].score == 0.5
+    assert "no gain" in found.stages[-1].detail
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,12 @@ RARE = {
         "endcase end endmodule",
         ("d == 8'h99", "0"),
     ),
+    "a tick after 9000 cycles": (
+        "module top(input clk, input rst, output reg tick); reg [13:0] n;\n"
+        "always @(posedge clk) if (rst) {n, tick} <= 0; else begin tick <= n == 8999;\n"
+        "n <= n == 8999 ? 0 : n + 1; end endmodule",
+        ("tick <= n == 8999", "tick <= 0"),
+    ),
     "equal operands": (
         "module top(input clk, input [31:0] a, input [31:0] b, output reg q);\n"
         "always @(posedge clk) q <= a == b; endmodule",

@@ -84,19 +84,7 @@ def judge(
     """
     if spec.equivalence == "off":
         return skipped("equivalent", "the task does not ask for a proof")
-    found = reference_of(spec)
-    given = recording.parameters if recording is not None else {}
-    seconds = min(PROOF.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
-    proof = prove(
-        found.text,
-        spec.reference_top,
-        answer.text,
-        spec.top,
-        folder,
-        parameters=given,
-        gate_parameters={name: value for name, value in given.items() if name in answer.parameters},
-        bounds=replace(PROOF, wall_s=seconds),
-    )
+    proof = _proof(spec, recording, answer, folder, until)
     metrics = (
         {"equivalence_undecided": 1.0}
         if proof.outcome == "undecided"
@@ -107,6 +95,28 @@ def judge(
     if proof.outcome == "different":
         return failed("equivalent", 0.0, proof.detail, f"The design {proof.detail}", **metrics)
     return passed("equivalent", 1.0, proof.detail, **metrics)
+
+
+def held(spec: Spec, recording: Recording, answer: Inspection, folder: Path, until: float) -> bool:
+    """Whether a complete proof says that an answer does in all cases what the reference does."""
+    proof = _proof(spec, recording, answer, folder, until)
+    return proof.outcome == "equal" and not proof.sequential
+
+
+def _proof(spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, until: float) -> Proof:
+    found = reference_of(spec)
+    given = recording.parameters if recording is not None else {}
+    seconds = min(PROOF.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
+    return prove(
+        found.text,
+        spec.reference_top,
+        answer.text,
+        spec.top,
+        folder,
+        parameters=given,
+        gate_parameters={name: value for name, value in given.items() if name in answer.parameters},
+        bounds=replace(PROOF, wall_s=seconds),
+    )
 
 
 def prove(

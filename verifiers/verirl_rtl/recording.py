@@ -38,8 +38,8 @@ EARLY, LEAST = 4096, 64
 """Events from the first that Icarus plays, too, where Verilator plays all; halved while that takes long."""
 AGAIN = 3
 """Further seeds for our inputs while an output of the reference stays constant."""
-LONGER = (4, 16)
-"""How many times as long our inputs run while that moves more bits of the reference's outputs."""
+LONGER = (4, 16, 64)
+"""How many times as long our inputs run where that moves more bits of the reference's outputs."""
 KEPT, UNFINISHED = 256, 2
 SPARE = 0.25
 """Share of a verdict's time that recording leaves."""
@@ -124,6 +124,15 @@ class Recording:
         """Samples of single outputs, in the first playing, in which the reference has a defined bit."""
         lines = self.expected[: self.compared]
         return sum(bool(line[low:high].strip("x")) for low, high in self.spans for line in lines)
+
+    @cached_property
+    def unmoved(self) -> int:
+        """How many bits of the outputs never change."""
+        values = {int(line.translate(_KNOWN), 2) for line in self.expected}
+        first, moving = min(values), 0
+        for value in values:
+            moving |= first ^ value
+        return sum(port.width for port in self.outputs) - moving.bit_count()
 
     @cached_property
     def script(self) -> str:
@@ -222,14 +231,15 @@ def _record(spec: Spec, folder: Path, allowed: _Allowed) -> Recording:
                 other = _settled(found, spec.reference_top, events, what, folder, allowed)
                 best = min(best, other, key=lambda one: len(_still(one)))
         for longer in LONGER:
-            # High bits of a counter, say, which move late.
-            if not what.clocks or best.long or not (bits := _still_bits(best)):
+            # High bits of a counter, say, or what it counts up to.
+            if not what.clocks or not best.unmoved or best.long:
                 break
             events = stimulus(inputs, what, seed, telling, longer)
             other = _settled(found, spec.reference_top, events, what, folder, allowed)
-            if _still_bits(other) >= bits:
+            if other.unmoved < best.unmoved:
+                best = other
+            elif not _still(best):
                 break
-            best = other
     if not best.total:
         raise BrokenTaskError("the reference puts out nothing but X")
     return best
@@ -243,15 +253,6 @@ def _still(recording: Recording) -> frozenset[int]:
         for number, (low, high) in enumerate(recording.spans)
         if len({line[low:high] for line in seen if line[low:high].strip("x")}) < 2
     )
-
-
-def _still_bits(recording: Recording) -> int:
-    """How many bits of the outputs never change."""
-    values = {int(line.translate(_KNOWN), 2) for line in recording.expected}
-    first, moving = min(values), 0
-    for value in values:
-        moving |= first ^ value
-    return sum(port.width for port in recording.outputs) - moving.bit_count()
 
 
 def _settled(
