@@ -269,7 +269,7 @@ def test_a_bench_that_moves_nothing_is_continued(tmp_path: Path) -> None:
         ({"testbench": "module tb; nonsense endmodule"}, "bench does not compile"),
         ({"testbench": "module tb; initial $finish; endmodule"}, "'top' is not used"),
         ({"reference": design("always @* q = 8'bx;"), "testbench": None}, "nothing but X"),
-        ({"reference": "module top(inout a); endmodule", "testbench": None}, "inout"),
+        ({"reference": "module top(output reg q [1:0]); endmodule", "testbench": None}, "unpacked array"),
     ],
 )
 def test_a_broken_task_is_our_error(changed: dict, words: str, tmp_path: Path) -> None:

@@ -292,7 +292,8 @@ def _port(port: Any) -> Port:
     if not isinstance(port, PortSymbol):
         raise ValueError(f"port '{port.name}' is an interface or a group of ports")  # noqa: TRY004 - not our type
     if not port.type.isIntegral:
-        raise ValueError(f"port '{port.name}' is no vector of bits")
+        what = "an unpacked array" if port.type.isUnpackedArray else "no vector of bits"
+        raise ValueError(f"port '{port.name}' is {what}")
     direction = {"In": "input", "Out": "output", "InOut": "inout"}.get(port.direction.name)
     if direction is None:
         raise ValueError(f"port '{port.name}' is neither input nor output")
