@@ -19,7 +19,7 @@ from verirl.types import Message, Task, Verdict
 pytest.importorskip("pyslang")
 
 from verirl_rtl.policy import inspect
-from verirl_rtl.verilating import there
+from verirl_rtl.verilating import runtime, there
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("iverilog", "vvp"))), reason="Icarus Verilog is not installed"
@@ -40,6 +40,8 @@ def pool() -> Iterator[VerifierPool]:
         sandbox.require()
     except ToolMissingError as problem:
         pytest.skip(str(problem))
+    if there():
+        runtime()
     with VerifierPool(1, deadline_s=DEADLINE) as made:
         yield made
 

@@ -28,6 +28,7 @@ from verirl_rtl.spec import Spec
 from verirl_rtl.stimulus import Event, Roles, numbers, roles, serialised, stimulus, turned
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import bench_script
+from verirl_rtl.verilating import there as verilator_installed
 from verirl_rtl.verilating import usable as verilator_is_there
 
 EVENT_LIMIT, TRACE_BYTES = 300_000, 100_000_000
@@ -264,7 +265,7 @@ def _settled(
     inputs = [port for port in found.ports if port.direction == "input"]
     recording = Recording(found.ports, found.overridden, tuple(serialised(events, inputs, what)))
     played = play(recording, found.text, top, folder, "icarus", bounds=allowed.brief)
-    if (played.late or played.uncompiled) and verilator_is_there():
+    if (played.late or played.uncompiled) and verilator_is_there(allowed.long.wall_s):
         recording, first = _opened(recording, found, top, folder, allowed)
         played = play(recording, found.text, top, folder, "verilator", bounds=allowed.long)
         played = replace(played, lines=first + played.lines[len(first) :])
@@ -319,12 +320,14 @@ def _watched(spec: Spec, found: Inspection, folder: Path, allowed: _Allowed) -> 
 def _run_bench(place: Path, top: str, names: Sequence[str], allowed: _Allowed) -> Ran:
     """The bench under Icarus, or under Verilator where Icarus does not take it."""
     built = compile_icarus(place, top, names, allowed.long)
+    simulation = ["vvp", "-n", "sim", "-none"]
     if not built.problem:
-        other = verilator_is_there()
-        done = run(["vvp", "-n", "sim", "-none"], place, allowed.brief if other else allowed.long)
-        if not done.late or not other:
+        done = run(simulation, place, allowed.brief if verilator_installed() else allowed.long)
+        if not done.late or not verilator_installed():
             return done
-    elif not verilator_is_there():
+        if not verilator_is_there(allowed.long.wall_s):
+            return run(simulation, place, allowed.long)
+    elif not verilator_is_there(allowed.long.wall_s):
         raise BrokenTaskError(f"the bench does not compile with the reference: {built.problem}")
     second = run(["sh", "-c", bench_script(top, names)], place, allowed.long)
     if second.late:

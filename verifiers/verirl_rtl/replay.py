@@ -123,10 +123,9 @@ def _chosen(
     Verilator knows no X and does not order all assignments as the standard says, so Icarus plays the opening
     of what Verilator plays, and has the last word there.
     """
-    both = verilator_is_there() and _two_valued(recording)
-    if not both or not recording.long:
+    if not recording.long or not _verilator_may(recording, bounds):
         played = _icarus(recording, source, top, given, place, bounds)
-        if not played.uncompiled or played.late or not both:
+        if not played.uncompiled or played.late or not _verilator_may(recording, bounds):
             return played
         other = _verilator(recording, source, top, given, place, bounds)
         return played if other.uncompiled else other
@@ -144,9 +143,10 @@ def _chosen(
     return replace(played, lines=start.lines + played.lines[len(start.lines) :])
 
 
-def _two_valued(recording: Recording) -> bool:
-    """Whether no output is ever 'z', which Verilator does not know."""
-    return not any("z" in line for line in recording.expected)
+def _verilator_may(recording: Recording, bounds: Bounds) -> bool:
+    """Whether Verilator is there, and no output is ever 'z', which it does not know."""
+    two_valued = not any("z" in line for line in recording.expected)
+    return two_valued and verilator_is_there(max(0.0, 0.75 * bounds.wall_s - 5))
 
 
 def _verilator(
