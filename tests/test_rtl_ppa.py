@@ -20,6 +20,7 @@ from verirl_rtl.policy import Inspection, inspect
 from verirl_rtl.ppa import BANDS, gain, judge, score
 from verirl_rtl.recording import record
 from verirl_rtl.spec import read_spec
+from verirl_rtl.synthesis import synthesise
 
 needs_tools = pytest.mark.skipif(
     not all(map(shutil.which, ("yosys", "iverilog", "sta"))), reason="needs yosys, iverilog and OpenSTA"
@@ -235,6 +236,39 @@ def test_a_gain_that_the_netlist_does_not_bear_out_is_none(tmp_path) -> None:
     found = judged(PAIR, lossy, tmp_path)
     assert verdict_of(found).status is Status.FAILED
     assert "netlist" in verdict_of(found).detail
+
+
+@needs_tools
+def test_no_worse_than_the_reference_under_its_own_names_is_as_good(tmp_path, monkeypatch) -> None:
+    plain = judged(COUNTER, COUNTER, tmp_path)[1].metrics
+    first = {name: plain[name] for name in BANDS}
+    best = {name: 0.8 * figure for name, figure in first.items()}
+    mapped = []
+
+    def counted(*given, **options):
+        mapped.append(options["runs"])
+        return synthesise(*given, **options)
+
+    monkeypatch.setattr(ppa, "synthesise", counted)
+    monkeypatch.setattr(ppa, "baseline", lambda *_: ppa.Baseline(best, first))
+    assert verdict_of(judged(COUNTER, COUNTER, tmp_path)).score == 0.5
+    assert mapped == [range(1)]
+    monkeypatch.setattr(ppa, "baseline", lambda *_: ppa.Baseline(best, best))
+    assert verdict_of(judged(COUNTER, COUNTER, tmp_path)).score < 0.5
+    assert len(mapped) > 2
+
+
+@needs_tools
+def test_where_the_reference_is_undefined_an_answer_may_be(tmp_path) -> None:
+    head = "module m(input [2:0] a, output [3:0] y, z);"
+    reference = f"{head} assign y = {{1'bx, a[2:1] & a[1:0], a[0]}}; assign z = ~{{a, ^a}}; endmodule"
+    same = judged(reference, reference, tmp_path)
+    assert verdict_of(same).score == 0.5
+    defined = judged(reference, reference.replace("1'bx", "1'b0"), tmp_path)
+    assert verdict_of(defined).score == 0.5
+    elsewhere = judged(reference, reference.replace("^a", "1'bx"), tmp_path)
+    assert elsewhere[0].stage.status is Status.FAILED
+    assert "'z'" in elsewhere[0].stage.detail
 
 
 @needs_tools

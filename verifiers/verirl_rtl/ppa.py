@@ -41,10 +41,15 @@ STEEPNESS = 3.0
 WIDEST = 4.0
 WORSE = 0.3
 """A score from which a first run below the reference's is worth repeating."""
+REPEATED_S = 2.0
+"""CPU seconds from which on a synthesis is not repeated."""
+SLOWER = 3
+"""How many times what the reference's synthesis takes an answer's may."""
 EVENTS = 256
 """Events of the recording in which switching is counted."""
 KEPT = 256
 
+_REFERENCE = replace(SYNTHESIS, cpu_s=12)
 _SIMULATION = Bounds(wall_s=15, cpu_s=15, memory_mb=1024)
 
 
@@ -75,12 +80,15 @@ class Baseline:
 
     `first`: the figures of the reference under its own names; `figures`: those of its best run. What lies
     between is the tools' noise. `faithful`: the reference's own netlist does what the reference does, so
-    that an answer's must, too.
+    that an answer's must, too. `undefined`: output bits of the reference that are x, where an answer's may
+    be. `cpu_s`: what mapping it once took.
     """
 
     figures: Mapping[str, float]
     first: Mapping[str, float] = field(default_factory=dict)
     faithful: bool = True
+    undefined: frozenset[tuple[str, int]] = frozenset()
+    cpu_s: float = 0.0
     problem: str = ""
 
 
@@ -128,7 +136,7 @@ def judge(
     if base.problem:
         yield from _skipped(base.problem)
         return
-    mapped = _mapped(spec, recording, answer, cells, folder, range(1), until)
+    mapped = _mapped(spec, recording, answer, cells, folder, range(1), until, base)
     if isinstance(mapped, Unmapped):
         how = timed_out if mapped.late else failed
         yield how("synthesise", detail=mapped.reason)
@@ -150,11 +158,21 @@ def _mapped(
     folder: Path,
     runs: range,
     until: float,
+    base: Baseline,
 ) -> Synthesis | Unmapped:
     left = min(SYNTHESIS.wall_s, max(1.0, 0.9 * (until - time.monotonic())))
     given = {name: value for name, value in recording.parameters.items() if name in answer.parameters}
-    bounds = replace(SYNTHESIS, wall_s=left)
-    return synthesise(answer.text, spec.top, cells, folder, runs=runs, parameters=given, bounds=bounds)
+    allowed = max(SYNTHESIS.cpu_s, math.ceil(SLOWER * base.cpu_s))
+    return synthesise(
+        answer.text,
+        spec.top,
+        cells,
+        folder,
+        runs=runs,
+        parameters=given,
+        undefined=base.undefined,
+        bounds=replace(SYNTHESIS, wall_s=left, cpu_s=allowed),
+    )
 
 
 def _scored(
@@ -177,7 +195,9 @@ def _scored(
     if value < 0.5 <= (score(figures.known(), base.first) or 0.0):
         value = 0.5
     if WORSE < value < 0.5:
-        better = _better(mapped, lambda runs: _mapped(spec, recording, answer, cells, folder, runs, until))
+        better = _better(
+            mapped, lambda runs: _mapped(spec, recording, answer, cells, folder, runs, until, base)
+        )
         if better is not mapped:
             others, also = measure(better, spec.top, recording, cells, folder)
             second = score(others.known(), base.figures)
@@ -202,6 +222,8 @@ def _better(first: Synthesis, mapped_by: Callable[[range], Synthesis | Unmapped]
     (nearly every one) needs no more.
     """
     found = first
+    if first.cpu_s > REPEATED_S:
+        return found
     for runs in (range(1, 2), range(2, RUNS)):
         again = mapped_by(runs)
         if isinstance(again, Unmapped) or (again.area_um2, again.delay_ps) == (
@@ -250,7 +272,9 @@ def _baseline(spec: Spec, recording: Recording, cells: Library, folder: Path) ->
 
     def mapped_by(runs: range) -> Synthesis | Unmapped:
         top, given = spec.reference_top, recording.parameters
-        return synthesise(found.text, top, cells, folder, runs=runs, parameters=given, undefined=True)
+        return synthesise(
+            found.text, top, cells, folder, runs=runs, parameters=given, undefined=None, bounds=_REFERENCE
+        )
 
     plain = mapped_by(range(1))
     if isinstance(plain, Unmapped):
@@ -266,7 +290,7 @@ def _baseline(spec: Spec, recording: Recording, cells: Library, folder: Path) ->
     if mapped is not plain:
         first = _stated(measure(plain, spec.reference_top, recording, cells, folder)[0], spec)
     faithful = not played.broken and _replayed(mapped, spec.reference_top, recording, cells, folder).right
-    return Baseline(known, first, faithful)
+    return Baseline(known, first, faithful, mapped.undefined, plain.cpu_s)
 
 
 def _stated(figures: Figures, spec: Spec) -> dict[str, float]:

@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ class Synthesis:
 
     `area_um2`: sum over its cells. `delay_ps`: ABC's longest path between registers and ports, without the
     registers' own time. `cells`: library cell → how many. `netlist`: structural Verilog, one module.
-    `simulated`: the same for a simulation. `module`: it as Yosys's JSON.
+    `simulated`: the same for a simulation. `module`: it as Yosys's JSON. `undefined`: the output bits that
+    nothing drives or that are x. `cpu_s`: what the run took.
     """
 
     area_um2: float
@@ -53,6 +54,8 @@ class Synthesis:
     netlist: str
     simulated: str
     module: Mapping[str, Any]
+    undefined: frozenset[tuple[str, int]] = frozenset()
+    cpu_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,14 @@ def synthesise(
     *,
     runs: range = range(1),
     parameters: Mapping[str, str] | None = None,
-    undefined: bool = False,
+    undefined: Container[tuple[str, int]] | None = (),
     bounds: Bounds = SYNTHESIS,
 ) -> Synthesis | Unmapped:
     """Map `top` of a Verilog text to the library.
 
     `runs`: which name-scrambled runs to choose the best of; 0 is the one that leaves the names alone.
-    `parameters`: values for `top`'s parameters. `undefined`: outputs may be x, as a reference's are where
-    anything is right.
+    `parameters`: values for `top`'s parameters. `undefined`: (output, bit) that may be x or undriven; None
+    for all, as a reference leaves undefined what it likes.
     """
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
@@ -130,7 +133,7 @@ def _synthesise(
     place: Path,
     runs: range,
     parameters: Mapping[str, str],
-    undefined: bool,
+    undefined: Container[tuple[str, int]] | None,
     bounds: Bounds,
 ) -> Synthesis | Unmapped:
     (place / "design.sv").write_text(tool_free(source))
@@ -142,8 +145,11 @@ def _synthesise(
     ran = run(["yosys", "-q", "script.ys"], place, bounds, environment={"TMPDIR": str(place)})
     if not ran.ok:
         return _why(ran)
-    found = [_read(place, number, top, library, undefined) for number in runs]
+    found = [_read(place, number, top, library, ran.cpu_s / len(runs)) for number in runs]
     mapped = [one for one in found if isinstance(one, Synthesis)]
+    for name, bit in (lacking for one in mapped for lacking in sorted(one.undefined)):
+        if undefined is not None and (name, bit) not in undefined:
+            return Unmapped(f"output '{name}' is not driven, or is x")
     if len(mapped) < len(found):
         return next(one for one in found if isinstance(one, Unmapped))
     return best(mapped)
@@ -195,7 +201,7 @@ def _why(ran: Ran) -> Unmapped:
     return Unmapped(f"Yosys: {said[1].strip()[:300]}")
 
 
-def _read(place: Path, number: int, top: str, library: Library, undefined: bool) -> Synthesis | Unmapped:
+def _read(place: Path, number: int, top: str, library: Library, cpu_s: float) -> Synthesis | Unmapped:
     log = (place / f"abc{number}.log").read_text(errors="replace")
     module = json.loads((place / f"net{number}.json").read_text())["modules"].get(top)
     if module is None:
@@ -204,9 +210,6 @@ def _read(place: Path, number: int, top: str, library: Library, undefined: bool)
     for kind in sorted(cells):
         if kind not in library.areas:
             return Unmapped(f"{_named(kind)}, which the library has no cell for")
-    undriven = "" if undefined else _undriven(module, library)
-    if undriven:
-        return Unmapped(f"output '{undriven}' is not driven")
     delays = _DELAY.findall(log)
     if not delays and _NO_LOGIC not in log:
         return Unmapped("ABC gives no delay")
@@ -217,6 +220,8 @@ def _read(place: Path, number: int, top: str, library: Library, undefined: bool)
         netlist=_structural(top, module),
         simulated=_simulated(top, module, library),
         module=module,
+        undefined=_undefined(module, library),
+        cpu_s=cpu_s,
     )
 
 
@@ -229,11 +234,8 @@ def _named(kind: str) -> str:
     return f"cell '{kind}' is left"
 
 
-def _undriven(module: Mapping[str, Any], library: Library) -> str:
-    """The first output of which some bit comes from nowhere; empty where there is none.
-
-    A bit that is constant x or z costs nothing, too.
-    """
+def _undefined(module: Mapping[str, Any], library: Library) -> frozenset[tuple[str, int]]:
+    """The bits of outputs that come from nowhere; a bit that is constant x or z costs nothing, too."""
     driven = {"0", "1"}
     for port in module["ports"].values():
         if port["direction"] != "output":
@@ -241,10 +243,13 @@ def _undriven(module: Mapping[str, Any], library: Library) -> str:
     for cell in module["cells"].values():
         for pin in library.outputs[cell["type"]]:
             driven.update(cell["connections"].get(pin, ()))
-    for name, port in module["ports"].items():
-        if port["direction"] == "output" and not driven.issuperset(port["bits"]):
-            return str(name)
-    return ""
+    return frozenset(
+        (str(name), place)
+        for name, port in module["ports"].items()
+        if port["direction"] == "output"
+        for place, bit in enumerate(port["bits"])
+        if bit not in driven
+    )
 
 
 def _structural(top: str, module: Mapping[str, Any]) -> str:
