@@ -223,6 +223,45 @@ def test_nothing_is_gained_by_looking_small(text: str, tmp_path) -> None:
     assert earned <= 0.5, last
 
 
+STORE = """module m(input clk, rst, en, input [7:0] d, output reg [7:0] q);
+always @(posedge clk) if (rst) q <= 0; else if (en) q <= d; endmodule"""
+STORE_HEAD = (
+    "module m(input clk, rst, en, input [7:0] d, output [7:0] q); wire [7:0] n = rst ? 0 : en ? d : q;"
+)
+HELD_BY_GATES = {
+    "multiplexers": "wire [7:0] l = clk ? l : n; assign q = clk ? l : q;",
+    "cross-coupled gates": "wire [7:0] s = n & {8{!clk}}, r = ~n & {8{!clk}}, l, k; "
+    "assign l = ~(r | k); assign k = ~(s | l); assign q = clk ? l : q;",
+    "a pulse": "wire #3 c = ~clk; wire p = clk & c; reg [7:0] k; always @* if (p) k = n; assign q = k;",
+}
+
+
+@needs_tools
+@pytest.mark.parametrize("body", HELD_BY_GATES.values(), ids=HELD_BY_GATES)
+def test_gates_are_no_registers(body: str, tmp_path) -> None:
+    found = judged(STORE, f"{STORE_HEAD} {body} endmodule", tmp_path)
+    assert found[0].stage.status is Status.FAILED
+    assert found[0].stage.detail
+
+
+@needs_tools
+def test_a_clock_that_a_latch_gates_is_worth_its_power(tmp_path) -> None:
+    body = """reg e; always @* if (!clk) e = en | rst; wire g = clk & e;
+    reg [7:0] k; always @(posedge g) k <= rst ? 0 : d; assign q = k;"""
+    found = judged(STORE, f"{STORE_HEAD} {body} endmodule", tmp_path)
+    assert verdict_of(found).status is Status.PASSED
+    assert found[1].metrics["power_uw"] < found[1].metrics["reference_power_uw"]
+    assert verdict_of(found).score > 0.5
+
+
+@needs_tools
+def test_a_reference_may_hold_a_value_in_gates(tmp_path) -> None:
+    latch = "module m(input s, r, output q, p); assign q = ~(r | p); assign p = ~(s | q); endmodule"
+    found = judged(latch, latch, tmp_path)
+    assert [one.stage.status for one in found] == [Status.PASSED] * 2
+    assert verdict_of(found).score == 0.5
+
+
 @needs_tools
 def test_honest_controls_pass_beside_them(tmp_path) -> None:
     found = judged(COUNTER, written(COUNTER), tmp_path)

@@ -81,13 +81,15 @@ class Baseline:
     `first`: the figures of the reference under its own names; `figures`: those of its best run. What lies
     between is the tools' noise. `faithful`: the reference's own netlist does what the reference does, so
     that an answer's must, too. `undefined`: output bits of the reference that are x, where an answer's may
-    be. `cpu_s`: what mapping it once took.
+    be. `looped`: gates of the reference feed themselves, as an answer's may. `cpu_s`: what mapping it once
+    took.
     """
 
     figures: Mapping[str, float]
     first: Mapping[str, float] = field(default_factory=dict)
     faithful: bool = True
     undefined: frozenset[tuple[str, int]] = frozenset()
+    looped: bool = False
     cpu_s: float = 0.0
     problem: str = ""
 
@@ -163,7 +165,7 @@ def _mapped(
     left = min(SYNTHESIS.wall_s, max(1.0, 0.9 * (until - time.monotonic())))
     given = {name: value for name, value in recording.parameters.items() if name in answer.parameters}
     allowed = max(SYNTHESIS.cpu_s, math.ceil(SLOWER * base.cpu_s))
-    return synthesise(
+    found = synthesise(
         answer.text,
         spec.top,
         cells,
@@ -173,6 +175,9 @@ def _mapped(
         undefined=base.undefined,
         bounds=replace(SYNTHESIS, wall_s=left, cpu_s=allowed),
     )
+    if isinstance(found, Synthesis) and found.looped and not base.looped:
+        return Unmapped("gates feed themselves, with no register or latch of the library between")
+    return found
 
 
 def _scored(
@@ -290,7 +295,7 @@ def _baseline(spec: Spec, recording: Recording, cells: Library, folder: Path) ->
     if mapped is not plain:
         first = _stated(measure(plain, spec.reference_top, recording, cells, folder)[0], spec)
     faithful = not played.broken and _replayed(mapped, spec.reference_top, recording, cells, folder).right
-    return Baseline(known, first, faithful, mapped.undefined, plain.cpu_s)
+    return Baseline(known, first, faithful, mapped.undefined, mapped.looped, plain.cpu_s)
 
 
 def _stated(figures: Figures, spec: Spec) -> dict[str, float]:

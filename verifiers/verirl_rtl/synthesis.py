@@ -17,6 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ class Synthesis:
     `area_um2`: sum over its cells. `delay_ps`: ABC's longest path between registers and ports, without the
     registers' own time. `cells`: library cell → how many. `netlist`: structural Verilog, one module.
     `simulated`: the same for a simulation. `module`: it as Yosys's JSON. `undefined`: the output bits that
-    nothing drives or that are x. `cpu_s`: what the run took.
+    nothing drives or that are x. `looped`: gates feed themselves without a register or latch between, which
+    no figure of a timing analyser is true of. `cpu_s`: what the run took.
     """
 
     area_um2: float
@@ -55,6 +57,7 @@ class Synthesis:
     simulated: str
     module: Mapping[str, Any]
     undefined: frozenset[tuple[str, int]] = frozenset()
+    looped: bool = False
     cpu_s: float = 0.0
 
 
@@ -221,6 +224,7 @@ def _read(place: Path, number: int, top: str, library: Library, cpu_s: float) ->
         simulated=_simulated(top, module, library),
         module=module,
         undefined=_undefined(module, library),
+        looped=_looped(module, library),
         cpu_s=cpu_s,
     )
 
@@ -250,6 +254,28 @@ def _undefined(module: Mapping[str, Any], library: Library) -> frozenset[tuple[s
         for place, bit in enumerate(port["bits"])
         if bit not in driven
     )
+
+
+def _looped(module: Mapping[str, Any], library: Library) -> bool:
+    gates = [
+        (cell["connections"], library.outputs[cell["type"]])
+        for cell in module["cells"].values()
+        if cell["type"] not in library.states
+    ]
+    made = {
+        bit: gate
+        for gate, (pins, outputs) in enumerate(gates)
+        for pin in outputs
+        for bit in pins.get(pin, ())
+    }
+    order: TopologicalSorter[int] = TopologicalSorter()
+    for gate, (pins, outputs) in enumerate(gates):
+        order.add(gate, *(made[bit] for pin in pins.keys() - {*outputs} for bit in pins[pin] if bit in made))
+    try:
+        order.prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _structural(top: str, module: Mapping[str, Any]) -> str:
