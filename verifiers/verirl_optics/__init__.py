@@ -69,6 +69,12 @@ class OpticsDomain:
 
         return FAMILIES
 
+    def families_with(self, style: str = "prose", **_: object) -> tuple[str, ...]:
+        """The families that have tasks in a style."""
+        from verirl_optics import terse
+
+        return terse.FAMILIES if style == "terse" else self.families
+
     def synth(
         self,
         seed: int,

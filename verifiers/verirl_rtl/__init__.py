@@ -78,6 +78,12 @@ class RtlDomain:
 
         return FAMILIES
 
+    def families_with(self, style: str = "prose", **_: object) -> tuple[str, ...]:
+        """The families that have tasks in a style."""
+        from verirl_rtl.synth import families_with
+
+        return families_with(style)
+
     def synth(
         self,
         seed: int,
