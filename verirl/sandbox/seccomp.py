@@ -21,6 +21,9 @@ _X32_BIT = 0x40000000
 _NEW_NAMESPACE = 0x7E020000
 """Every CLONE_NEW* flag that clone(2) takes."""
 
+_THREAD = 0x10000
+"""CLONE_THREAD."""
+
 _FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: the ones that a network namespace confines."""
 
@@ -51,34 +54,89 @@ _DENIED = """
 """Name, number on x86_64, number on aarch64. Shared memory is here because no limit counts it."""
 
 
-def program(machine: str | None = None) -> bytes | None:
-    """The filter for this machine (`sock_filter` records), or None for an architecture without a table."""
+def program(machine: str | None = None, *, also: str = "", only_threads: bool = False) -> bytes | None:
+    """The filter for this machine (`sock_filter` records), or None for an architecture without a table.
+
+    `also`: more calls to deny, written as the table here (`-` where an architecture has none);
+    `only_threads`: clone makes threads, and no process.
+    """
     abi = _ABIS.get(machine or platform.machine())
-    return None if abi is None else b"".join(_instructions(abi))
+    return None if abi is None else b"".join(_instructions(abi, also, only_threads))
 
 
-def _instructions(abi: _Abi) -> Iterator[bytes]:
+def _instructions(abi: _Abi, also: str, only_threads: bool) -> Iterator[bytes]:
+    ends = {
+        "allow": [_op(_RETURN, _ALLOW)],
+        "deny": [_op(_RETURN, _ERRNO | errno.EPERM)],
+        "unknown": [_op(_RETURN, _ERRNO | errno.ENOSYS)],
+        "clone": _clone(only_threads),
+        "socket": _socket(),
+    }
+    # glibc falls back from clone3, whose flags lie behind a pointer that no filter can read.
+    end_of = {abi.clone: "clone", abi.socket: "socket", _CLONE3: "unknown"}
+    for table in (_DENIED, also):
+        for entry in table.replace("\n", ",").split(","):
+            if entry.strip() and (number := entry.split()[abi.column]) != "-":
+                end_of[int(number)] = "deny"
     yield _op(_LOAD, _ARCHITECTURE)
     yield _op(_EQUAL, abi.audit, if_true=1)
     yield _op(_RETURN, _KILL)
     yield _op(_LOAD, _NUMBER)
-    yield from _deny(_AT_LEAST, _X32_BIT, errno.ENOSYS)
-    for entry in _DENIED.replace("\n", ",").split(","):
-        if entry.strip():
-            yield from _deny(_EQUAL, int(entry.split()[abi.column]), errno.EPERM)
-    # glibc falls back from clone3, whose flags lie behind a pointer that no filter can read.
-    yield from _deny(_EQUAL, _CLONE3, errno.ENOSYS)
-    yield _op(_EQUAL, abi.clone, if_false=4)
-    yield _op(_LOAD, _FIRST_ARGUMENT)
-    yield from _deny(_ANY_BIT, _NEW_NAMESPACE, errno.EPERM)
-    yield _op(_RETURN, _ALLOW)
-    yield _op(_EQUAL, abi.socket, if_true=1)
-    yield _op(_RETURN, _ALLOW)
-    yield _op(_LOAD, _FIRST_ARGUMENT)
-    for left, family in zip(range(len(_FAMILIES), 0, -1), _FAMILIES, strict=True):
-        yield _op(_EQUAL, family, if_true=left)
-    yield _op(_RETURN, _ERRNO | errno.EAFNOSUPPORT)
-    yield _op(_RETURN, _ALLOW)
+    yield from _search(end_of, ends)
+
+
+def _search(end_of: dict[int, str], ends: dict[str, list[bytes]]) -> Iterator[bytes]:
+    """Go to the end of the loaded number, by halves: "allow" unless said, "unknown" from the x32 bit on.
+
+    The kernel tries a filter on every number there is when it is installed (seccomp_cache_prepare), and
+    translates it: a verdict waits for that, so the way is short, and so is the program.
+    """
+    starts = [(0, end_of.get(0, "allow"))]
+    for number in sorted({one for call in end_of for one in (call, call + 1)}):
+        end = end_of.get(number, "allow")
+        if end != starts[-1][1]:
+            starts.append((number, end))
+    nodes: list[tuple[int, int | str, int | str]] = []
+
+    def place(part: list[tuple[int, str]]) -> int | str:
+        if len(part) == 1:
+            return part[0][1]
+        half, at = len(part) // 2, len(nodes)
+        nodes.append((0, 0, 0))
+        low = place(part[:half])
+        nodes[at] = (part[half][0], place(part[half:]), low)
+        return at
+
+    place([*starts, (_X32_BIT, "unknown")])
+    places: dict[int | str, int] = {at: at for at in range(len(nodes))}
+    size = len(nodes)
+    for name, end_ in ends.items():
+        places[name] = size
+        size += len(end_)
+    for at, (first, high, low) in enumerate(nodes):
+        yield _op(_AT_LEAST, first, if_true=places[high] - at - 1, if_false=places[low] - at - 1)
+    for end_ in ends.values():
+        yield from end_
+
+
+def _clone(only_threads: bool) -> list[bytes]:
+    needed = [_op(_ANY_BIT, _THREAD, if_true=1), _op(_RETURN, _ERRNO | errno.EPERM)]
+    return [
+        _op(_LOAD, _FIRST_ARGUMENT),
+        *_deny(_ANY_BIT, _NEW_NAMESPACE, errno.EPERM),
+        *(needed if only_threads else ()),
+        _op(_RETURN, _ALLOW),
+    ]
+
+
+def _socket() -> list[bytes]:
+    families = zip(range(len(_FAMILIES), 0, -1), _FAMILIES, strict=True)
+    return [
+        _op(_LOAD, _FIRST_ARGUMENT),
+        *(_op(_EQUAL, family, if_true=left) for left, family in families),
+        _op(_RETURN, _ERRNO | errno.EAFNOSUPPORT),
+        _op(_RETURN, _ALLOW),
+    ]
 
 
 def _deny(test: int, value: int, number: int) -> Iterator[bytes]:
