@@ -80,6 +80,13 @@ def walls() -> None:
         ({"test_code": "assert 1", "reference": "def"}, "reference"),
         ({"test_code": ["assert 1"]}, "test_code"),
         ({"test_code": "assert 1", "setup_code": "def"}, "setup_code"),
+        ({"test_code": "def check(c): assert c(1)"}, "entry_point"),
+        ({"test_code": "# to do\n"}, "test_code"),
+        ({"test_code": "def test_f():\n    assert f(1) == 2"}, "test_code"),
+        (
+            {"test_code": "import unittest\nclass T(unittest.TestCase):\n    def test_f(self): pass"},
+            "test_code",
+        ),
     ],
 )
 def test_a_bad_spec_is_refused_with_its_field(spec: dict[str, Any], field: str) -> None:
