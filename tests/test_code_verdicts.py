@@ -75,6 +75,7 @@ def walls() -> None:
         ({"entry_point": "f", "tests": [CALL], "memory_mb": 1.5}, "memory_mb"),
         ({"entry_point": "f", "tests": [CALL], "timeout": 3}, "timeout"),
         ({"entry_point": "f", "tests": [CALL], "setup_code": "import math"}, "setup_code"),
+        ({"tests": [{"stdin": "1", "stdout": "\ud800"}]}, "tests[0].stdout"),
         ({"test_code": "  "}, "test_code"),
         ({"test_code": "assert ("}, "test_code"),
         ({"test_code": "assert 1", "reference": "def"}, "reference"),

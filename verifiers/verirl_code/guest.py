@@ -184,7 +184,8 @@ def _finish(module: types.ModuleType, out: Any) -> None:
     atexit._run_exitfuncs()
     _flush(sys.stdout)
     sys.stdout = out
-    module.__dict__.clear()
+    for name in [name for name in module.__dict__ if name != "__builtins__"]:
+        module.__dict__[name] = None
     gc.collect()
 
 

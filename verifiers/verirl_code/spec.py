@@ -150,6 +150,11 @@ def _case(test: object, where: str, calls: bool) -> Case:
         for name, value in zip(names, (given, expected), strict=True):
             if not isinstance(value, str):
                 raise SpecError(f"{where}.{name}", f"must be a string, not {type(value).__name__}")
+            try:
+                value.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:
+                why = "holds half of a surrogate pair, which no stream can carry"
+                raise SpecError(f"{where}.{name}", why) from None
         return Case(given, expected)
     if not isinstance(given, list):
         raise SpecError(f"{where}.input", "must be a list of positional arguments")
