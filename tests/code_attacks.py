@@ -339,3 +339,42 @@ REACHES = {
     "the machine's settings": "open('/proc/sys/kernel/hostname', 'w').write('x')",
 }
 """What is reached for → statements that raise where it is out of reach. `f` tells whether they did."""
+
+TESTS_MISLED = {
+    "the end of an iterator, to a map": (
+        "assert all(map(lambda case: f(case[0]) == case[1], [(1, 2), (2, 4)]))",
+        "def f(x): raise StopIteration",
+    ),
+    "the end of an iterator, as a subclass": (
+        "assert all(map(lambda case: f(case[0]) == case[1], [(1, 2), (2, 4)]))",
+        "class E(StopIteration): pass\ndef f(x): raise E",
+    ),
+    "the end of an iterator, to a loop": (
+        "for got, case in zip(map(f, [1, 2]), [2, 4]):\n    assert got == case\nassert len(list(map(f, [1, 2]))) == 2",
+        "def f(x): raise StopIteration",
+    ),
+    "an argument that is emptied": ("a = [3, 1, 2]\nassert f(a) == [2 * x for x in a]", "def f(a):\n    a.clear()\n    return []"),
+    "a test's own name": ("CASES = [(1, 2)]\nfor given, wanted in CASES:\n    assert f(given) == wanted", "CASES = []\ndef f(x): pass"),
+    "a test's helper": ("def near(a, b): return abs(a - b) < 1\nassert near(f(1), 2)", "def near(a, b): return True\ndef f(x): return 9"),
+    "a built-in function": ("assert sorted(f(2)) == [1, 2]\nassert len(f(2)) == 2", "def sorted(a): return [1, 2]\nlen = lambda a: 2\ndef f(x): return 9"),
+    "a module of the tests": ("import math\nassert math.isclose(f(1), 2)", "class math:\n    isclose = lambda *a: True\ndef f(x): return 9"),
+    "a module that is not imported": ("assert math.isclose(f(1), 2)", "class math:\n    isclose = lambda *a: True\ndef f(x): return 9"),
+    "an object that says it is near": (
+        "assert abs(f(1) - 2) < 1e-6",
+        "class N:\n    __sub__ = __rsub__ = __abs__ = lambda s, *o: s\n    __lt__ = __gt__ = lambda s, o: True\ndef f(x): return N()",
+    ),
+    "an object that holds everything": ("assert 2 in f(1)", "class A:\n    def __contains__(s, x): return True\ndef f(x): return A()"),
+    "text that changes": ("assert str(f(1)) == '2'", "class S:\n    def __str__(s):\n        return type('T', (str,), {'__eq__': lambda s, o: True})('9')\ndef f(x): return S()"),
+    "text that is an object": ("assert repr(f(1)) == '2'", "class S:\n    def __repr__(s): return s\ndef f(x): return S()"),
+    "an assertion of its own": ("try:\n    assert f(1) == 2\nexcept ValueError:\n    raise", "def f(x): raise AssertionError"),
+    "the end of the tests": ("def check(f):\n    assert f(1) == 2", "def f(x): raise SystemExit(0)"),
+    "a group of exceptions": ("assert f(1) == 2", "def f(x): raise BaseExceptionGroup('a', [SystemExit(0), KeyboardInterrupt()])"),
+    "not a number": ("assert not f(1) < 2\nassert not f(1) > 2\nassert f(1) == 2", "def f(x): return float('nan')"),
+    "a check of its own": ("def check(f):\n    assert f(1) == 2", "def check(f): pass\ndef f(x): return 9"),
+    "never asked": ("x = 3\nassert x == 3", "def f(x): return 9"),
+    "replay, then a table": (
+        "def check(f):\n    for n in range(8):\n        assert f(n) == n * n",
+        "n = -1\ndef f(x):\n    global n\n    n += 1\n    return n * n",
+    ),
+}  # fmt: skip
+"""Kind → test code of an author and an answer that would have it pass: none does."""

@@ -35,6 +35,39 @@ def test_what_is_no_answer_says_why(text: str, why: str) -> None:
         last_block(text, PYTHON, "Python")
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("  ```v\n  a\n    b\n c\n  ```", "a\n  b\nc\n"),
+        ("1. So:\n   ```v\n   a\n   ```", "a\n"),
+        ("- So\n  - it is:\n\n      ```v\n      a\n      ```\nend", "a\n"),
+        ("```v\na\n    ```\n```", "a\n    ```\n"),
+        ("text\n    ```v\n    a\n    ```", None),
+        ("- So\ntext\n    ```v\n    a\n    ```", None),
+        ("``` `a` ```", None),
+        ("~~~v `\na\n~~~", "a\n"),
+    ],
+)
+def test_a_fence_may_be_indented_as_in_a_list(text: str, found: str | None) -> None:
+    assert [block.content for block in blocks(text)] == ([] if found is None else [found])
+
+
+@pytest.mark.parametrize(
+    "word", ["python3.11", "Python-3", "{.python}", "{python}", "python:main.py", "py=", "python,x"]
+)
+def test_a_language_is_known_by_its_name(word: str) -> None:
+    assert last_block(f"```{word}\na\n```\n```json\n1\n```", PYTHON, "Python") == "a\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["```" + " " * 900_000 + "`", "`" * 900_000 + "x`", "- " * 400_000, "<" + " " * 900_000, "< " * 400_000],
+)
+def test_a_long_line_is_read_once(line: str) -> None:
+    """A pattern that tries again at each of its characters would not come to an end."""
+    assert blocks(said(f"{line}\n```v\na\n```")) == [Block("v", "a\n")]
+
+
 def test_what_is_said() -> None:
     assert said("<think>a</think>b\r\nc").strip() == "b\nc"
     with pytest.raises(NoAnswerError, match="never ends"):

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from code_attacks import BOMBS, FORGED, REACHES
+from code_attacks import BOMBS, FORGED, REACHES, TESTS_MISLED
 
 from verirl import domains, sandbox
 from verirl.domains import Finding, Job
@@ -70,6 +70,15 @@ def test_no_verdict_is_forged(kind: str, spec: dict, tmp_path: Path) -> None:
     assert not has_passed(found)
     assert Status.ERROR not in statuses(found).values()
     assert has_passed(judge(spec, HONEST, tmp_path))
+
+
+@pytest.mark.parametrize("kind", TESTS_MISLED)
+def test_no_test_is_misled(kind: str, tmp_path: Path) -> None:
+    test_code, answer = TESTS_MISLED[kind]
+    spec = {"entry_point": "f", "test_code": test_code, "memory_mb": 256, "time_s": 1.0}
+    found = judge(spec, answer, tmp_path)
+    assert not has_passed(found)
+    assert Status.ERROR not in statuses(found).values()
 
 
 @pytest.mark.parametrize("kind", BOMBS)

@@ -56,6 +56,31 @@ ROWS = {
 }
 
 
+ON_THE_HUB = """import numpy as np
+from math import inf
+
+def is_floats(x):
+    return isinstance(x, float)
+
+def assertion(out, exp, atol):
+    assert np.allclose(out, exp) if is_floats(exp) else out == exp
+
+inputs = [[1, 2], [(3,), 0.1], ["a", inf]]
+results = [(2, 1), (0.1, (3,)), (inf, "a")]
+for i, (inp, exp) in enumerate(zip(inputs, results)):
+    assertion(swap(*inp), exp, 0)
+"""
+MBPP_PLUS_ON_THE_HUB = {
+    "task_id": 9,
+    "prompt": "Write a function to swap.",
+    "code": "def swap(a, b):\n  return (b, a)",
+    "source_file": "a.ipynb",
+    "test_imports": [],
+    "test_list": ["assert swap(1, 2) == (2, 1)"],
+    "test": ON_THE_HUB,
+}
+
+
 def written(folder, row, name="rows.jsonl"):
     text = json.dumps(row) + "\n"
     path = folder / name
@@ -114,6 +139,43 @@ def test_what_data_cannot_say_stays_assertions(tmp_path):
     for source, row in (("mbpp-plus", tuples), ("humaneval-plus", sets)):
         (task,) = IMPORTERS[source](written(tmp_path, row))
         assert "test_code" in task.spec
+
+
+def test_the_layout_of_the_hub_does_without_numpy(tmp_path, pool):
+    plus = {name: PLUS[name] for name in ("task_id", "prompt", "entry_point", "canonical_solution")}
+    tables = "    inputs = [[2], [0.1]]\n    results = [4, 0.2]\n    assert np\n"
+    test = f"import numpy as np\ndef check(candidate):\n{tables}"
+    tasks = [
+        *IMPORTERS["mbpp-plus"](written(tmp_path, MBPP_PLUS_ON_THE_HUB)),
+        *IMPORTERS["humaneval-plus"](written(tmp_path, {**plus, "test": test})),
+    ]
+    assert ["numpy" in task.spec["test_code"] for task in tasks] == [False, False]
+    assert judged(pool, tasks) == ([], [])
+
+
+def test_a_row_that_cannot_do_without_numpy_is_left_out(tmp_path):
+    plus = {name: PLUS[name] for name in ("task_id", "prompt", "entry_point", "canonical_solution")}
+    row = {**plus, "test": "import numpy as np\ndef check(candidate):\n    assert np.all(candidate(2) == 4)"}
+    with pytest.warns(UserWarning, match="numpy"):
+        assert list(IMPORTERS["humaneval-plus"](written(tmp_path, row))) == []
+
+
+@pytest.mark.parametrize("source", ROWS)
+def test_variants_of_a_packing_give_the_same_task(tmp_path, source):
+    (task,) = IMPORTERS[source](written(tmp_path, ROWS[source]))
+    optional = dict.fromkeys(("challenge_test_list", "test_imports", "test_setup_code", "contract"))
+    row = {**optional, **ROWS[source], "more": 1}
+    texts = {
+        "array.jsonl": json.dumps([row]),
+        "indented.jsonl": json.dumps([row], indent=1),
+        "mark.jsonl": "\ufeff" + json.dumps(row) + "\r\n\r\n",
+        "array.json.gz": json.dumps([row]),
+        "lines.json": json.dumps(row) + "\n",
+    }
+    for name, text in texts.items():
+        data = text.encode()
+        (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        assert list(IMPORTERS[source](tmp_path / name)) == [task]
 
 
 @pytest.mark.parametrize("source", ROWS)

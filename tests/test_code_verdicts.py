@@ -75,11 +75,19 @@ def walls() -> None:
         ({"entry_point": "f", "tests": [CALL], "memory_mb": 1.5}, "memory_mb"),
         ({"entry_point": "f", "tests": [CALL], "timeout": 3}, "timeout"),
         ({"entry_point": "f", "tests": [CALL], "setup_code": "import math"}, "setup_code"),
+        ({"tests": [{"stdin": "1", "stdout": "\ud800"}]}, "tests[0].stdout"),
         ({"test_code": "  "}, "test_code"),
         ({"test_code": "assert ("}, "test_code"),
         ({"test_code": "assert 1", "reference": "def"}, "reference"),
         ({"test_code": ["assert 1"]}, "test_code"),
         ({"test_code": "assert 1", "setup_code": "def"}, "setup_code"),
+        ({"test_code": "def check(c): assert c(1)"}, "entry_point"),
+        ({"test_code": "# to do\n"}, "test_code"),
+        ({"test_code": "def test_f():\n    assert f(1) == 2"}, "test_code"),
+        (
+            {"test_code": "import unittest\nclass T(unittest.TestCase):\n    def test_f(self): pass"},
+            "test_code",
+        ),
     ],
 )
 def test_a_bad_spec_is_refused_with_its_field(spec: dict[str, Any], field: str) -> None:

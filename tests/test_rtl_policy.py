@@ -59,6 +59,14 @@ def test_what_is_no_answer(completion: str) -> None:
         extract(completion)
 
 
+@pytest.mark.parametrize("filler", ["/**/", "`a ", "// ", "(**)"])
+def test_a_row_of_comments_is_read_once(filler: str) -> None:
+    """A pattern that tries every way to cut it into comments would not come to an end."""
+    for completion in (f"{filler * 400}x", f"module m; endmodule{filler * 400}\nx"):
+        with pytest.raises(NoAnswerError):
+            extract(completion)
+
+
 def test_ports_are_those_of_the_elaborated_top() -> None:
     found = inspect(ADDER, "add")
     assert found.ok

@@ -16,6 +16,7 @@ ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 CLONE = {"x86_64": 56, "aarch64": 220}
 SOCKET = {"x86_64": 41, "aarch64": 198}
+PRLIMIT = {"x86_64": 302, "aarch64": 261}
 THREAD = 0x3D0F00
 """What pthread_create asks clone for."""
 
@@ -25,11 +26,11 @@ calls = st.integers(0, 500) | st.integers(0, 0xFFFFFFFF)
 machines = st.sampled_from(list(MACHINES))
 
 
-def said(program: bytes | None, number: int, first: int = 0, *, audit: int) -> int:
+def said(program: bytes | None, number: int, first: int = 0, *, third: int = 0, audit: int) -> int:
     """What a filter answers to one system call; each jump goes forward and stays inside."""
     assert program is not None
     steps = list(struct.iter_unpack("=HBBI", program))
-    data = struct.pack("=IIQQ", number, audit, 0, first)
+    data = struct.pack("=IIQQQQ", number, audit, 0, first, 0, third)
     at = value = 0
     while True:
         code, if_true, if_false, operand = steps[at]
@@ -90,6 +91,15 @@ def test_only_families_that_a_namespace_confines(machine: str) -> None:
         answer = said(seccomp.program(machine), call, family, audit=audit)
         assert (answer == ALLOW) is (family in (1, 2, 10, 16))
         assert said(barrier.program(machine), call, family, audit=audit) == ERRNO | errno.EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("place", [1, 1 << 31, 1 << 32, (1 << 63) + 5])
+def test_a_guest_reads_its_limits_and_sets_none(machine: str, place: int) -> None:
+    audit, call = MACHINES[machine], PRLIMIT[machine]
+    for program, sets in ((seccomp.program(machine), True), (barrier.program(machine), False)):
+        assert said(program, call, audit=audit) == ALLOW
+        assert (said(program, call, third=place, audit=audit) == ALLOW) is sets
 
 
 @given(machines, calls)

@@ -9,7 +9,7 @@ import random
 def derive(*parts: str | int) -> int:
     """A 63-bit seed from a hash of `parts`; differs when any part, or the border between two, differs."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
 
 
 def rng(*parts: str | int) -> random.Random:

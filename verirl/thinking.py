@@ -15,7 +15,7 @@ _NAME = (
 )
 # Code has brackets of its own: `(?P<reason>…)`, `a[think]`, `x < think and y > 2`.
 _TAG = re.compile(
-    rf"(?<!\?P)<(?:(/)\s?)?{_NAME}(?:[\s/][^<>\n]{{0,40}})?>|<\s+(/?)\s*{_NAME}\s*>"
+    rf"(?<!\?P)<(?:(/)\s?)?{_NAME}(?:[\s/][^<>\n]{{0,40}})?>|<\s+(?:(/)\s*)?{_NAME}\s*>"
     r"|(?<![\w\])])[\[◁](/?)think(?:ing)?[\]▷]"
     r"|<\|(begin|end)_of_thought\|>|<\|(start|end)_thinking\|>",
     re.IGNORECASE,

@@ -12,7 +12,7 @@ _DENIED = """
     execve 59 221, execveat 322 281, fork 57 -, vfork 58 -
     socket 41 198, connect 42 203, bind 49 200, listen 50 201, accept 43 202, accept4 288 242
     sendmsg 46 211, sendmmsg 307 269, recvmsg 47 212, recvmmsg 299 243
-    setrlimit 160 164, prlimit64 302 261, kill 62 129, tkill 200 130, rt_sigqueueinfo 129 138
+    setrlimit 160 164, io_setup 206 0, kill 62 129, tkill 200 130, rt_sigqueueinfo 129 138
     rt_tgsigqueueinfo 297 240, pidfd_send_signal 424 424, pidfd_open 434 434, pidfd_getfd 438 438
     process_madvise 440 440, semget 64 190, mq_open 240 180, fanotify_init 300 262
     personality 135 92, sched_setscheduler 144 119, sched_setattr 314 274, mlockall 151 230
@@ -24,4 +24,4 @@ _DENIED = """
 
 def program(machine: str | None = None) -> bytes | None:
     """The one filter to install (`sock_filter` records); None for an architecture without a table."""
-    return seccomp.program(machine, also=_DENIED, only_threads=True)
+    return seccomp.program(machine, also=_DENIED, confined=True)

@@ -11,19 +11,21 @@ import re
 
 from verirl.answers import NoAnswerError, last_block, said
 
-_PYTHON = frozenset(("python", "py", "python3", "{python}", "{.python}"))
+_PYTHON = frozenset(("python", "py"))
+_TARGET = r"[*(\[]?[*\w][\w.]*(?:\[.*\])?(?:\s*,\s*[*(]?\w+)*,?[)\]]?\s*"
 _FIRST_LINE = re.compile(
     r"#|@\w|\"\"\"|'''|r?\"|(?:def|class|async def)\s+\w+|import\s+\w+|from\s+[\w.]+\s+import\b"
-    r"|(?:if|while|for|try|with|match)\b.*:\s*(?:#.*)?$|try:|[\w.]+(?:\[.*\])?(?:\s*,\s*\w+)*\s*(?::[^=]+)?[-+*/%|&^]?=[^=]"
-    r"|[\w.]+\(.*\)?\s*$|pass\s*$|lambda\b"
+    r"|(?:if|while|for|try|with|match)\b.*:\s*(?:#.*|\w[\w.]*\s?(?:\(|[-+*/]?=).*|break|pass)?$|try:"
+    rf"|{_TARGET}(?::[^=]+)?[-+*/%|&^]?=[^=]|[\w.]+\(.*\)?\s*$|print\s?\(|pass\s*$|lambda\b"
+    r"|(?:assert|raise)\s+\w|global\s+\w+"
 )
 
 
 def extract(completion: str) -> str:
     """The text of the program. Raises NoAnswerError where the completion has none."""
-    text = said(completion)
+    text = said(completion).removeprefix("\ufeff")
     block = last_block(text, _PYTHON, "Python")
-    return _bare(text) if block is None else block
+    return _bare(text) if block is None else block.removeprefix("\ufeff")
 
 
 def _bare(text: str) -> str:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import ast
 import atexit
 import builtins
+import contextlib
+import gc
 import os
 import sys
 import types
@@ -22,6 +24,7 @@ from typing import Any
 from verirl_code.data import Encoder, Line, NotPlainError, decode, encode
 
 ANSWER = "<answer>"
+_FILE = "answer.py"
 TESTS = "<tests>"
 _SHOWN = 300
 _KEPT = 100_000
@@ -104,6 +107,17 @@ class _Answer:
                 return _Fresh(iter(self.kept[question["on"]]))
             case "next":
                 return [next(self.kept[question["on"]])]
+            case "set item":
+                key, value = (decode(question[part], self.kept.__getitem__) for part in ("key", "value"))
+                self.kept[question["on"]][key] = value
+                return None
+            case "del item":
+                del self.kept[question["on"]][decode(question["key"], self.kept.__getitem__)]
+                return None
+            case "str":
+                return _plain_text(str(self.kept[question["on"]]))
+            case "repr":
+                return _plain_text(repr(self.kept[question["on"]]))
             case "len":
                 return len(self.kept[question["on"]])
             case "true":
@@ -124,6 +138,11 @@ def _truth(value: Any) -> bool:
     return bool(value)
 
 
+def _plain_text(text: str) -> str:
+    """The characters of what may be an answer's own kind of text."""
+    return str.__str__(text)
+
+
 class _Fresh:
     """An iterator, which is always kept over here."""
 
@@ -139,22 +158,40 @@ class _Program:
         self.order = order
 
     def serve(self) -> None:
-        text = {"encoding": "utf-8", "errors": "surrogateescape", "closefd": False}
-        sys.stdin = open(0, **text)  # type: ignore[call-overload] # noqa: SIM115
-        sys.stdout = open(1, "w", **text)  # type: ignore[call-overload] # noqa: SIM115
-        say, finish, flush = self.line.say, atexit._run_exitfuncs, sys.stdout.flush
-        sys.argv = ["answer.py"]
-        if _load(self.line, self.order, "__main__") is None:
-            flush()
-            return
+        for name, fd, mode in (("stdin", 0, "r"), ("stdout", 1, "w")):
+            stream = open(fd, mode, encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+        say, out = self.line.say, sys.stdout
+        sys.argv = [_FILE]
+        module = _load(self.line, self.order, "__main__")
         try:
-            finish()
-            sys.stdout.flush()
-            flush()
+            if module is not None:
+                _finish(module, out)
+            _flush(out)
         except BaseException as problem:  # noqa: BLE001 - whatever an answer raises is its answer
             say({"fell": "runs", "why": _described(problem)})
             return
-        say({"ran": True})
+        if module is not None:
+            say({"ran": True})
+
+
+def _finish(module: types.ModuleType, out: Any) -> None:
+    """What an interpreter does at its end: wait for threads, call back, flush, finalise (Py_FinalizeEx)."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()
+    atexit._run_exitfuncs()
+    _flush(sys.stdout)
+    sys.stdout = out
+    for name in [name for name in module.__dict__ if name != "__builtins__"]:
+        module.__dict__[name] = None
+    gc.collect()
+
+
+def _flush(stream: Any) -> None:
+    if stream is not None and not getattr(stream, "closed", False):
+        stream.flush()
 
 
 def _load(line: Line, order: dict[str, Any], name: str) -> types.ModuleType | None:
@@ -168,7 +205,11 @@ def _load(line: Line, order: dict[str, Any], name: str) -> types.ModuleType | No
         return None
     say({"parsed": True})
     module = types.ModuleType(name)
+    module.__file__ = _FILE
     sys.modules[name] = module
+    for word in ("exit", "quit"):
+        # What `site` gives every program, and the zygote starts without.
+        setattr(builtins, word, sys.exit)
     try:
         if order.get("setup"):
             exec(compile(order["setup"], "<setup>", "exec"), module.__dict__)  # noqa: S102 - what this process is for
@@ -198,6 +239,7 @@ class _Tests:
     def __init__(self, line: Line, order: dict[str, Any]) -> None:
         self.line = line
         self.order = order
+        self.asked = False
 
     def serve(self) -> None:
         passed, total, why, at = 0, 0, "", 0
@@ -215,6 +257,8 @@ class _Tests:
         if total == 0:
             # Code that raises on failure, and did not.
             passed = total = 1
+        if not self.asked:
+            passed, why = 0, why or "the tests ask nothing of the answer"
         self.line.say({"passed": passed, "total": total, "why": why, "line": at})
 
     def _steps(self) -> Iterator[tuple[Any, int]]:
@@ -244,7 +288,8 @@ class _Tests:
             if hasattr(builtins, name):
                 continue
             if name in sys.stdlib_module_names:
-                scope[name] = __import__(name)
+                with contextlib.suppress(ImportError):
+                    scope[name] = __import__(name)
                 continue
             try:
                 scope[name] = self._name(name)
@@ -261,11 +306,18 @@ class _Tests:
         if reply is None:
             os._exit(1)
         if "value" in reply:
-            return decode(reply["value"], lambda number: _Remote(self, number))
+            value = decode(reply["value"], lambda number: _Remote(self, number))
+            # To look up a function is no question yet; a constant of the answer's is one.
+            self.asked = self.asked or question["op"] != "name" or type(value) is not _Remote
+            return value
         if "odd" in reply:
             raise _NoDataError(f"not plain data: {reply['odd']}")
+        self.asked = self.asked or question["op"] != "name"
         kind = getattr(builtins, str(reply.get("kind")), None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            kind = _AnswerRaisedError
+        if kind in (StopIteration, StopAsyncIteration) and question["op"] != "next":
+            # It would end a `map` or a `for` of the tests as if there were nothing more to test.
             kind = _AnswerRaisedError
         try:
             raised = kind(str(reply.get("raised")))
@@ -312,6 +364,19 @@ class _Remote:
 
     def __getitem__(self, key: Any) -> Any:
         return _ask(self, op="item", key=object.__getattribute__(self, "_tests").plain(key))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        plain = object.__getattribute__(self, "_tests").plain
+        _ask(self, op="set item", key=plain(key), value=plain(value))
+
+    def __delitem__(self, key: Any) -> None:
+        _ask(self, op="del item", key=object.__getattribute__(self, "_tests").plain(key))
+
+    def __str__(self) -> str:
+        return str(_ask(self, op="str"))
+
+    def __repr__(self) -> str:
+        return str(_ask(self, op="repr"))
 
     def __iter__(self) -> Iterator[Any]:
         iterator = _ask(self, op="iter")

@@ -13,6 +13,7 @@ import gzip
 import json
 import math
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,10 @@ def humaneval_plus(path: Path) -> Iterator[Task]:
             if not isinstance(line.value.get("test"), str):
                 _warn(line, "left out: its results are not plain data, and the row has no 'test'")
                 continue
-            spec = {"test_code": _text(line, "test"), "entry_point": name}
+            test = _without_numpy(line, name)
+            if test is None:
+                continue
+            spec = {"test_code": test, "entry_point": name}
         yield from _task(line, "humaneval-plus", _completion(prompt), spec, code, license="Apache-2.0")
 
 
@@ -103,8 +107,14 @@ def _mbpp(path: Path, source: str) -> Iterator[Task]:
 
 
 def mbpp_plus(path: Path) -> Iterator[Task]:
-    """MBPP+ (Liu et al. 2023): prompt, entry_point, canonical_solution, inputs, and assertion."""
+    """MBPP+ (Liu et al. 2023): prompt, entry_point, canonical_solution, inputs, and assertion.
+
+    The layout on the Hugging Face hub has MBPP's fields instead, and a `test` with inputs and results.
+    """
     for line in _rows(path):
+        if "canonical_solution" not in line.value and "test_list" in line.value:
+            yield from _mbpp_plus_of_the_hub(line)
+            continue
         code, name = _text(line, "canonical_solution"), _text(line, "entry_point")
         assertion = _text(line, "assertion")
         spec = None
@@ -114,6 +124,22 @@ def mbpp_plus(path: Path) -> Iterator[Task]:
             spec = {"test_code": _tests_of([assertion]), "entry_point": name}
         prompt = f"{_text(line, 'prompt').strip()}\n\n{INSTRUCTION}"
         yield from _task(line, "mbpp-plus", prompt, spec, code, license="Apache-2.0")
+
+
+def _mbpp_plus_of_the_hub(line: Line) -> Iterator[Task]:
+    code, tests = _text(line, "code"), _texts(line, "test_list")
+    name = _called(line, code, tests)
+    test = _without_numpy(line, name) if name is not None and name not in _ORACLES else None
+    spec: dict[str, Any] = {
+        "test_code": test or _tests_of([*_texts(line, "test_imports", required=False), *tests])
+    }
+    if name is not None:
+        spec["entry_point"] = name
+    shown = "\n".join(one.strip() for one in tests)
+    prompt = (
+        f"{_text(line, 'prompt').strip()}\nYour code should pass these tests:\n\n{shown}\n\n{INSTRUCTION}"
+    )
+    yield from _task(line, "mbpp-plus", prompt, spec, code, license="Apache-2.0")
 
 
 IMPORTERS: Mapping[str, Importer] = {
@@ -126,63 +152,51 @@ IMPORTERS: Mapping[str, Importer] = {
 
 
 def _rows(path: Path) -> Iterator[Line]:
-    """The rows of a JSONL file (`.gz` too) or a JSON array, or of all such files of a folder."""
+    """The rows of a file (`.gz` too) of JSON lines or of one JSON array, or of all such files of a folder."""
     if path.is_dir():
-        names = (".jsonl", ".jsonl.gz", ".json")
+        names = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
         files = sorted(file for file in path.iterdir() if file.name.endswith(names))
         if not files:
             raise InputError.at(path, "holds no .jsonl or .json file")
         for file in files:
             yield from _rows(file)
-    elif path.suffix == ".parquet":
+        return
+    if path.suffix == ".parquet":
         raise InputError.at(path, "is Parquet; save it as JSON lines first (datasets: .to_json(FILE))")
-    elif path.suffix == ".json":
-        yield from _array(path)
-    else:
-        yield from _lines(path)
-
-
-def _lines(path: Path) -> Iterator[Line]:
-    """JSON lines as EvalPlus writes them: with Infinity among the inputs."""
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8") as stream:
-            for number, text in enumerate(stream, start=1):
-                if text.strip():
-                    yield Line(str(path), number, _object(path, number, text))
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as problem:
+        with opener(path, "rt", encoding="utf-8-sig") as stream:
+            yield from _objects(path, stream)
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as problem:
         raise InputError.at(path, f"is not a UTF-8 JSONL file ({problem})") from problem
     except OSError as problem:
         raise InputError.at(path, problem.strerror or str(problem)) from problem
 
 
-def _object(path: Path, number: int, text: str) -> dict[str, Any]:
+def _objects(path: Path, stream: Iterable[str]) -> Iterator[Line]:
+    """The objects of JSON lines, by line; those of a JSON array, numbered from 1."""
+    lines = ((number, text) for number, text in enumerate(stream, start=1) if text.strip())
+    for number, text in lines:
+        if text.lstrip().startswith("["):
+            values = _json(path, text + "".join(rest for _, rest in lines), None)
+            for place, value in enumerate(values, start=1):
+                yield _line(path, place, value)
+        else:
+            yield _line(path, number, _json(path, text, number))
+
+
+def _json(path: Path, text: str, number: int | None) -> Any:
+    """JSON as EvalPlus writes it: with Infinity among the inputs."""
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as problem:
         raise InputError.at(path, f"not valid JSON ({problem})", line=number) from problem
+
+
+def _line(path: Path, number: int, value: Any) -> Line:
     if not isinstance(value, dict):
         raise InputError.at(path, f"expected an object, got {type(value).__name__}", line=number)
-    return value
-
-
-def _array(path: Path) -> Iterator[Line]:
-    """The objects of a JSON array, numbered from 1; a `.json` file of JSON lines is read as that."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise InputError.at(path, f"cannot be read ({problem})") from problem
-    if not text.lstrip().startswith("["):
-        yield from _lines(path)
-        return
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise InputError.at(path, f"not a JSON file ({problem})") from problem
-    for number, value in enumerate(values, start=1):
-        if not isinstance(value, dict):
-            raise InputError.at(path, f"expected an object, got {type(value).__name__}", line=number)
-        yield Line(str(path), number, value)
+    return Line(str(path), number, value)
 
 
 def _text(line: Line, field: str) -> str:
@@ -194,7 +208,9 @@ def _text(line: Line, field: str) -> str:
 
 
 def _texts(line: Line, field: str, *, required: bool = True) -> list[str]:
-    value = line.value.get(field, None if required else [])
+    value = line.value.get(field)
+    if value is None and not required:
+        return []
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         what = "missing" if field not in line.value else "must be a list of texts"
         raise InputError.at(line.file, what, line=line.number, field=field)
@@ -239,6 +255,45 @@ def _as_data(line: Line, code: str, name: str) -> dict[str, Any] | None:
     except SpecError:
         return None
     return spec
+
+
+_AS_EVALPLUS = """
+import math
+
+def near(found, wanted):
+    if type(wanted) in (list, tuple) and type(found) is type(wanted):
+        return len(found) == len(wanted) and all(map(near, found, wanted))
+    if type(wanted) is float and type(found) in (int, float):
+        return found == wanted or math.isclose(found, wanted, rel_tol=1e-7, abs_tol=1e-6)
+    return found == wanted or found != found and wanted != wanted
+
+def check(candidate):
+    for given, wanted in zip(inputs, results):
+        assert near(candidate(*given), wanted)
+"""
+"""How EvalPlus compares, without the numpy that its `test` on the hub asks for and answers do not have."""
+
+
+def _without_numpy(line: Line, name: str) -> str | None:
+    """The row's test, as it is where it needs no numpy; None, with a warning, where it cannot do without."""
+    test = _text(line, "test")
+    try:
+        tree = ast.parse(test)
+    except (SyntaxError, ValueError) as problem:
+        raise InputError.at(line.file, f"not Python ({problem})", line=line.number, field="test") from None
+    nodes = list(ast.walk(tree))
+    if not any(alias.name == "numpy" for n in nodes if isinstance(n, ast.Import) for alias in n.names):
+        return test
+    tables = {
+        node.targets[0].id: ast.unparse(node.value)
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    if name in _ORACLES or not {"inputs", "results"} <= tables.keys():
+        _warn(line, "left out: its test needs numpy, which answers do not have")
+        return None
+    head = "from math import inf, nan\n"
+    return f"{head}inputs = {tables['inputs']}\nresults = {tables['results']}\n{_AS_EVALPLUS}"
 
 
 def _plain_calls(assertion: str, name: str, base: object) -> bool:
@@ -307,7 +362,8 @@ def _task(
     except SpecError as problem:
         _warn(line, f"left out: {problem}")
         return
-    given = str(line.value.get("task_id", f"{line.number:06d}"))
+    given = line.value.get("task_id")
+    given = f"{line.number:06d}" if given is None else str(given)
     yield Task(
         id=f"{source}/{given.rpartition('/')[2]}",
         domain="code",

@@ -60,9 +60,28 @@ def check_spec(spec: Mapping[str, Any]) -> None:
     read = read_spec(spec)
     for field in ("setup_code", "test_code", "reference"):
         try:
-            ast.parse(getattr(read, field) or "")
+            tree = ast.parse(getattr(read, field) or "")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             raise SpecError(field, f"is not Python: {problem}") from None
+        if field == "test_code" and read.test_code is not None:
+            _check_that_it_tests(tree, read.entry_point)
+
+
+def _check_that_it_tests(tree: ast.Module, entry_point: str | None) -> None:
+    """Refuse test code that would pass whatever the answer is, or call its `check` with nothing."""
+    if any(isinstance(one, ast.FunctionDef) and one.name == "check" for one in tree.body):
+        if entry_point is None:
+            raise SpecError("entry_point", "missing: 'check' of the test code is called with it")
+        return
+    definitions = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Pass)
+    if all(isinstance(one, definitions) or _is_a_constant(one) for one in tree.body):
+        why = "tests nothing: define check(candidate), assert at the top level, or call the tests there"
+        raise SpecError("test_code", why)
+
+
+def _is_a_constant(statement: ast.stmt) -> bool:
+    """A docstring, or an ellipsis."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def read_spec(spec: Mapping[str, Any]) -> Spec:
@@ -131,6 +150,11 @@ def _case(test: object, where: str, calls: bool) -> Case:
         for name, value in zip(names, (given, expected), strict=True):
             if not isinstance(value, str):
                 raise SpecError(f"{where}.{name}", f"must be a string, not {type(value).__name__}")
+            try:
+                value.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:
+                why = "holds half of a surrogate pair, which no stream can carry"
+                raise SpecError(f"{where}.{name}", why) from None
         return Case(given, expected)
     if not isinstance(given, list):
         raise SpecError(f"{where}.input", "must be a list of positional arguments")

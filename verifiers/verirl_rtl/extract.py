@@ -15,11 +15,11 @@ _VERILOG = frozenset(
     ("verilog", "systemverilog", "v", "sv", "vlog", "system-verilog", "system_verilog", "{.verilog}")
 )
 _FIRST = re.compile(
-    r"\s*(?:(?://[^\n]*\n|/\*.*?\*/|`[a-z_]+[^\n]*\n|\(\*.*?\*\))\s*)*(?:module|macromodule|package|typedef|interface)\b",
+    r"\s*(?:(?://[^\n]*\n|/\*.*?\*/|`[a-z_]+[^\n]*\n|\(\*.*?\*\))\s*)*+(?:module|macromodule|package|typedef|interface)\b",
     re.DOTALL,
 )
 _LAST = re.compile(
-    r"\bend(?:module|package|interface)\b(?:\s*:\s*\w+)?(?:\s|//[^\n]*|/\*.*?\*/|`\w+[^\n]*)*\Z", re.DOTALL
+    r"\bend(?:module|package|interface)\b(?:\s*:\s*\w+)?(?:\s|//[^\n]*|/\*.*?\*/|`\w+[^\n]*)*+\Z", re.DOTALL
 )
 
 

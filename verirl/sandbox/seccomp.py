@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_NEW_LIMIT = 32
+"""Where prlimit(2) has the pointer to the limit to set (64 bits)."""
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X32_BIT = 0x40000000
 _NEW_NAMESPACE = 0x7E020000
@@ -33,9 +35,10 @@ class _Abi(NamedTuple):
     column: int
     clone: int
     socket: int
+    prlimit: int
 
 
-_ABIS = {"x86_64": _Abi(0xC000003E, 1, 56, 41), "aarch64": _Abi(0xC00000B7, 2, 220, 198)}
+_ABIS = {"x86_64": _Abi(0xC000003E, 1, 56, 41, 302), "aarch64": _Abi(0xC00000B7, 2, 220, 198, 261)}
 
 _CLONE3 = 435
 
@@ -54,26 +57,27 @@ _DENIED = """
 """Name, number on x86_64, number on aarch64. Shared memory is here because no limit counts it."""
 
 
-def program(machine: str | None = None, *, also: str = "", only_threads: bool = False) -> bytes | None:
+def program(machine: str | None = None, *, also: str = "", confined: bool = False) -> bytes | None:
     """The filter for this machine (`sock_filter` records), or None for an architecture without a table.
 
     `also`: more calls to deny, written as the table here (`-` where an architecture has none);
-    `only_threads`: clone makes threads, and no process.
+    `confined`: clone makes threads, and no process, and limits can be read, but not set.
     """
     abi = _ABIS.get(machine or platform.machine())
-    return None if abi is None else b"".join(_instructions(abi, also, only_threads))
+    return None if abi is None else b"".join(_instructions(abi, also, confined))
 
 
-def _instructions(abi: _Abi, also: str, only_threads: bool) -> Iterator[bytes]:
+def _instructions(abi: _Abi, also: str, confined: bool) -> Iterator[bytes]:
     ends = {
         "allow": [_op(_RETURN, _ALLOW)],
         "deny": [_op(_RETURN, _ERRNO | errno.EPERM)],
         "unknown": [_op(_RETURN, _ERRNO | errno.ENOSYS)],
-        "clone": _clone(only_threads),
+        "clone": _clone(confined),
+        "prlimit": _prlimit(confined),
         "socket": _socket(),
     }
     # glibc falls back from clone3, whose flags lie behind a pointer that no filter can read.
-    end_of = {abi.clone: "clone", abi.socket: "socket", _CLONE3: "unknown"}
+    end_of = {abi.clone: "clone", abi.socket: "socket", abi.prlimit: "prlimit", _CLONE3: "unknown"}
     for table in (_DENIED, also):
         for entry in table.replace("\n", ",").split(","):
             if entry.strip() and (number := entry.split()[abi.column]) != "-":
@@ -119,14 +123,22 @@ def _search(end_of: dict[int, str], ends: dict[str, list[bytes]]) -> Iterator[by
         yield from end_
 
 
-def _clone(only_threads: bool) -> list[bytes]:
-    needed = [_op(_ANY_BIT, _THREAD, if_true=1), _op(_RETURN, _ERRNO | errno.EPERM)]
+def _clone(confined: bool) -> list[bytes]:
     return [
         _op(_LOAD, _FIRST_ARGUMENT),
         *_deny(_ANY_BIT, _NEW_NAMESPACE, errno.EPERM),
-        *(needed if only_threads else ()),
+        *(_unless(_ANY_BIT, _THREAD, errno.EPERM) if confined else ()),
         _op(_RETURN, _ALLOW),
     ]
+
+
+def _prlimit(confined: bool) -> list[bytes]:
+    if not confined:
+        return [_op(_RETURN, _ALLOW)]
+    zero = [
+        one for half in (0, 4) for one in (_op(_LOAD, _NEW_LIMIT + half), *_unless(_EQUAL, 0, errno.EPERM))
+    ]
+    return [*zero, _op(_RETURN, _ALLOW)]
 
 
 def _socket() -> list[bytes]:
@@ -141,6 +153,11 @@ def _socket() -> list[bytes]:
 
 def _deny(test: int, value: int, number: int) -> Iterator[bytes]:
     yield _op(test, value, if_false=1)
+    yield _op(_RETURN, _ERRNO | number)
+
+
+def _unless(test: int, value: int, number: int) -> Iterator[bytes]:
+    yield _op(test, value, if_true=1)
     yield _op(_RETURN, _ERRNO | number)
 
 
