@@ -14,7 +14,7 @@ from torch import Tensor
 from verirl.errors import InputError
 from verirl_optics import pupil as pupils
 from verirl_optics.paraxial import FirstOrder, first_order
-from verirl_optics.prescription import Aperture
+from verirl_optics.prescription import Aperture, Prescription
 from verirl_optics.pupil import Pupil
 from verirl_optics.spots import Spot, about, spot
 from verirl_optics.system import System
@@ -22,6 +22,10 @@ from verirl_optics.trace import Rays, Traced, launch, sags, through_pupil, trace
 
 FAN = 1e-3
 """Distance of the close rays of `field_curvature` from the chief ray, in units of the pupil's radius."""
+DENSE = (16, 24)
+"""Rings and arms of the pupil for a lens with aspheric terms. Ten of them can bend a surface so that it is
+right on six rings and wrong between them, but not on more rings than there are terms.
+"""
 AIM_STEPS = 12
 AIM_CLOSE = 1e-10
 
@@ -48,6 +52,11 @@ class Evaluation:
     axial_B: Tensor
     reach_BS: Tensor
     rim_BF: Tensor
+
+
+def sampling(lens: Prescription) -> Pupil:
+    """The quadrature that measures the spots of `lens`: 6 rings of 12 arms, `DENSE` with aspheric terms."""
+    return pupils.gauss(*DENSE) if any(any(s.asphere) for s in lens.surfaces) else pupils.gauss()
 
 
 def pupil_diameter(aperture: Aperture, first: FirstOrder, system: System) -> Tensor:

@@ -9,8 +9,8 @@ NOTATION = (
     "Answer with the surfaces alone, one a line from the object side: radius thickness [glass] [stop]. "
     "Lengths in mm; radius positive where the centre of curvature lies behind the surface, inf for a plane; "
     "thickness to the next surface, the last to the image plane, or the word focus for the best common "
-    "focus; glass is what lies behind the surface, air if left out; exactly one surface is marked stop. "
-    "Give five significant digits."
+    "focus; glass is what lies behind the surface, air if left out; exactly one surface is marked stop, a "
+    "plane if it stands alone. Give five significant digits."
 )
 SAG = (
     "Up to {} of the surfaces may be aspheric: [conic=K] [asphere=A1,A2,...] goes before [stop]. Sag "
