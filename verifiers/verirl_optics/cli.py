@@ -79,6 +79,8 @@ def show(
     from verirl_optics.files import read
 
     told: dict[str, Any] = {}
+    if name is not None and asked is None:
+        raise InputError("--id: says which task of --task; give that too")
     if asked is not None:
         from verirl_optics.held import held
 
