@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from verirl.errors import InputError
 from verirl_optics.analysis import evaluate, gaps, pupil_diameter
 from verirl_optics.answer import RADIUS_MAX, Row
 from verirl_optics.damped import minimise
@@ -165,6 +166,8 @@ def spec_of(lens: Prescription) -> Spec:
         efl = float(first.efl_BW[0, lens.primary])
         epd = float(pupil_diameter(lens.aperture, first, system)[0])
         bfl = float(first.bfl_BW[0, lens.primary])
+    if not math.isfinite(epd):
+        raise InputError("an f-number says no beam for a lens without a focus; give epd_mm")
     inner = lens.surfaces[:-1]
     glass = [s.thickness for s in inner if s.medium is not None]
     air = [s.thickness for s in inner if s.medium is None]
