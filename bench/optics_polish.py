@@ -25,9 +25,10 @@ from verirl_optics.analysis import evaluate, gaps
 from verirl_optics.benchmark import from_benchmark
 from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
+from verirl_optics.free import Free
 from verirl_optics.glass import find
 from verirl_optics.judge import judge_lens
-from verirl_optics.merit import PENALTY, Free, Merit
+from verirl_optics.merit import PENALTY, Merit
 from verirl_optics.paraxial import first_order
 from verirl_optics.polish import polish
 from verirl_optics.prescription import Aperture, Prescription, Surface

@@ -18,9 +18,10 @@ from verirl_optics.analysis import evaluate, gaps, pupil_diameter
 from verirl_optics.answer import RADIUS_MAX, Row
 from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
+from verirl_optics.free import Free
 from verirl_optics.glass import GlassError, Medium, find, table
 from verirl_optics.judge import Check, Judgement, clips, focused, judge, judge_lens, prescription
-from verirl_optics.merit import MARGIN, PENALTY, WITHIN, Free, Merit, solid
+from verirl_optics.merit import MARGIN, PENALTY, WITHIN, Merit, solid
 from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.pupil import gauss
