@@ -28,7 +28,7 @@ from verirl.types import Source, Status
 from verirl_optics import domain
 from verirl_optics import pupil as pupils
 from verirl_optics.analysis import evaluate
-from verirl_optics.answer import Row, to_lines
+from verirl_optics.answer import Row, parse, to_lines
 from verirl_optics.glass import find
 from verirl_optics.judge import judge, prescription
 from verirl_optics.lens_task import tasks
@@ -146,6 +146,17 @@ def test_padding_is_no_element(name: str) -> None:
     spec = {**SINGLET_SPEC, "elements": {"min": elements, "max": elements}}
     found = judged(text, spec)
     assert found["feasible"][0] is Status.FAILED
+
+
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e3])
+def test_the_elements_of_a_lens_are_counted_alike_at_every_size(size: float) -> None:
+    rows = ((31.0, 4.0, "N-BK7 stop"), (-22.0, 2.0, "F2"), (-93.0, 48.0, ""))
+    text = "\n".join(f"{r * size:g} {t * size:g} {rest}".strip() for r, t, rest in rows)
+    plates = f"inf {size:g} N-BK7\ninf {size:g}\ninf {size:g} F2\ninf {size:g}\n{text}"
+    spec = {**SINGLET_SPEC, "efl_mm": 50.0 * size, "efl_rel_tol": 0.2}
+    for answer, elements, kept in ((text, 2, True), (plates, 4, False)):
+        found = judge(read_spec({**spec, "elements": {"min": elements, "max": elements}}), parse(answer))
+        assert next(check for check in found.feasible if check.name == "elements").kept is kept
 
 
 def test_a_stop_inside_a_glass_leaves_it_one_element() -> None:
