@@ -24,11 +24,11 @@ from test_optics_domain import (
 )
 
 from verirl.engine import Request, VerifierPool
-from verirl.types import Status
+from verirl.types import Source, Status
 from verirl_optics import domain
 from verirl_optics import pupil as pupils
 from verirl_optics.analysis import evaluate
-from verirl_optics.answer import Row, to_lines
+from verirl_optics.answer import Row, parse, to_lines
 from verirl_optics.glass import find
 from verirl_optics.judge import judge, prescription
 from verirl_optics.lens_task import tasks
@@ -148,6 +148,17 @@ def test_padding_is_no_element(name: str) -> None:
     assert found["feasible"][0] is Status.FAILED
 
 
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e3])
+def test_the_elements_of_a_lens_are_counted_alike_at_every_size(size: float) -> None:
+    rows = ((31.0, 4.0, "N-BK7 stop"), (-22.0, 2.0, "F2"), (-93.0, 48.0, ""))
+    text = "\n".join(f"{r * size:g} {t * size:g} {rest}".strip() for r, t, rest in rows)
+    plates = f"inf {size:g} N-BK7\ninf {size:g}\ninf {size:g} F2\ninf {size:g}\n{text}"
+    spec = {**SINGLET_SPEC, "efl_mm": 50.0 * size, "efl_rel_tol": 0.2}
+    for answer, elements, kept in ((text, 2, True), (plates, 4, False)):
+        found = judge(read_spec({**spec, "elements": {"min": elements, "max": elements}}), parse(answer))
+        assert next(check for check in found.feasible if check.name == "elements").kept is kept
+
+
 def test_a_stop_inside_a_glass_leaves_it_one_element() -> None:
     assert fell("51 2 N-BK7\ninf 2 N-BK7 stop\n-51 48.6", SINGLET_SPEC) == ""
 
@@ -237,10 +248,27 @@ def test_the_image_of_a_short_lens_is_moved_by_more_than_its_tolerance() -> None
         Surface(math.inf, 0.6),
     )
     lens = Prescription(surfaces, Aperture("epd", 8.0), (0.0, 3.0), (0.4861327, 0.5875618, 0.6562725), 1)
-    [made, _] = tasks(lens, "short", domain.synth(1, 1, 0.1).source)  # type: ignore[arg-type]
+    [made, _] = tasks(lens, "short", Source(name="here"))
     assert fell(str(made.reference), made.spec) == ""
     [moved] = [mutant for mutant in domain.mutants(made) if mutant.kind == "thickness"]
     assert fell(moved.completion, made.spec) != ""
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ((22.0, 3.0, "N-BK7", False), (300.0, 3.0, "N-BK7", True), (-30.0, 25.0, None, False)),
+        ((26.0, 4.0, "N-BK7", False), (-26.0, 1.0, None, False), (40.0, 24.0, None, True)),
+    ],
+    ids=["inside a glass", "in air"],
+)
+def test_a_curved_stop_of_an_imported_lens_becomes_a_plane(rows: tuple[Any, ...]) -> None:
+    surfaces = tuple(Surface(r, t, find(g) if g else None, stop=stop) for r, t, g, stop in rows)
+    lens = Prescription(surfaces, Aperture("epd", 4.0), (0.0, 2.0), (0.4861327, 0.5875618, 0.6562725), 1)
+    [made, _] = tasks(lens, "stop", Source(name="here"))
+    assert made.spec["elements"] == {"min": 1, "max": 1}
+    assert any(line.startswith("inf") and line.endswith("stop") for line in str(made.reference).splitlines())
+    assert fell(str(made.reference), made.spec) == ""
 
 
 @pytest.mark.skipif(not BENCHMARK.exists(), reason="no ../shared/benchmarks/optics here")

@@ -213,6 +213,57 @@ def test_what_a_call_cannot_mean_is_one_line(
     assert problem.count("\n") == 1
 
 
+ROW: dict[str, Any] = {
+    "id": "biconvex",
+    "epd": 10.0,
+    "fields_deg": [0, 3],
+    "wavelengths_um": [0.4861327, 0.6562725],
+    "primary": 0,
+    "surfaces": [
+        {"radius": 51.0, "thickness": 4.0, "n": [1.522, 1.514], "material": {"kind": "index"}, "stop": True},
+        {"radius": -51.0, "thickness": 48.0, "n": [1.0, 1.0], "material": None},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('"epd": 10.0, ', "", "'epd': missing"),
+        ('"epd": 10.0', '"epd": true', "'epd': must"),
+        ('"epd": 10.0', '"epd": 1' + "0" * 400, "'epd': must"),
+        ('"fields_deg": [0, 3]', '"fields_deg": null', "'fields_deg': must"),
+        ('"primary": 0', '"primary": 0.5', "'primary': must"),
+        ('"radius": 51.0', '"radius": "x"', "'surfaces[0].radius': must"),
+        ('"thickness": 48.0', '"thickness": null', "'surfaces[1].thickness': must"),
+        ('"n": [1.522, 1.514], ', "", "'surfaces[0].n': missing"),
+        ("[1.522, 1.514]", "[1.522]", "'surfaces[0].n': must be an index above 0 for each"),
+        ("[1.522, 1.514]", "[0, 0]", "'surfaces[0].n': must be an index above 0 for each"),
+        ('{"kind": "index"}', '"N-BK7"', "'surfaces[0].material': must"),
+        ('"stop": true', '"stop": true, "asphere": "x"', "'surfaces[0].asphere': must"),
+        ('"stop": true', '"stop": false', "'surfaces': exactly one"),
+    ],
+)
+def test_a_broken_row_is_named_by_its_field(
+    old: str, new: str, field: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = json.dumps(ROW)
+    assert old in text
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f"{text}\n{text.replace(old, new)}\n", encoding="utf-8")
+    assert run(["optics", "show", str(path)]) == 2
+    problem = capsys.readouterr().err
+    assert f"{path}:2: field {field}" in problem
+    assert problem.count("\n") == 1
+
+
+def test_a_radius_of_zero_is_a_plane(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    for whole in (ROW, LENS):
+        path.write_text(json.dumps(whole).replace("-51.0", "0"), encoding="utf-8")
+        assert math.isinf(read(path)[0].surfaces[1].radius)
+
+
 def test_a_degenerate_lens_has_nulls_not_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flat = {**LENS, "surfaces": [{"radius": None, "thickness": 1.0, "stop": True}]}
     path = tmp_path / "flat.json"

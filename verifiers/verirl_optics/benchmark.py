@@ -11,57 +11,84 @@ from verirl_optics.glass import Medium, Tabled, constant, from_row, model
 from verirl_optics.prescription import Aperture, Prescription, Surface
 
 
+def number(value: Any, field: str) -> float:
+    """A finite JSON number; InputError naming `field` where it is none."""
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    except OverflowError:
+        pass
+    raise InputError(f"field '{field}': must be a number")
+
+
+def numbers(value: Any, field: str) -> tuple[float, ...]:
+    """A list of finite JSON numbers."""
+    if not isinstance(value, list):
+        raise InputError(f"field '{field}': must be a list of numbers")
+    return tuple(number(item, field) for item in value)
+
+
 def from_benchmark(row: Mapping[str, Any]) -> Prescription:
     """A row of `classical_lenses.jsonl`: indices are the listed ones, the aperture is its `epd`.
 
     Raises InputError naming the field that is missing or wrong.
     """
-    try:
-        wavelengths = tuple(float(w) for w in row["wavelengths_um"])
-        surfaces = tuple(_surface(surface, wavelengths) for surface in row["surfaces"])
-        lens = Prescription(
-            surfaces,
-            Aperture("epd", float(row["epd"])),
-            tuple(float(angle) for angle in row["fields_deg"]),
-            wavelengths,
-            int(row["primary"]),
-            str(row.get("id") or row.get("title") or ""),
-        )
-    except KeyError as problem:
-        raise InputError(f"field '{problem.args[0]}': missing") from problem
-    except (TypeError, ValueError, AttributeError) as problem:
-        raise InputError(f"not a lens in the benchmark's layout: {problem}") from problem
+    for key in ("epd", "fields_deg", "wavelengths_um", "primary", "surfaces"):
+        if key not in row:
+            raise InputError(f"field '{key}': missing")
+    wavelengths = numbers(row["wavelengths_um"], "wavelengths_um")
+    rows, primary = row["surfaces"], row["primary"]
+    if not isinstance(rows, list):
+        raise InputError("field 'surfaces': must be a list of surfaces")
+    if type(primary) is not int:
+        raise InputError("field 'primary': must be the index of a wavelength")
+    surfaces = tuple(_surface(f"surfaces[{s}]", surface, wavelengths) for s, surface in enumerate(rows))
     if sum(surface.stop for surface in surfaces) != 1:
         raise InputError("field 'surfaces': exactly one surface must be the stop")
-    return lens
+    return Prescription(
+        surfaces,
+        Aperture("epd", number(row["epd"], "epd")),
+        numbers(row["fields_deg"], "fields_deg"),
+        wavelengths,
+        primary,
+        str(row.get("id") or row.get("title") or ""),
+    )
 
 
-def _surface(row: Mapping[str, Any], wavelengths: Sequence[float]) -> Surface:
-    radius = row["radius"]
-    semi = row.get("semi_diameter")
+def _surface(where: str, row: Any, wavelengths: Sequence[float]) -> Surface:
+    if not isinstance(row, dict):
+        raise InputError(f"field '{where}': must be an object")
+    for key in ("radius", "thickness", "n"):
+        if key not in row:
+            raise InputError(f"field '{where}.{key}': missing")
+    radius, semi, terms = row["radius"], row.get("semi_diameter"), row.get("asphere")
     return Surface(
-        math.inf if radius is None else float(radius),
-        float(row["thickness"]),
-        _medium(row.get("material"), row["n"], wavelengths),
-        float(row.get("conic") or 0.0),
-        tuple(float(a) for a in row.get("asphere") or ()),
-        None if semi is None else float(semi),
+        (math.inf if radius is None else number(radius, f"{where}.radius")) or math.inf,
+        number(row["thickness"], f"{where}.thickness"),
+        _medium(where, row.get("material"), row["n"], wavelengths),
+        number(row.get("conic") or 0.0, f"{where}.conic"),
+        numbers(terms or [], f"{where}.asphere"),
+        None if semi is None else number(semi, f"{where}.semi_diameter"),
         row.get("stop") is True,
     )
 
 
-def _medium(
-    material: Mapping[str, Any] | None, indices: Sequence[float], wavelengths: Sequence[float]
-) -> Tabled | None:
+def _medium(where: str, material: Any, indices: Any, wavelengths: Sequence[float]) -> Tabled | None:
     if material is None:
         return None
+    if not isinstance(material, dict):
+        raise InputError(f"field '{where}.material': must be an object, or null for air")
+    listed = numbers(indices, f"{where}.n")
+    if len(listed) != len(wavelengths) or min(listed, default=0.0) <= 0.0:
+        raise InputError(f"field '{where}.n': must be an index above 0 for each wavelength")
     name = str(material.get("name") or _model_name(material))
-    return Tabled(name, tuple(zip(wavelengths, map(float, indices), strict=True)))
+    return Tabled(name, tuple(zip(wavelengths, listed, strict=True)))
 
 
 def _model_name(material: Mapping[str, Any]) -> str:
     nd, vd = material.get("nd"), material.get("vd")
-    return f"{nd:g}/{vd:g}" if nd and vd else str(material.get("kind", "index"))
+    known = all(isinstance(value, (int, float)) and value for value in (nd, vd))
+    return f"{nd:g}/{vd:g}" if known else str(material.get("kind", "index"))
 
 
 def medium_of(material: Mapping[str, Any]) -> Medium:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from verirl.errors import InputError
-from verirl_optics.benchmark import from_benchmark
+from verirl_optics.benchmark import from_benchmark, number, numbers
 from verirl_optics.glass import GlassError, Medium, find, model
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.zmx import decode, read_zmx
@@ -104,7 +104,7 @@ def from_object(value: Any, catalogue: Catalogue = None) -> Prescription:
     """A lens from a JSON object: a benchmark row, or the keys of `KEYS`."""
     if not isinstance(value, dict):
         raise InputError("expected a JSON object")
-    if "epd" in value and "fields_deg" in value:
+    if "epd" in value or "id" in value:
         return checked(from_benchmark(value))
     for key in value:
         if key not in KEYS:
@@ -115,15 +115,15 @@ def from_object(value: Any, catalogue: Catalogue = None) -> Prescription:
     given = [key for key in APERTURES if key in value]
     if len(given) > 1:
         raise InputError(f"field '{given[1]}': the aperture is already given by '{given[0]}'")
-    aperture = Aperture(APERTURES[given[0]], _number(value[given[0]], given[0])) if given else None
-    wavelengths = _numbers(value.get("wavelengths_um", list(WAVELENGTHS)), "wavelengths_um")
+    aperture = Aperture(APERTURES[given[0]], number(value[given[0]], given[0])) if given else None
+    wavelengths = numbers(value.get("wavelengths_um", list(WAVELENGTHS)), "wavelengths_um")
     primary = value.get("primary", len(wavelengths) // 2)
     if type(primary) is not int:
         raise InputError("field 'primary': must be the index of a wavelength")
     lens = Prescription(
-        tuple(_surface(number, row, catalogue) for number, row in enumerate(rows, start=1)),
+        tuple(_surface(place, row, catalogue) for place, row in enumerate(rows)),
         aperture or Aperture("fno", LINES_FNO),
-        _numbers(value.get("fields_deg", [0.0]), "fields_deg"),
+        numbers(value.get("fields_deg", [0.0]), "fields_deg"),
         wavelengths,
         primary,
         str(value.get("name", "")),
@@ -132,8 +132,8 @@ def from_object(value: Any, catalogue: Catalogue = None) -> Prescription:
     return checked(lens)
 
 
-def _surface(number: int, row: Any, catalogue: Catalogue) -> Surface:
-    where = f"surfaces[{number - 1}]"
+def _surface(place: int, row: Any, catalogue: Catalogue) -> Surface:
+    where = f"surfaces[{place}]"
     if not isinstance(row, dict):
         raise InputError(f"field '{where}': must be an object")
     for key in row:
@@ -145,14 +145,14 @@ def _surface(number: int, row: Any, catalogue: Catalogue) -> Surface:
     radius, semi, stop = row["radius"], row.get("semi_diameter"), row.get("stop", False)
     if not isinstance(stop, bool):
         raise InputError(f"field '{where}.stop': must be true or false")
-    bent = math.inf if radius is None else _number(radius, f"{where}.radius")
+    bent = math.inf if radius is None else number(radius, f"{where}.radius")
     return Surface(
         bent or math.inf,
-        _number(row["thickness"], f"{where}.thickness"),
+        number(row["thickness"], f"{where}.thickness"),
         _medium(row.get("glass"), where, catalogue),
-        _number(row.get("conic", 0.0), f"{where}.conic"),
-        _numbers(row.get("asphere", []), f"{where}.asphere"),
-        None if semi is None else _number(semi, f"{where}.semi_diameter"),
+        number(row.get("conic", 0.0), f"{where}.conic"),
+        numbers(row.get("asphere", []), f"{where}.asphere"),
+        None if semi is None else number(semi, f"{where}.semi_diameter"),
         stop,
     )
 
@@ -164,7 +164,7 @@ def _medium(glass: Any, where: str, catalogue: Catalogue) -> Medium | None:
         if isinstance(glass, str):
             return find(glass, catalogue)
         if isinstance(glass, Mapping) and set(glass) == {"nd", "vd"}:
-            nd, vd = (_number(glass[key], f"{where}.glass.{key}") for key in ("nd", "vd"))
+            nd, vd = (number(glass[key], f"{where}.glass.{key}") for key in ("nd", "vd"))
             if nd <= 1.0 or vd <= 0.0:
                 raise InputError(f"field '{where}.glass': nd must be above 1 and vd above 0")
             return model(nd, vd)
@@ -173,18 +173,6 @@ def _medium(glass: Any, where: str, catalogue: Catalogue) -> Medium | None:
     raise InputError(
         f'field \'{where}.glass\': must be a catalogue name, {{"nd": …, "vd": …}}, or null for air'
     )
-
-
-def _number(value: Any, field: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InputError(f"field '{field}': must be a number")
-    return float(value)
-
-
-def _numbers(value: Any, field: str) -> tuple[float, ...]:
-    if not isinstance(value, list):
-        raise InputError(f"field '{field}': must be a list of numbers")
-    return tuple(_number(item, field) for item in value)
 
 
 def from_lines(text: str, catalogue: Catalogue = None) -> Prescription:

@@ -29,7 +29,10 @@ STEEPEST = 0.95
 SAME_INDEX = 1e-3
 """Two media whose indices differ by less at every wavelength of the task have no surface between them."""
 FLATNESS = 1e-4
-"""Sag, mm, up to which a surface does not count as curved, and thickness up to which glass is no element."""
+"""Sag, mm, up to which a surface does not count as curved, and thickness up to which glass is no element, of
+a lens of `FLAT_FROM` mm or more; of a smaller one in proportion.
+"""
+FLAT_FROM = 50.0
 FREE_WINDOWS = 1
 """Plane-parallel plates that count as elements; further ones are padding."""
 BAD_SPOT = 30.0
@@ -204,13 +207,14 @@ def _aspheres(spec: Spec, surfaces: Sequence[Row | Surface]) -> Check:
 
 def _elements(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> Check:
     surfaces = lens.surfaces
+    flat = FLATNESS * min(1.0, spec.efl / FLAT_FROM)
     curved = [
-        abs(surface.curvature) * float(found.reach_BS[0, s]) ** 2 / 2 > FLATNESS
-        or (surface.aspheric and _depth(system, s, float(found.reach_BS[0, s])) > FLATNESS)
+        abs(surface.curvature) * float(found.reach_BS[0, s]) ** 2 / 2 > flat
+        or (surface.aspheric and _depth(system, s, float(found.reach_BS[0, s])) > flat)
         for s, surface in enumerate(surfaces)
     ]
     glass = lens.fronts
-    thin = sum(surfaces[s].thickness <= FLATNESS for s in glass)
+    thin = sum(surfaces[s].thickness <= flat for s in glass)
     windows = sum(not curved[s] and not curved[min(s + 1, len(surfaces) - 1)] for s in glass)
     count = len(glass) - max(0, windows - FREE_WINDOWS) - thin
     for s, surface in enumerate(surfaces):
