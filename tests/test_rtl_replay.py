@@ -329,6 +329,18 @@ RARE = {
         "n <= n == 8999 ? 0 : n + 1; end endmodule",
         ("tick <= n == 8999", "tick <= 0"),
     ),
+    "a number on each of two inputs": (
+        "module top(input clk, input [15:0] a, input [15:0] b, output reg [1:0] q);\n"
+        "always @(posedge clk) if (a == 16'h1234 && b == 16'h4321) q <= 1;\n"
+        "else if (a == 777 && b == 999) q <= 2; else q <= 3; endmodule",
+        ("q <= 2", "q <= 3"),
+    ),
+    "two fields of an instruction": (
+        "module top(input [31:0] i, input [7:0] a, b, output reg [7:0] q); always @*\n"
+        "case (i[31:26]) 6'd0: case (i[5:0]) 6'd32: q = a + b; 6'd34: q = a - b; default: q = 0; endcase\n"
+        "6'd35: q = a; 6'd43: q = b; default: q = 0; endcase endmodule",
+        ("a - b", "0"),
+    ),
     "equal operands": (
         "module top(input clk, input [31:0] a, input [31:0] b, output reg q);\n"
         "always @(posedge clk) q <= a == b; endmodule",

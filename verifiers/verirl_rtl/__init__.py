@@ -21,7 +21,7 @@ class RtlDomain:
     """The domain `rtl`; its rooms are imported when they are first needed."""
 
     name = "rtl"
-    version = "1.0"
+    version = "1.1"
     confined = True
     deadline_s = 60.0
     """A verdict with area, delay and power runs a dozen tools; each has limits of its own."""

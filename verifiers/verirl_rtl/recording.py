@@ -25,7 +25,7 @@ from verirl_rtl.harness import compile_icarus, first_words, fresh, identifier, o
 from verirl_rtl.policy import Inspection, Port, survey
 from verirl_rtl.renaming import bench_parameters, renamed
 from verirl_rtl.spec import Spec
-from verirl_rtl.stimulus import Event, Roles, numbers, roles, serialised, stimulus, turned
+from verirl_rtl.stimulus import Event, Roles, hints, roles, serialised, stimulus, turned
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import bench_script
 from verirl_rtl.verilating import there as verilator_installed
@@ -209,7 +209,7 @@ def _record(spec: Spec, folder: Path, allowed: _Allowed) -> Recording:
     inputs = [port for port in found.ports if port.direction == "input"]
     what = roles(inputs, found.edges, spec.clock, spec.reset)
     seed = int(_key(spec)[:16], 16)
-    telling = numbers(found.text)
+    telling = hints(found.text)
     own = stimulus(inputs, what, seed, telling)
     if spec.testbench is not None and inputs:
         seen = _seen.get(_key(spec)) or _watched(spec, found, folder, allowed)

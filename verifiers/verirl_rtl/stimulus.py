@@ -31,6 +31,7 @@ NUMBERS = 48
 _NUMBER = re.compile(
     r"(?<![\w'.])(?:(\d+)?\s*'\s*[sS]?([bodhBODH])\s*([0-9a-fA-F_]+)|(\d[\d_]*))(?![\w'.])", re.ASCII
 )
+_FIELD = re.compile(r"(?<![\w$])(\w+)\[\s*(\d{1,4})\s*:\s*(\d{1,4})\s*\]", re.ASCII)
 _BASES = {"b": 2, "o": 8, "d": 10, "h": 16}
 
 _CLOCK = re.compile(r"clk|clock|(?:^|_)ck(?:$|_)", re.IGNORECASE)
@@ -84,6 +85,17 @@ class Number:
     width: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """The numbers of a text, and the fields (of what, high and low bit) that it selects."""
+
+    numbers: tuple[Number, ...] = ()
+    fields: tuple[tuple[str, int, int], ...] = ()
+
+
+NOTHING = Hints()
+
+
 def numbers(text: str) -> tuple[Number, ...]:
     """The numbers above 1 in a Verilog text, in order."""
     found: dict[Number, None] = {}
@@ -98,12 +110,18 @@ def numbers(text: str) -> tuple[Number, ...]:
     return tuple(found)[:NUMBERS]
 
 
+def hints(text: str) -> Hints:
+    """What a Verilog text says of the values that matter to it."""
+    fields = {(name, int(high), int(low)): None for name, high, low in _FIELD.findall(text)}
+    return Hints(numbers(text), tuple(fields))
+
+
 def stimulus(
-    inputs: Sequence[Port], found: Roles, seed: int, telling: Sequence[Number] = (), longer: int = 1
+    inputs: Sequence[Port], found: Roles, seed: int, telling: Hints = NOTHING, longer: int = 1
 ) -> list[Event]:
     """The events for a design of these inputs; the same for the same seed.
 
-    `telling`: numbers to try. `longer`: how many times as long the run without a reset is.
+    `telling`: what is to be tried. `longer`: how many times as long the run without a reset is.
     """
     draw = _Draw(seed, telling)
     if not inputs:
@@ -122,12 +140,13 @@ def stimulus(
 class _Draw(random.Random):
     """Chance, and the numbers to which it comes back."""
 
-    def __init__(self, seed: int, telling: Sequence[Number]) -> None:
+    def __init__(self, seed: int, telling: Hints) -> None:
         super().__init__(seed)
-        self.telling = tuple(telling)
+        self.telling = telling.numbers
+        self.fields = telling.fields
         self.words = [
             format(one.value, f"0{one.width}b")
-            for one in telling
+            for one in telling.numbers
             if one.width is not None and 2 < one.width <= 32 and one.value < 1 << one.width
         ]
 
@@ -142,18 +161,61 @@ class _Draw(random.Random):
             return self.getrandbits(port.width) & self.getrandbits(port.width)
         if kind < 0.4:
             return min(self.randrange(16), _mask(port))
-        if kind < 0.6 and self.telling:
+        if self.telling and kind < (0.8 if len(self.parts(port)) > 1 else 0.6):
             return self.told(port, self.choice(self.telling))
         return self.getrandbits(port.width)
 
+    def either(self, port: Port) -> int:
+        """A value about a number, or any."""
+        if not self.telling:
+            return self.value(port)
+        return self.told(port, self.choice(self.telling)) if self.random() < 0.5 else self.value(port)
+
     def told(self, port: Port, one: Number) -> int:
         """A value about a number: itself or next to it, or, in a wider port, a field of it."""
+        fields = self.parts(port)
+        if fields and self.random() < (0.8 if len(fields) > 1 else 0.4):
+            return self.filled(port, fields)
         width = one.width or one.value.bit_length()
         if width < port.width and self.random() < 0.4:
             place = self.choice((0, port.width - width, self.randrange(port.width - width + 1)))
             rest = self.getrandbits(port.width) & ~(((1 << width) - 1) << place)
             return (rest | one.value << place) & _mask(port)
         return (one.value + self.choice((-1, 0, 0, 0, 1, self.randrange(16)))) & _mask(port)
+
+    def parts(self, port: Port) -> list[tuple[int, int]]:
+        """The fields of a port."""
+        return [
+            (high, low)
+            for name, high, low in self.fields
+            if name == port.name and low <= high < port.width > high - low + 1
+        ]
+
+    def filled(self, port: Port, fields: Sequence[tuple[int, int]]) -> int:
+        """A value whose fields hold numbers of their width, as far as they do not overlap."""
+        value, taken = self.getrandbits(port.width), 0
+        for high, low in self.sample(fields, len(fields)):
+            width = high - low + 1
+            mask = ((1 << width) - 1) << low
+            if taken & mask or self.random() > 0.85:
+                continue
+            taken |= mask
+            value = value & ~mask | self.choice([0, 1, *self.fitting(width)]) << low & mask
+        return value
+
+    def fitting(self, width: int) -> list[int]:
+        """The numbers of a width; where there is none, those that state no width."""
+        sized = [one.value for one in self.telling if one.width == width]
+        return sized or [one.value for one in self.telling if one.width is None and one.value < 1 << width]
+
+    def beside(self, inputs: Sequence[Port]) -> dict[str, int]:
+        """For two inputs, two numbers that stand one after the other."""
+        wide = [port for port in inputs if port.width > 1]
+        if len(wide) < 2 or len(self.telling) < 2:
+            return {}
+        place = self.randrange(len(self.telling) - 1)
+        pair = zip(self.sample(wide, 2), self.telling[place : place + 2], strict=True)
+        return {port.name: one.value & _mask(port) for port, one in pair}
 
 
 def _vectors(inputs: Sequence[Port], draw: _Draw) -> Iterator[str]:
@@ -171,8 +233,10 @@ def _vectors(inputs: Sequence[Port], draw: _Draw) -> Iterator[str]:
     for one, port in itertools.islice(itertools.product(draw.telling, inputs), 96):
         for value in (one.value - 1, one.value, one.value + 1):
             if 0 <= value <= _mask(port):
-                others = {other.name: draw.value(other) for other in inputs}
+                others = {other.name: draw.either(other) for other in inputs}
                 yield _bits(inputs, others | {port.name: value})
+    for _ in range(4 * len(draw.telling)):
+        yield _bits(inputs, {port.name: draw.either(port) for port in inputs} | draw.beside(inputs))
     while True:
         values = {port.name: draw.value(port) for port in inputs}
         if draw.random() < 0.2:
@@ -201,6 +265,8 @@ def _clocked(inputs: Sequence[Port], found: Roles, draw: _Draw, run: int) -> Ite
                 state[name] = value
         if draw.random() < 0.1:
             _repeat(found.data, widths, state, draw)
+        elif draw.random() < 0.05:
+            state |= draw.beside([widths[name] for name in found.data])
         for name, active in found.resets.items():
             hit = cycle < 3 or (not running and (cycle >= CYCLES or draw.random() < 1 / 60))
             state[name] = active if hit else 1 - active
@@ -248,7 +314,7 @@ class _Habit:
         if port.width > 1:
             if not first and draw.random() >= self.change:
                 return None
-            return draw.told(port, draw.choice(draw.telling)) if self.fond else draw.value(port)
+            return draw.either(port) if self.fond else draw.value(port)
         if self.fond and draw.words:
             if not self.queue:
                 word = draw.choice(draw.words)
