@@ -38,7 +38,7 @@ demo: $(READY) ## Train a small model on checked tasks and report what it learne
 	$(BIN)/verirl train quickstart --set seed=$(SEED) --run runs/quickstart-$(SEED)-$$(date +%Y%m%d-%H%M%S)
 
 bench: $(READY) ## Every measurement in bench/, one after the other
-	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $$(grep -l "^def main" bench/*.py); do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## Remove the environment and the caches; runs/ stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,6 @@
 """Verdicts a second on HumanEval+ inputs: our runner, a fresh `bwrap python -I`, a plain `python -I`.
 
-    python bench/code_verdicts.py ../shared/benchmarks/code/humaneval_plus_mini.jsonl.gz [--rows N] [--jobs 2]
+    python bench/code_verdicts.py [FILE] [--rows N] [--jobs 2]
 
 All three run the same reference programs on the same inputs and compare the same values, `--jobs` at a time.
 The tasks are gone through `--rounds` times by each of the three in turn, so that a machine that slows down
@@ -32,6 +32,7 @@ from verirl_code.launch import Bounds, GoneError, LateError, nest
 from verirl_code.spec import read_spec
 from verirl_code.trial import attempt
 
+DATA = Path(__file__).parents[2] / "shared/benchmarks/code/humaneval_plus_mini.jsonl.gz"
 SECONDS = 10.0
 OUTPUT = 64 * 1024 * 1024
 HARNESS = """
@@ -49,11 +50,14 @@ PYTHON = os.path.realpath(sys.executable)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?", default=DATA)
     parser.add_argument("--rows", type=int, default=114)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    if not options.file.exists():
+        print(f"skipped: {options.file} is not there")
+        return
     with gzip.open(options.file, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines][: options.rows]
     tasks = [task for row in rows if (task := task_of(row)) is not None]

@@ -25,9 +25,10 @@ from verirl_optics.analysis import evaluate, gaps
 from verirl_optics.benchmark import from_benchmark
 from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
+from verirl_optics.free import Free
 from verirl_optics.glass import find
 from verirl_optics.judge import judge_lens
-from verirl_optics.merit import PENALTY, Free, Merit
+from verirl_optics.merit import PENALTY, Merit
 from verirl_optics.paraxial import first_order
 from verirl_optics.polish import polish
 from verirl_optics.prescription import Aperture, Prescription, Surface
@@ -39,7 +40,7 @@ LENSES = Path(__file__).resolve().parents[2] / "shared/benchmarks/optics/classic
 COLOURS = (0.4861327, 0.5875618, 0.6562725)
 EFL = 50.0
 ADAM_STEPS = 300
-STEPS = {"singlet": (6, 8), "achromat": (8, 10), "triplet": (30, 20), "double Gauss": (40, 25)}
+STEPS = {"singlet": (8, 8), "achromat": (8, 10), "triplet": (20, 15), "double Gauss": (40, 25)}
 """Steps with soft and with hard limits."""
 
 
@@ -90,7 +91,7 @@ def spec_for(fno: float, half: float, elements: int) -> Spec:
             "elements": {"min": elements, "max": elements},
             "max_total_track_mm": 100.0,
             "min_bfl_mm": 5.0,
-            "center_thickness_mm": {"min": 0.8, "max": 12.0},
+            "center_thickness_mm": {"min": 0.8, "max": 20.0},
             "min_edge_thickness_mm": 0.3,
             "min_air_gap_mm": 0.1,
         }
@@ -110,7 +111,7 @@ def lens_of(
 def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
     """Random starts of one form, a triplet's within ± 50 %, a double Gauss's within ± 10 %.
 
-    Every curvature is free and, from three elements on, every thickness.
+    Every curvature but that of the stop is free, and every thickness.
     """
     draw = random.Random(kind)
     lenses = []
@@ -120,7 +121,7 @@ def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
             front = draw.uniform(-0.02, 0.06)
             bends = [front, front - 1 / (0.5168 * EFL)]
             lenses.append(lens_of(spec, bends, [4.0, 48.0], ["N-BK7", None], 0))
-        return spec, lenses, Free((0, 1), (1,))
+        return spec, lenses, Free((0, 1), (0, 1))
     if kind == "achromat":
         spec = spec_for(5.0, 2.0, 2)
         for _ in range(count):
@@ -129,7 +130,7 @@ def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
             middle = -first * draw.uniform(0.3, 0.7)
             c = [first + middle, middle, middle + last]
             lenses.append(lens_of(spec, c, [4.0, 2.0, 47.0], ["N-BK7", "SF2", None], 0))
-        return spec, lenses, Free((0, 1, 2), (2,))
+        return spec, lenses, Free((0, 1, 2), (0, 1, 2))
     if kind == "triplet":
         spec = spec_for(5.0, 20.0, 3)
         for _ in range(count):
@@ -172,14 +173,15 @@ def by_damped(spec: Spec, base: System, free: Free, steps: tuple[int, int]) -> S
     return free.write(base, at)
 
 
-def by_adam(spec: Spec, base: System, free: Free) -> System:
+def by_adam(spec: Spec, base: System, free: Free, like: Prescription) -> System:
     """The field's usual way: one gradient of the spot and of penalties a step."""
     scale = torch.tensor([1 / EFL] * len(free.curvatures) + [EFL / 10] * len(free.thicknesses), dtype=FLOAT)
     at = (free.read(base) / scale).requires_grad_()
     adam = torch.optim.Adam([at], lr=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, ADAM_STEPS)
     epd = torch.full((len(at),), spec.epd, dtype=FLOAT)
-    low = spec.centre[0]
+    low, high = spec.centre
+    glass = torch.tensor([surface.medium is not None for surface in like.surfaces[:-1]])
     for _ in range(ADAM_STEPS):
         system = free.write(base, at * scale)
         found = evaluate(system, epd, angles(spec, len(at)), gauss(4, 8))
@@ -189,7 +191,8 @@ def by_adam(spec: Spec, base: System, free: Free) -> System:
         middle, edge = gaps(system, found.reach_BS.detach() * 1.02)
         narrow = torch.relu(0.4 - torch.minimum(middle, edge.nan_to_num(nan=-1.0))).sum(1)
         off = (found.first.efl_BW[:, spec.primary] - EFL).abs()
-        loss = spot + 3.0 * narrow + torch.relu(off - 0.4) + torch.relu(low - middle[:, 0])
+        thick = torch.where(glass, torch.relu(low - middle) + torch.relu(middle - high), 0.0).sum(1)
+        loss = spot + 3.0 * (narrow + thick) + torch.relu(off - 0.4)
         adam.zero_grad()
         loss.nan_to_num().sum().backward()  # type: ignore[no-untyped-call]
         at.grad = at.grad.nan_to_num() if at.grad is not None else None
@@ -206,7 +209,11 @@ def compare(kind: str, count: int) -> float:
     for name in ("Adam", "damped least squares"):
         began = time.process_time()
         base = focused(build(lenses), spec)
-        made = by_adam(spec, base, free) if name == "Adam" else by_damped(spec, base, free, STEPS[kind])
+        made = (
+            by_adam(spec, base, free, lenses[0])
+            if name == "Adam"
+            else by_damped(spec, base, free, STEPS[kind])
+        )
         found = focused_at(made, spec)
         seconds = time.process_time() - began
         spots = [spot for spot in (judged(lens, found, b, spec) for b, lens in enumerate(lenses)) if spot]

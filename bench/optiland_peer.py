@@ -6,6 +6,8 @@ import importlib.util
 import math
 import sys
 import warnings
+from collections.abc import Callable
+from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
@@ -57,6 +59,52 @@ def converted(lens: Any, name: str) -> Prescription:
     fields = tuple(float(field.y) for field in lens.fields.fields)
     epd = Aperture("epd", float(lens.paraxial.EPD()))
     return Prescription(tuple(surfaces), epd, fields, wavelengths, primary, name)
+
+
+def blank() -> Any:
+    """An optic of optiland's without surfaces."""
+    return _import("optiland.optic").Optic()
+
+
+def material(index: Callable[[float], float]) -> Any:
+    """A material of optiland's whose index at a wavelength in µm is `index` of it."""
+    base = _import("optiland.materials.base").BaseMaterial
+
+    class Listed(base):  # type: ignore[misc, valid-type]
+        def _calculate_n(self, wavelength: Any, **_: Any) -> Any:
+            import numpy as np
+
+            waves = np.asarray(wavelength, dtype=float)
+            return np.full(waves.shape, index(float(waves.flat[0])))
+
+        def _calculate_k(self, wavelength: Any, **_: Any) -> float:
+            return 0.0
+
+    return Listed()
+
+
+def catalogue_glass(name: str, vendor: str) -> Callable[[float], float] | None:
+    """The index by wavelength of a maker's glass in optiland's own database; None where it has none."""
+    try:
+        found = _import("optiland.materials").Material(name, vendor)
+    except ValueError:
+        return None
+    # Names are matched by likeness: SF10 may turn out to be N-SF10.
+    if PurePath(found.filename).stem != name:
+        return None
+    return lambda wave: float(found.n(wave).item())
+
+
+def seidel_sums(optic: Any) -> list[float]:
+    """S1 to S5 of the whole lens, mm."""
+    return [float(value) for value in _import("optiland.aberrations").Aberrations(optic).seidels()]
+
+
+def field_curvature(optic: Any, wavelength: float) -> tuple[float, float]:
+    """Tangential and sagittal focus of the widest field from the image plane, mm."""
+    kind = _import("optiland.analysis").FieldCurvature
+    [[along, across]] = kind(optic, wavelengths=[wavelength], num_points=2).data
+    return float(along[-1]), float(across[-1])
 
 
 def _import(name: str) -> ModuleType:

@@ -1,6 +1,6 @@
 """Verdicts on VerilogEval completions: our pool against the official flow, and against stock Verilator.
 
-    python bench/rtl_verdicts.py ../shared/benchmarks/rtl/verilogeval_v2.jsonl.gz [--tasks 16] [--each 8]
+    python bench/rtl_verdicts.py [FILE] [--tasks 16] [--each 8]
 
 Problems without a known issue. The completions of a task are right (the reference, each in a writing of its
 own), wrong (mutants) and broken (cut off), as a group of rollouts is. Ours: sandboxed workers, policy, replay
@@ -29,6 +29,7 @@ from verirl_rtl.extract import extract
 from verirl_rtl.importers import IMPORTERS
 from verirl_rtl.mutants import mutants
 
+DATA = Path(__file__).parents[2] / "shared/benchmarks/rtl/verilogeval_v2.jsonl.gz"
 FLAGS = ("-Wall", "-Winfloop", "-Wno-timescale", "-g2012", "-s", "tb")
 STOCK = ("--binary", "--timing", "-Wno-fatal", "-Wno-BLKANDNBLK", "--top-module", "tb", "-j", "1")
 RULE = re.compile(r"^Mismatches: 0 in \d+ samples", re.MULTILINE)
@@ -36,12 +37,15 @@ RULE = re.compile(r"^Mismatches: 0 in \d+ samples", re.MULTILINE)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?", default=DATA)
     parser.add_argument("--tasks", type=int, default=16)
     parser.add_argument("--each", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--stock", type=int, default=3, help="builds with stock Verilator to measure")
     options = parser.parse_args()
+    if not options.file.exists():
+        print(f"skipped: {options.file} is not there")
+        return
     jobs = completions(options.file, options.tasks, options.each)
     first, verdicts = ours(jobs, options.jobs)
     bare, theirs_say = theirs(jobs, options.jobs)

@@ -1,6 +1,6 @@
 """A design into a Verilated program: our build against stock `verilator --binary`, on the same designs.
 
-    python bench/verilator_build.py ../shared/benchmarks/rtl/verilogeval_v2.jsonl.gz [--designs 6]
+    python bench/verilator_build.py [FILE] [--designs 6]
 
 Ours makes the program that replays recorded inputs (the compiled runtime is there before); stock makes the
 benchmark's bench with the design in it, its reference included, as its users do; and, to compare like with
@@ -23,14 +23,18 @@ from verirl_rtl.importers import IMPORTERS
 from verirl_rtl.policy import survey
 from verirl_rtl.spec import read_spec
 
+DATA = Path(__file__).parents[2] / "shared/benchmarks/rtl/verilogeval_v2.jsonl.gz"
 STOCK = ("verilator", "-Wno-fatal", "-Wno-BLKANDNBLK", "-j", "1")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?", default=DATA)
     parser.add_argument("--designs", type=int, default=6)
     options = parser.parse_args()
+    if not options.file.exists():
+        print(f"skipped: {options.file} is not there")
+        return
     found = [task for task in IMPORTERS["verilogeval-v2"](options.file) if "testbench" in task.spec]
     verilating.runtime()
     spent: dict[str, list[tuple[float, float]]] = {"ours": [], "stock": [], "stock, same sources": []}

@@ -293,6 +293,14 @@ class TestLines:
         line = refused(capsys, "verify", tasks_file(), "answers.jsonl")
         assert line.startswith("verirl: answers.jsonl:1: field 'task_id': ")
 
+    def test_text_of_a_file_does_not_reach_the_terminal_as_a_command(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        answer = {"task_id": "z\x1b[2J\x9b\u202e\r", "completion": "2"}
+        Path("answers.jsonl").write_text(json.dumps(answer) + "\n", encoding="utf-8")
+        line = refused(capsys, "verify", tasks_file(), "answers.jsonl")
+        assert line.rstrip("\n").isprintable()
+
     def test_bytes_that_are_no_text(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("tasks.jsonl").write_bytes(b"\xff\xfe\x00")
         assert "tasks.jsonl: is not a UTF-8 JSONL file" in refused(

@@ -169,7 +169,7 @@ def test_surfaces_that_cross_between_axis_and_edge_are_no_lens() -> None:
 
 def test_an_asphere_without_curvature_is_no_free_window() -> None:
     plate = "inf 1 F2 asphere=0,-1e-05\ninf 0.5"
-    spec = read_spec({**SPEC, "elements": {"min": 2, "max": 2}, "glasses": None})
+    spec = read_spec({**SPEC, "elements": {"min": 2, "max": 2}, "glasses": None, "aspheres": 2})
     flat = judge(spec, parse(f"{plate.replace(' asphere=0,-1e-05', '')}\n{LENS}"))
     bent = judge(spec, parse(f"{plate}\n{LENS}"))
     counts = [next(c for c in found.feasible if c.name == "elements") for found in (flat, bent)]

@@ -268,7 +268,7 @@ def test_without_a_spot_to_compare_with_quality_is_skipped_for_every_answer() ->
     assert judged(SINGLET, SINGLET_SPEC)["quality"][0] is Status.SKIPPED
 
 
-GIVEN = [
+GIVEN: list[dict[str, Any]] = [
     {"radius": 22.01359, "thickness": 3.25896, "glass": "N-SK16", "stop": False},
     {"radius": "?", "thickness": 6.00755, "glass": None, "stop": False},
     {"radius": -22.21328, "thickness": "?", "glass": "F2", "stop": False},

@@ -288,6 +288,19 @@ def test_units_fields_and_apertures_of_zemax() -> None:
     assert changed("DISZ 3.25896", "DISZ 3.25896\n  CLAP 0 9.5 0").surfaces[0].semi_diameter == 9.5
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("WAVM 1 0.48613270000000002 1", "WAVM 1 0.4861327 0.5", "weights of wavelengths"),
+        ("PWAV 2", "PWAV 9", "primary wavelength, number 9"),
+        ("VDXN 0", "FWGN 1 2 1 1\nVDXN 0", "weights of fields"),
+    ],
+)
+def test_what_is_left_out_of_a_zemax_file_is_said(old: str, new: str, told: str) -> None:
+    assert not any(told in note for note in read_zmx(ZMX).notes)
+    assert any(told in note for note in changed(old, new).notes)
+
+
 def test_glasses_of_zemax() -> None:
     made = changed("GLAS ___BLANK 1 0 1.62004 36.37", "GLAS ___BLANK 1 0 1.5 0.0").surfaces[2].medium
     assert made is not None

@@ -163,6 +163,11 @@ def test_a_name_cannot_write_into_the_drawing(tmp_path: Path) -> None:
         (json.dumps(LENS).replace("51.0", '"x"', 1), "surfaces[0].radius"),
         (json.dumps(LENS).replace("N-BK7", "N-BK8"), "N-BK8"),
         (json.dumps(LENS).replace("true", "false"), "stop"),
+        (json.dumps(LENS).replace('"N-BK7"', '{"nd": 1.5, "vd": 0}'), "vd above 0"),
+        (json.dumps(LENS).replace('"N-BK7"', '{"nd": 0.5, "vd": 60}'), "nd must be above 1"),
+        (json.dumps(LENS).replace('"stop": true', '"stop": true, "semi_diameter": -2'), "semi_diameter"),
+        (json.dumps(LENS).replace('"stop": true', f'"stop": true, "asphere": {[0] * 21}'), "at most 20"),
+        (json.dumps({**LENS, "epd_mm": 0}), "aperture (epd)"),
         (json.dumps({**LENS, "epd_mm": 0}), "aperture"),
         (json.dumps({**LENS, "fields_deg": [95]}), "fields_deg"),
         (json.dumps({**LENS, "wavelengths_um": [9.0], "primary": 0}), "no index at 9"),
@@ -186,7 +191,26 @@ def test_bad_input_is_one_line(
     problem = capsys.readouterr().err
     assert told in problem
     assert problem.count("\n") == 1
-    assert str(path) in problem
+    assert problem.count(str(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["show", "--id", "x"], "--task"), (["polish"], "without a focus; give epd_mm")],
+)
+def test_what_a_call_cannot_mean_is_one_line(
+    arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat = [
+        {"radius": None, "thickness": 4, "glass": "N-BK7", "stop": True},
+        {"radius": None, "thickness": 9},
+    ]
+    path = tmp_path / "plate.json"
+    path.write_text(json.dumps({"fno": 5, "surfaces": flat}), encoding="utf-8")
+    assert run(["optics", *arguments, str(path)]) == 2
+    problem = capsys.readouterr().err
+    assert told in problem
+    assert problem.count("\n") == 1
 
 
 def test_a_degenerate_lens_has_nulls_not_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

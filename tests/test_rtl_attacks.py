@@ -17,6 +17,9 @@ from verirl.errors import ToolMissingError
 from verirl.types import Message, Status, Task, Verdict
 
 pytest.importorskip("pyslang")
+
+from verirl_rtl.verilating import runtime, there
+
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("iverilog", "vvp"))), reason="Icarus Verilog is not installed"
 )
@@ -90,6 +93,8 @@ def pool() -> Iterator[VerifierPool]:
         sandbox.require()
     except ToolMissingError as problem:
         pytest.skip(str(problem))
+    if there():
+        runtime()
     with VerifierPool(1, deadline_s=DEADLINE) as made:
         yield made
 

@@ -7,10 +7,12 @@ import time
 from dataclasses import replace
 
 import pytest
+from rtl_honest import HONEST
 
 from verirl.types import Status
 from verirl_rtl.equivalence import BOUND, PROOF, Proof, judge, prove
 from verirl_rtl.policy import inspect
+from verirl_rtl.recording import record
 from verirl_rtl.spec import read_spec
 
 pytestmark = pytest.mark.skipif(shutil.which("yosys") is None, reason="needs yosys")
@@ -143,6 +145,31 @@ def test_the_stage(wanted: str, answer: str, status: Status, metric: dict[str, f
     found = judge(spec, None, inspect(answer, "m"), tmp_path, until=time.monotonic() + 20)
     assert found.stage.status is status
     assert found.metrics == metric
+
+
+@pytest.mark.parametrize(
+    ("style", "wrong"),
+    [
+        ("three processes and an enum", ("d ? ONE : TEN", "d ? ONE : IDLE")),
+        ("one-hot with reverse case", ("hit <= d;", "hit <= ~d;")),
+        ("task", ("q <= d;", "q <= ~d;")),
+    ],
+)
+def test_what_only_an_unreachable_state_shows_is_nobodys_fault(
+    style: str, wrong: tuple[str, str], tmp_path
+) -> None:
+    """States have other codes in the answer, and the proof starts in any of them."""
+    reference, text = HONEST[style]
+    spec = read_spec({"top": "top", "reference": reference, "equivalence": "require"})
+    recording = record(spec, tmp_path)
+
+    def status(answer: str) -> Status:
+        found = inspect(answer, "top")
+        assert found.ok
+        return judge(spec, recording, found, tmp_path, until=time.monotonic() + 20).stage.status
+
+    assert status(text) is Status.PASSED
+    assert status(text.replace(*wrong)) is Status.FAILED
 
 
 def test_what_stays_open_is_neutral_and_counted(tmp_path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -211,6 +212,28 @@ def test_official_is_asked_for_at_import(tmp_path: Path, capsys: pytest.CaptureF
     rows.write_text('{"question": "1+1?", "answer": "#### 2"}\n')
     assert run(["import", "gsm8k", str(rows), "--official", "-o", str(out)]) == 2
     assert "--official" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs iverilog")
+def test_known_issues_stand_beside_the_outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (task,) = IMPORTERS["verilogeval-v2"](v2(tmp_path / "v2")[0], official=True)
+    flawed = task.model_copy(
+        update={"id": "v2/flawed", "tags": ("v2", "known-issue:bench-times-out", "known-issue:enum-cast")}
+    )
+    tasks = tmp_path / "tasks.jsonl"
+    tasks.write_text(f"{task.to_json()}\n{flawed.to_json()}\n")
+    assert run(["verify", str(tasks), "reference", "--no-cache", "-w", "1", "--json"]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)["known_issues"]
+    assert [(one["task_id"], one["issue"], one["sample"]) for one in found] == [
+        ("v2/flawed", "bench-times-out", 0),
+        ("v2/flawed", "enum-cast", 0),
+    ]
+    (line,) = (line for line in said.err.splitlines() if "bench-times-out" in line)
+    assert line.split() == ["v2/flawed", "bench-times-out,", "enum-cast", "1", found[0]["outcome"]]
+    assert run(["eval", "reference", str(tasks), "--no-cache", "-w", "1"]) == 0
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if "v2/flawed" in line)
+    assert line.split()[:3] == ["v2/flawed", "bench-times-out,", "enum-cast"]
 
 
 @pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="the published rows are not here")

@@ -20,6 +20,7 @@ from verirl_rtl.policy import Inspection, inspect
 from verirl_rtl.ppa import BANDS, gain, judge, score
 from verirl_rtl.recording import record
 from verirl_rtl.spec import read_spec
+from verirl_rtl.synthesis import synthesise
 
 needs_tools = pytest.mark.skipif(
     not all(map(shutil.which, ("yosys", "iverilog", "sta"))), reason="needs yosys, iverilog and OpenSTA"
@@ -222,6 +223,45 @@ def test_nothing_is_gained_by_looking_small(text: str, tmp_path) -> None:
     assert earned <= 0.5, last
 
 
+STORE = """module m(input clk, rst, en, input [7:0] d, output reg [7:0] q);
+always @(posedge clk) if (rst) q <= 0; else if (en) q <= d; endmodule"""
+STORE_HEAD = (
+    "module m(input clk, rst, en, input [7:0] d, output [7:0] q); wire [7:0] n = rst ? 0 : en ? d : q;"
+)
+HELD_BY_GATES = {
+    "multiplexers": "wire [7:0] l = clk ? l : n; assign q = clk ? l : q;",
+    "cross-coupled gates": "wire [7:0] s = n & {8{!clk}}, r = ~n & {8{!clk}}, l, k; "
+    "assign l = ~(r | k); assign k = ~(s | l); assign q = clk ? l : q;",
+    "a pulse": "wire #3 c = ~clk; wire p = clk & c; reg [7:0] k; always @* if (p) k = n; assign q = k;",
+}
+
+
+@needs_tools
+@pytest.mark.parametrize("body", HELD_BY_GATES.values(), ids=HELD_BY_GATES)
+def test_gates_are_no_registers(body: str, tmp_path) -> None:
+    found = judged(STORE, f"{STORE_HEAD} {body} endmodule", tmp_path)
+    assert found[0].stage.status is Status.FAILED
+    assert found[0].stage.detail
+
+
+@needs_tools
+def test_a_clock_that_a_latch_gates_is_worth_its_power(tmp_path) -> None:
+    body = """reg e; always @* if (!clk) e = en | rst; wire g = clk & e;
+    reg [7:0] k; always @(posedge g) k <= rst ? 0 : d; assign q = k;"""
+    found = judged(STORE, f"{STORE_HEAD} {body} endmodule", tmp_path)
+    assert verdict_of(found).status is Status.PASSED
+    assert found[1].metrics["power_uw"] < found[1].metrics["reference_power_uw"]
+    assert verdict_of(found).score > 0.5
+
+
+@needs_tools
+def test_a_reference_may_hold_a_value_in_gates(tmp_path) -> None:
+    latch = "module m(input s, r, output q, p); assign q = ~(r | p); assign p = ~(s | q); endmodule"
+    found = judged(latch, latch, tmp_path)
+    assert [one.stage.status for one in found] == [Status.PASSED] * 2
+    assert verdict_of(found).score == 0.5
+
+
 @needs_tools
 def test_honest_controls_pass_beside_them(tmp_path) -> None:
     found = judged(COUNTER, written(COUNTER), tmp_path)
@@ -235,6 +275,39 @@ def test_a_gain_that_the_netlist_does_not_bear_out_is_none(tmp_path) -> None:
     found = judged(PAIR, lossy, tmp_path)
     assert verdict_of(found).status is Status.FAILED
     assert "netlist" in verdict_of(found).detail
+
+
+@needs_tools
+def test_no_worse_than_the_reference_under_its_own_names_is_as_good(tmp_path, monkeypatch) -> None:
+    plain = judged(COUNTER, COUNTER, tmp_path)[1].metrics
+    first = {name: plain[name] for name in BANDS}
+    best = {name: 0.8 * figure for name, figure in first.items()}
+    mapped = []
+
+    def counted(*given, **options):
+        mapped.append(options["runs"])
+        return synthesise(*given, **options)
+
+    monkeypatch.setattr(ppa, "synthesise", counted)
+    monkeypatch.setattr(ppa, "baseline", lambda *_: ppa.Baseline(best, first))
+    assert verdict_of(judged(COUNTER, COUNTER, tmp_path)).score == 0.5
+    assert mapped == [range(1)]
+    monkeypatch.setattr(ppa, "baseline", lambda *_: ppa.Baseline(best, best))
+    assert verdict_of(judged(COUNTER, COUNTER, tmp_path)).score < 0.5
+    assert len(mapped) > 2
+
+
+@needs_tools
+def test_where_the_reference_is_undefined_an_answer_may_be(tmp_path) -> None:
+    head = "module m(input [2:0] a, output [3:0] y, z);"
+    reference = f"{head} assign y = {{1'bx, a[2:1] & a[1:0], a[0]}}; assign z = ~{{a, ^a}}; endmodule"
+    same = judged(reference, reference, tmp_path)
+    assert verdict_of(same).score == 0.5
+    defined = judged(reference, reference.replace("1'bx", "1'b0"), tmp_path)
+    assert verdict_of(defined).score == 0.5
+    elsewhere = judged(reference, reference.replace("^a", "1'bx"), tmp_path)
+    assert elsewhere[0].stage.status is Status.FAILED
+    assert "'z'" in elsewhere[0].stage.detail
 
 
 @needs_tools

@@ -22,7 +22,7 @@ from verirl_rtl.policy import Port, inspect
 from verirl_rtl.recording import BrokenTaskError, Recording, record
 from verirl_rtl.replay import Engine, Played, Replay, compared, replay
 from verirl_rtl.spec import Spec
-from verirl_rtl.stimulus import Event, Roles, roles, serialised, stimulus
+from verirl_rtl.stimulus import Event, Number, Roles, numbers, roles, serialised, stimulus
 from verirl_rtl.verilating import there
 
 pytestmark = pytest.mark.skipif(
@@ -111,6 +111,42 @@ def test_a_reset_from_the_start_is_the_same_in_both(edge: str, tmp_path: Path) -
     first, second = (against(recording, COUNTER, tmp_path, engine) for engine in ("icarus", "verilator"))
     assert (first.matched, first.total, first.score) == (second.matched, second.total, second.score)
     assert first.right == (edge == "negedge rst_n")
+
+
+@needs_verilator
+@pytest.mark.parametrize(
+    "body",
+    [
+        "function f(input i); if (i & ~i) f = 1; endfunction always @(posedge clk) q <= (a + b) | f(a[0]);",
+        "reg [7:0] u; always @(posedge clk) q <= u === 8'bx ? 8'd7 : a + b;",
+        "reg l; always @* case (a) 8'd255: l = 0; endcase always @(posedge clk) q <= a + b + l;",
+        "wire [7:0] w; assign w = a - b; assign w = a + b; always @(posedge clk) q <= w;",
+        "tri w; assign w = a[0] ? 1'b0 : 1'bz; always @(posedge clk) q <= a + b + w;",
+        "wire [7:0] w; assign w[6:0] = a + b; always @(posedge clk) q <= w;",
+        "reg u; always @(posedge clk) q <= u ^ u ? 0 : a + b;",
+    ],
+)
+def test_verilator_does_not_define_what_is_undefined(body: str, tmp_path: Path) -> None:
+    recording = dataclasses.replace(record(SPEC, tmp_path), seconds=60.0)
+    found = against(recording, design(body), tmp_path, "auto")
+    assert found.engine == "verilator"
+    assert not found.right
+
+
+@needs_verilator
+def test_a_reference_too_slow_for_icarus_is_judged_by_both(tmp_path: Path) -> None:
+    slow = (
+        "integer i; reg [31:0] n; always @* begin n = a; for (i = 0; i < 3000; i = i + 1) n = n * 5 + b; end"
+    )
+    reference = design(slow + " always @(posedge clk) q <= {4'd0, n[3:0]};")
+    recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
+    assert recording.engine == "verilator"
+    assert 0 < recording.early < len(recording.events)
+    assert against(recording, reference, tmp_path, "auto").right
+    nothing = " function [3:0] f(input i); if (i & ~i) f = 1; endfunction "
+    answer = design(slow + nothing + " always @(posedge clk) q <= {f(a[0]), n[3:0]};")
+    assert against(recording, answer, tmp_path, "verilator").right
+    assert not against(recording, answer, tmp_path, "auto").right
 
 
 @needs_verilator
@@ -233,7 +269,7 @@ def test_a_bench_that_moves_nothing_is_continued(tmp_path: Path) -> None:
         ({"testbench": "module tb; nonsense endmodule"}, "bench does not compile"),
         ({"testbench": "module tb; initial $finish; endmodule"}, "'top' is not used"),
         ({"reference": design("always @* q = 8'bx;"), "testbench": None}, "nothing but X"),
-        ({"reference": "module top(inout a); endmodule", "testbench": None}, "inout"),
+        ({"reference": "module top(output reg q [1:0]); endmodule", "testbench": None}, "unpacked array"),
     ],
 )
 def test_a_broken_task_is_our_error(changed: dict, words: str, tmp_path: Path) -> None:
@@ -257,6 +293,61 @@ def test_mismatches_that_a_bench_counts_are_partial_credit(tmp_path: Path) -> No
     spec = {"top": "top", "testbench": bench, "pass_rule": "Your Design Passed", "ppa": "off"}
     wrong = judge(spec, design("always @(posedge clk) q <= a[7] ? a : a + b;"), tmp_path)[-1]
     assert 0.2 < wrong.stage.score < 0.8
+
+
+RARE = {
+    "a number of 32 bits": (
+        "module top(input [31:0] a, output y); assign y = a == 32'hDEADBEEF; endmodule",
+        ("a == 32'hDEADBEEF", "0"),
+    ),
+    "a bound": ("module top(input [15:0] a, output y); assign y = a >= 40123; endmodule", (">=", ">")),
+    "a field": (
+        "module top(input [31:0] a, output y); assign y = a[27:16] == 12'h7a5; endmodule",
+        ("12'h7a5", "12'h7a4"),
+    ),
+    "a long count": (
+        "module top(input clk, input rst, output reg [9:0] q);\n"
+        "always @(posedge clk) if (rst || q == 999) q <= 0; else q <= q + 1; endmodule",
+        ("999", "998"),
+    ),
+    "a word bit by bit": (
+        "module top(input clk, input rst, input d, output reg q); reg [10:0] s;\n"
+        "always @(posedge clk) if (rst) {s, q} <= 0; else begin\n"
+        "s <= {s[9:0], d}; q <= {s, d} == 12'b101101011101; end endmodule",
+        ("q <= {s", "q <= 0 & {s"),
+    ),
+    "a lock": (
+        "module top(input clk, input rst, input [7:0] d, output reg q); reg [1:0] s;\n"
+        "always @(posedge clk) if (rst) {s, q} <= 0; else begin q <= 0; case (s)\n"
+        "0: s <= d == 8'h5a; 1: s <= d == 8'hc3 ? 2 : 0; default: begin s <= 0; q <= d == 8'h99; end\n"
+        "endcase end endmodule",
+        ("d == 8'h99", "0"),
+    ),
+    "a tick after 9000 cycles": (
+        "module top(input clk, input rst, output reg tick); reg [13:0] n;\n"
+        "always @(posedge clk) if (rst) {n, tick} <= 0; else begin tick <= n == 8999;\n"
+        "n <= n == 8999 ? 0 : n + 1; end endmodule",
+        ("tick <= n == 8999", "tick <= 0"),
+    ),
+    "equal operands": (
+        "module top(input clk, input [31:0] a, input [31:0] b, output reg q);\n"
+        "always @(posedge clk) q <= a == b; endmodule",
+        ("a == b", "0"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RARE)
+def test_what_chance_seldom_meets_is_tried(what: str, tmp_path: Path) -> None:
+    reference, (old, new) = RARE[what]
+    recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
+    assert against(recording, reference, tmp_path).right
+    assert not against(recording, reference.replace(old, new), tmp_path).right
+
+
+def test_numbers_of_a_text() -> None:
+    text = "x1 = 12'hA_b; y = 4'b10x1; z[7:0] = 8 'd 200; w = 1.5; v = 'h10; u = 200; t = 8'sd200;"
+    assert numbers(text) == (Number(0xAB, 12), Number(7), Number(200, 8), Number(16), Number(200))
 
 
 INPUTS = (Port("clk", "input", 1), Port("rst_n", "input", 1), Port("d", "input", 4), Port("w", "input", 70))

@@ -46,6 +46,27 @@ def test_the_field_at_fault_is_named(change: dict[str, Any], field: str) -> None
     assert raised.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("ports", "body", "two_way"),
+    [
+        ("inout a", "", True),
+        ("a", "inout a;", True),
+        ("output a", "pad p(a);", False),
+        ("output a /* inout b */", "// inout", False),
+        ("output a", "task t(inout x); endtask", False),
+    ],
+)
+def test_ports_of_both_directions_are_refused(ports: str, body: str, two_way: bool) -> None:
+    pad = "module pad(inout x); endmodule\n"
+    whole = {"top": "m", "reference": f"{pad}macromodule m({ports});\n{body}\nendmodule\n{pad}"}
+    if two_way:
+        with pytest.raises(SpecError, match="'inout', which cannot be replayed"):
+            read_spec(whole)
+    else:
+        read_spec(whole)
+    read_spec({**whole, "rule": "official", "testbench": DESIGN, "pass_rule": "passed"})
+
+
 def test_neither_reference_nor_bench() -> None:
     with pytest.raises(SpecError, match="reference"):
         read_spec({"top": "inverter"})

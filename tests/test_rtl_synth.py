@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -282,3 +283,17 @@ def test_wrong_designs_are_found_for_every_family_at_every_difficulty() -> None:
             task = synth(31, 3, difficulty, family=family)
             kinds = [kind for kind, _ in wrong(made(task), task.content_key())]
             assert sum(not kind.startswith("all ") for kind in kinds) >= 2, (family, difficulty, kinds)
+
+
+def test_shorthand_without_families_is_of_those_that_have_it(tmp_path, capsys) -> None:
+    from verirl.cli import run
+
+    out = tmp_path / "tasks.jsonl"
+    asked = ["synth", "rtl", "-n", "2", "-O", "style=terse", "-O", "ppa=off", "-o", str(out), "-w", "1"]
+    assert run([*asked, "--json"]) == 0
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert set(report["families"]) == {"boolean", "sharing"}
+    assert set(report["left_out"]) == set(FAMILIES) - {"boolean", "sharing"}
+    (line,) = (line for line in said.err.splitlines() if "left out" in line)
+    assert "-O style=terse" in line

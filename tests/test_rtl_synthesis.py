@@ -12,9 +12,11 @@ import pytest
 from verirl import domains
 from verirl.errors import InputError
 from verirl_rtl import liberty
+from verirl_rtl.equivalence import prove
 from verirl_rtl.liberty import library, library_version, read_library
 from verirl_rtl.power import analyse, toggles
 from verirl_rtl.synthesis import Synthesis, Unmapped, synthesise, tool_free
+from verirl_rtl.tools import Bounds
 
 pytestmark = pytest.mark.skipif(shutil.which("yosys") is None, reason="needs yosys")
 needs_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="needs OpenSTA")
@@ -359,3 +361,65 @@ def test_wide_designs_are_simulated_bit_by_bit(tmp_path) -> None:
     assert re.search(r"assign \{n\d+, n\d+, n\d+, n\d+\} = a;", text)
     assert "assign z = {1'b1};" in text
     assert "[" not in text.split("INV", 1)[1]
+
+
+AMPLE = Bounds(wall_s=60, cpu_s=60, memory_mb=2048)
+FLOPS = {
+    "asynchronous load": "input [3:0] a, d; output reg [3:0] q; "
+    "always @(posedge c or posedge l) if (l) q <= a; else if (e) q <= d;",
+    "asynchronous load, low, with initial values": "input [3:0] a, d; output reg [3:0] q = 4'b0110; "
+    "always @(negedge c or negedge l) if (!l) q <= a; else q <= d;",
+    "set and reset": "input [3:0] a, d; output reg [3:0] q; "
+    "always @(posedge c or posedge l or negedge e) if (l) q <= 9; else if (!e) q <= 6; else q <= d;",
+    "enabled set and reset": "input [3:0] a, d; output reg [3:0] q; "
+    "always @(posedge c or posedge l or negedge e) if (l) q <= 0; else if (!e) q <= 15; "
+    "else if (a[0]) q <= d;",
+}
+
+
+@pytest.mark.parametrize("body", FLOPS.values(), ids=FLOPS)
+def test_flip_flops_that_no_cell_is_are_made_of_cells_that_are(body: str, tmp_path) -> None:
+    source = f"module m(c, l, e, a, d, q); input c, l, e; {body} endmodule"
+    found = mapped(source, tmp_path)
+    flops = {kind: count for kind, count in found.cells.items() if kind.startswith("DFF")}
+    assert sum(flops.values()) == 4
+    assert found.area_um2 > 4 * min(library().areas[kind] for kind in flops)
+    # The solver knows the level of an asynchronous input, which a simulation of the text does not.
+    proof = prove(source, "m", found.simulated + library().modelled(found.cells), "m", tmp_path, bounds=AMPLE)
+    assert proof.outcome == "equal", proof
+
+
+def test_a_bus_inside_is_mapped_and_one_outside_is_not(tmp_path) -> None:
+    body = "assign w = e ? a : 1'bz; assign w = e ? 1'bz : b;"
+    inside = f"module m(input a, b, e, output y); wire w; {body} assign y = ~w; endmodule"
+    assert mapped(inside, tmp_path).area_um2 > 0
+    outside = "module m(input a, e, output w); assign w = e ? a : 1'bz; endmodule"
+    assert "tri-state" in refused(outside, tmp_path).reason
+
+
+def test_a_block_s_promise_is_not_the_mapping_s_business(tmp_path) -> None:
+    source = "module m(input e, d, output reg q); {} if (e) q = d; endmodule"
+    cells = [
+        mapped(source.format(word), tmp_path).cells for word in ("always @*", "always_comb", "always_latch")
+    ]
+    assert cells[0] == cells[1] == cells[2]
+    assert tool_free('always_combine "always_comb"').count("always_comb") == 2
+
+
+def test_what_may_be_undefined_is_said_bit_by_bit(tmp_path) -> None:
+    source = "module m(input a, output [2:0] y); assign y = {1'bx, a, 1'bx}; endmodule"
+    assert "'y'" in refused(source, tmp_path).reason
+    assert mapped(source, tmp_path, undefined=None).undefined == {("y", 0), ("y", 2)}
+    assert mapped(source, tmp_path, undefined={("y", 0), ("y", 2)}).area_um2 == 0
+    assert "'y'" in refused(source, tmp_path, undefined={("y", 0)}).reason
+
+
+@needs_sta
+def test_ports_with_names_of_any_kind_reach_the_timing_analyser(tmp_path) -> None:
+    source = (
+        "module m(input \\a+b , input [1:0] \\c[0] , output [1:0] y, z); assign y = \\c[0] ^ {2{\\a+b }}; "
+    )
+    found = mapped(source + "assign z = {y[0], \\a+b }; endmodule", tmp_path)
+    timing = analyse(found, "m", library(), tmp_path, None)
+    assert timing is not None
+    assert timing.delay_ps > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,42 @@ def _sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip(str(problem))
     monkeypatch.setenv(verilating.RUNTIME, str(verilating.runtime()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_a_runtime_that_is_being_made_is_awaited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(verilating.RUNTIME, str(tmp_path))
+    verilating.runtime.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="is no compiled runtime"):
+            assert not verilating.usable(60), "nobody makes it"
+        with (tmp_path / verilating.BEGUN).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(verilating.RuntimeAwaitedError, match="try again"):
+                verilating.usable(0.2)
+            done = threading.Timer(0.3, (tmp_path / verilating.READY).touch)
+            done.start()
+            assert verilating.usable(60)
+            done.join()
+    finally:
+        verilating.runtime.cache_clear()
+
+
+@pytest.mark.slow
+def test_a_runtime_is_made_while_we_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(verilating.RUNTIME)
+    verilating.begun.cache_clear()
+    verilating.runtime.cache_clear()
+    try:
+        where = verilating.begun()
+        assert not (where / verilating.READY).is_file()
+        monkeypatch.setenv(verilating.RUNTIME, str(where))
+        assert verilating.usable(300)
+        assert {"plain", "timed", "verilated.o"} <= {path.name for path in where.iterdir()}
+        monkeypatch.delenv(verilating.RUNTIME)
+        assert verilating.runtime() == where
+    finally:
+        verilating.begun.cache_clear()
+        verilating.runtime.cache_clear()
 
 
 def test_a_counter_counts(tmp_path: Path) -> None:

@@ -256,3 +256,22 @@ def test_a_family_with_too_few_says_how_many(tmp_path: Path, capfd: pytest.Captu
     assert run(line.split()) == 2
     assert "distinct tasks at difficulty 0:0 (powers" in capfd.readouterr().err
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("domain", "families"),
+    [
+        ("rtl", {"boolean", "sharing"}),
+        ("code", {"strings", "lists", "numbers"}),
+        ("optics", {"singlet", "singlet-completion"}),
+    ],
+)
+def test_families_without_a_task_for_the_options_are_left_out(domain: str, families: set[str]) -> None:
+    found = domains.load(domain)
+    assert set(domains.families_with(found, {"style": "terse"})) == families
+    assert domains.families_with(found, {}) == found.families
+    for name in sorted(families):
+        assert found.synth(1, 0, 0.1, family=name, style="terse").tags[0] == name
+    other = next(name for name in found.families if name not in families)
+    with pytest.raises(InputError, match="terse"):
+        found.synth(1, 0, 0.1, family=other, style="terse")

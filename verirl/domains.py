@@ -162,6 +162,12 @@ def check_draw(difficulty: float, **choices: tuple[str | None, Sequence[str]]) -
             raise InputError(f"unknown {what} '{value}'; there are: {', '.join(known)}")
 
 
+def families_with(domain: Domain, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The families that can make a task under these options: a domain that leaves some out has the like."""
+    narrowed: Callable[..., tuple[str, ...]] | None = getattr(domain, "families_with", None)
+    return domain.families if narrowed is None else narrowed(**options)
+
+
 def deadline(domain: Domain) -> float:
     """Seconds that a verdict may take where nobody says: a domain with slow tools has `deadline_s`."""
     return float(getattr(domain, "deadline_s", DEADLINE_S))

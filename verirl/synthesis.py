@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from verirl.domains import Domain
+from verirl.domains import Domain, families_with
 from verirl.engine import Request
 from verirl.errors import InputError, VerirlError
 from verirl.seeds import rng
@@ -66,12 +66,17 @@ class FamilyReport:
 
 @dataclass(frozen=True)
 class SynthesisReport:
-    """The tasks, and what it took to make them. `errors`: verdicts that came only when asked again."""
+    """The tasks, and what it took to make them.
+
+    `errors`: verdicts that came only when asked again. `left_out`: families that have no task under these
+    options.
+    """
 
     tasks: tuple[Task, ...]
     refused: tuple[Refusal, ...]
     families: Mapping[str, FamilyReport]
     errors: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def kill_rate(self) -> float | None:
@@ -106,7 +111,7 @@ def synthesise(
     on_progress: Callable[[int], None] | None = None,
     **options: Any,
 ) -> SynthesisReport:
-    """`n` distinct tasks of `domain`, spread evenly over `families` (None: all that it has).
+    """`n` distinct tasks of `domain`, spread evenly over `families` (None: all that have one).
 
     The difficulty of each draw is uniform in `difficulty`. With `check_mutants` False only references are
     judged, and the tasks carry no kill rate. `options` go to the domain's `synth`. `on_progress` hears how
@@ -116,7 +121,8 @@ def synthesise(
     a verdict stays an error.
     """
     low, high = _check(domain, n, difficulty, families, options)
-    live = [_Family(name) for name in dict.fromkeys(families or domain.families)]
+    able = families_with(domain, options)
+    live = [_Family(name) for name in dict.fromkeys(families or able)]
     made = _Making(domain, pool, check_mutants=check_mutants)
     everyone = tuple(live)
     tasks: list[Task] = []
@@ -144,7 +150,11 @@ def synthesise(
         if on_progress is not None:
             on_progress(len(admitted))
     return SynthesisReport(
-        tuple(tasks), tuple(made.refused), {family.name: family.report() for family in everyone}, made.errors
+        tuple(tasks),
+        tuple(made.refused),
+        {family.name: family.report() for family in everyone},
+        made.errors,
+        () if families else tuple(name for name in domain.families if name not in able),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -42,6 +42,15 @@ class Source(_Record):
     index: int | None = None
     license: str = ""
     kill_rate: Score | None = None
+
+
+KNOWN_ISSUE = "known-issue:"
+"""What stands before the name of a flaw of the task itself, among its tags."""
+
+
+def known_issues(tags: Iterable[str]) -> tuple[str, ...]:
+    """The flaws that tags name."""
+    return tuple(tag.removeprefix(KNOWN_ISSUE) for tag in tags if tag.startswith(KNOWN_ISSUE))
 
 
 class Task(_Record):

@@ -46,6 +46,12 @@ class CodeDomain:
 
         return FAMILIES
 
+    def families_with(self, style: str = "prose", **_: object) -> tuple[str, ...]:
+        """The families that have tasks in a style."""
+        from verirl_code.synth import families_with
+
+        return families_with(style)
+
     def synth(
         self,
         seed: int,

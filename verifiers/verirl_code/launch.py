@@ -151,7 +151,7 @@ def _start(control: int, namespaces: bool, sandboxed: bool, home: Path | None) -
         "namespaces": namespaces,
         "home": str(home) if home else sandbox.HOME,
         "user": user,
-        "filters": [code.hex() for code in barrier.programs()],
+        "filter": (barrier.program() or b"").hex(),
         "sources": [(name, (here / f"{name}.py").read_text(encoding="utf-8")) for name in _INSIDE],
     }
     python = [os.path.realpath(sys.executable), "-s", "-P", "-S", "-B", "-c", _BOOT]

@@ -11,8 +11,9 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from verirl.answers import NoAnswerError
+from verirl.reporting.verdicts import fallen, framed, ladder, listing
 from verirl.reporting.words import clean
-from verirl.types import StageResult, Status, Task, Verdict
+from verirl.types import StageResult, Task, Verdict
 from verirl_code.compare import shown
 from verirl_code.extract import extract
 from verirl_code.spec import read_spec
@@ -21,18 +22,9 @@ from verirl_code.trial import told
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_MARKS = {
-    Status.PASSED: ("✓", "green"),
-    Status.FAILED: ("✗", "red"),
-    Status.TIMEOUT: ("⏱", "yellow"),
-    Status.ERROR: ("!", "magenta"),
-    Status.SKIPPED: ("–", "dim"),
-}
 _CHARACTERS = 400
 _LINES = 12
 """Lines of a question, an input or an output that are shown."""
-_SOURCE_LINES = 40
-_SOURCE_WIDTH = 200
 
 _LINE = re.compile(r"\(line (\d{1,6})\)$")
 _COUNT = re.compile(r"(\d{1,9}) of \d{1,9} tests passed; ")
@@ -50,13 +42,11 @@ class Row(NamedTuple):
 
 def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
     """The question, the failing test, the code with its failing line marked, and the ladder."""
-    from rich.console import Group
-    from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
 
-    fallen = next((s for s in verdict.stages if s.status in (Status.FAILED, Status.TIMEOUT)), None)
-    failing = failing_test(task, fallen) if fallen else []
+    fell = fallen(verdict)
+    failing = failing_test(task, fell) if fell else []
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
@@ -64,56 +54,25 @@ def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
     facts.add_row("question", Text(cut(question, 3 * _CHARACTERS, 2 * _LINES)))
     for label, text in failing:
         facts.add_row(label, Text(cut(text)))
-    ladder = Table.grid(padding=(0, 2))
-    for _ in range(4):
-        ladder.add_column(overflow="fold")
-    for stage in verdict.stages:
-        mark, style = _MARKS[stage.status]
-        said = _COMPILER.sub("", stage.detail)
-        if failing and stage is fallen and (count := _COUNT.match(said)):
-            said = count[0].removesuffix("; ")
-        ladder.add_row(
-            Text(mark, style=style), Text(stage.name), Text(f"{stage.score:.2f}"), Text(cut(said, lines=3))
-        )
-    outcome = "right" if verdict.passed else "could not be judged" if verdict.is_error else "wrong"
-    return Panel(
-        Group(facts, Text(), _source(completion, fallen.detail if fallen else ""), Text(), ladder),
-        title=Text(f"{clean(task.id)}: {outcome}", style="bold"),
-        title_align="left",
-    )
+
+    def said(stage: StageResult) -> str:
+        words = _COMPILER.sub("", stage.detail)
+        if failing and stage is fell and (count := _COUNT.match(words)):
+            words = count[0].removesuffix("; ")
+        return cut(words, lines=3)
+
+    source = _source(completion, fell.detail if fell else "")
+    return framed(task, verdict, facts, source, ladder(verdict, said))
 
 
 def _source(completion: str, detail: str) -> RenderableType:
     """The code with numbered lines around the failing one, which is marked."""
-    from rich.console import Group
-    from rich.syntax import Syntax
     from rich.text import Text
 
     try:
-        code = extract(completion)
+        return listing(extract(completion), "python", failing_line(detail))
     except NoAnswerError:
         return Text(cut(completion.strip()) or "(nothing)", style="italic")
-    lines = code.rstrip().split("\n")
-    failing = failing_line(detail) or 0
-    first = max(0, min(failing - _SOURCE_LINES // 2, len(lines) - _SOURCE_LINES))
-    shown = [_clip(line) for line in lines[first : first + _SOURCE_LINES]]
-    part = Syntax(
-        "\n".join(shown),
-        "python",
-        theme="ansi_dark",
-        line_numbers=True,
-        start_line=first + 1,
-        highlight_lines={failing} if failing else None,
-        word_wrap=True,
-    )
-    after = len(lines) - first - len(shown)
-    left_out = [Text(f"  … {count} more lines" if count else "", style="dim") for count in (first, after)]
-    return Group(*left_out[:1] if first else (), part, *left_out[1:] if after else ())
-
-
-def _clip(line: str) -> str:
-    text = clean(line[: _SOURCE_WIDTH + 1])
-    return text if len(text) <= _SOURCE_WIDTH else f"{text[:_SOURCE_WIDTH]}…"
 
 
 def failing_line(detail: str) -> int | None:

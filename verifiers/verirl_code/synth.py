@@ -68,6 +68,11 @@ class Case:
     endless: int
 
 
+def families_with(style: str) -> tuple[str, ...]:
+    """The families that have tasks in a style."""
+    return tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
+
+
 def synth(
     seed: int,
     index: int,
@@ -84,7 +89,7 @@ def synth(
     difficulty out of range.
     """
     check_draw(difficulty, split=(split, SPLITS), style=(style, STYLES), family=(family, FAMILIES))
-    known = tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
+    known = families_with(style)
     name = family or rng("code", split, seed, index, "family").choice(known)
     case = draw(seed, index, difficulty, split=split, family=name, style=style)
     return _written(case, Source(**_SOURCE, seed=seed, index=index), name, split, difficulty, style)
@@ -136,7 +141,7 @@ def draw(seed: int, index: int, difficulty: float, *, split: str, family: str, s
     known = _FAMILIES[family]
     make = known.terse if style == "terse" else known.make
     if make is None:
-        there = ", ".join(name for name in FAMILIES if _FAMILIES[name].terse)
+        there = ", ".join(families_with("terse"))
         raise InputError(f"family '{family}' has no style 'terse'; there are: {there}")
     for attempt in range(DRAWS):
         chance = rng("code", split, seed, index, family, style, attempt)

@@ -112,8 +112,8 @@ class _Zygote:
         self.control = control
         self.setting = setting
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        programs = [bytes.fromhex(code) for code in setting["filters"]]
-        self.filters = [_Filter(len(program) // 8, program) for program in programs]
+        program = bytes.fromhex(setting["filter"])
+        self.filter = _Filter(len(program) // 8, program)
         self.walls: dict[tuple[int, ...], list[_Step]] = {}
         self.running: dict[int, tuple[int, int]] = {}
         self.dying: list[int] = []
@@ -201,7 +201,7 @@ class _Zygote:
                 self.walls.clear()
             user = self.setting["user"]
             own = None if user is None else user + turn
-            self.walls[turn, *bounds] = list(_steps(self.setting, self.filters, own, *bounds))
+            self.walls[turn, *bounds] = list(_steps(self.setting, self.filter, own, *bounds))
         return self.walls[turn, *bounds]
 
     def _become_guest(self, walls: list[_Step], fds: list[int]) -> NoReturn:
@@ -232,7 +232,7 @@ def _only(fds: list[int], null: int) -> None:
 
 def _steps(
     setting: dict[str, Any],
-    filters: list[_Filter],
+    filter_: _Filter,
     user: int | None,
     memory_mb: int,
     cpu_s: int,
@@ -273,7 +273,7 @@ def _steps(
     yield _prctl, (_PR_SET_DUMPABLE, 0, 0, 0, 0)
     yield _prctl, (_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     yield _prctl, (_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    for filter_ in filters:
+    if filter_.length:
         yield _prctl, (_PR_SET_SECCOMP, _FILTER, ctypes.addressof(filter_), 0, 0)
 
 

@@ -22,7 +22,7 @@ class OpticsDomain:
     """The domain `optics`; its rooms are imported when they are first needed."""
 
     name = "optics"
-    version = "1.2"
+    version = "1.3"
     confined = True
 
     @property
@@ -68,6 +68,12 @@ class OpticsDomain:
         from verirl_optics.synth import FAMILIES
 
         return FAMILIES
+
+    def families_with(self, style: str = "prose", **_: object) -> tuple[str, ...]:
+        """The families that have tasks in a style."""
+        from verirl_optics import terse
+
+        return terse.FAMILIES if style == "terse" else self.families
 
     def synth(
         self,

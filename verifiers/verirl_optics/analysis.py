@@ -14,7 +14,7 @@ from torch import Tensor
 from verirl.errors import InputError
 from verirl_optics import pupil as pupils
 from verirl_optics.paraxial import FirstOrder, first_order
-from verirl_optics.prescription import Aperture
+from verirl_optics.prescription import Aperture, Prescription
 from verirl_optics.pupil import Pupil
 from verirl_optics.spots import Spot, about, spot
 from verirl_optics.system import System
@@ -22,6 +22,10 @@ from verirl_optics.trace import Rays, Traced, launch, sags, through_pupil, trace
 
 FAN = 1e-3
 """Distance of the close rays of `field_curvature` from the chief ray, in units of the pupil's radius."""
+DENSE = (16, 24)
+"""Rings and arms of the pupil for a lens with aspheric terms. Ten of them can bend a surface so that it is
+right on six rings and wrong between them, but not on more rings than there are terms.
+"""
 AIM_STEPS = 12
 AIM_CLOSE = 1e-10
 
@@ -48,6 +52,11 @@ class Evaluation:
     axial_B: Tensor
     reach_BS: Tensor
     rim_BF: Tensor
+
+
+def sampling(lens: Prescription) -> Pupil:
+    """The quadrature that measures the spots of `lens`: 6 rings of 12 arms, `DENSE` with aspheric terms."""
+    return pupils.gauss(*DENSE) if any(any(s.asphere) for s in lens.surfaces) else pupils.gauss()
 
 
 def pupil_diameter(aperture: Aperture, first: FirstOrder, system: System) -> Tensor:
@@ -157,19 +166,23 @@ def aimed(system: System, rays: Rays, pupil: Pupil, epd_B: Tensor) -> Rays:
 def field_curvature(system: System, epd_B: Tensor, fields_BF: Tensor) -> tuple[Tensor, Tensor]:
     """Tangential and sagittal focus of each field from the image plane, along the axis (BF), primary colour.
 
-    Where rays close to the chief ray cross, a thousandth of the pupil's radius beside it.
+    Where rays close to the chief ray cross, a thousandth of the pupil's radius beside it; nan where one of
+    them does not arrive.
     """
     entrance = first_order(system).entrance_B
     width = (epd_B / 2.0 * FAN)[:, None, None, None]
     offsets = torch.tensor([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]]).to(width)
     rays = launch(offsets[0] * width, offsets[1] * width, entrance, fields_BF, system.index_BSW.shape[-1])
-    end = trace(system, rays).rays
+    done = trace(system, rays)
+    end = done.rays
     p = system.primary
     slope_x, slope_y = (end.l / end.n)[:, :, p], (end.m / end.n)[:, :, p]
     x, y = end.x[:, :, p], end.y[:, :, p]
     sagittal = -(x[..., 0] - x[..., 1]) / (slope_x[..., 0] - slope_x[..., 1])
     tangential = -(y[..., 2] - y[..., 3]) / (slope_y[..., 2] - slope_y[..., 3])
-    return tangential, sagittal
+    arrived = done.valid[:, :, p]
+    both = arrived[..., 0] & arrived[..., 1], arrived[..., 2] & arrived[..., 3]
+    return torch.where(both[1], tangential, torch.nan), torch.where(both[0], sagittal, torch.nan)
 
 
 def mtf(done: Traced, pupil: Pupil, cycles_per_mm: float) -> tuple[Tensor, Tensor]:

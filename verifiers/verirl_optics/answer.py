@@ -135,7 +135,7 @@ def _row(number: int, item: Any) -> Row:
         raise FormatError(f"surface {number} must be an object")
     unknown = [key for key in item if key not in FIELDS]
     if unknown:
-        raise FormatError(f"surface {number}: unknown key '{unknown[0][:NAME_LIMIT]}'")
+        raise FormatError(f"surface {number}: unknown key {unknown[0][:NAME_LIMIT]!a}")
     for key in ("radius", "thickness"):
         if key not in item:
             raise FormatError(f"surface {number}: no {key}")
@@ -208,8 +208,8 @@ def checked(number: int, row: Row) -> Row:
         raise FormatError(f"surface {number}: a radius lies between {RADIUS_MIN:g} and {RADIUS_MAX:g} mm")
     if abs(row.thickness) > THICKNESS_MAX:
         raise FormatError(f"surface {number}: a thickness is at most {THICKNESS_MAX:g} mm")
-    if row.glass is not None and not 0 < len(row.glass) <= NAME_LIMIT:
-        raise FormatError(f"surface {number}: a glass name has 1 to {NAME_LIMIT} characters")
+    if row.glass is not None and not (0 < len(row.glass) <= NAME_LIMIT and row.glass.isprintable()):
+        raise FormatError(f"surface {number}: a glass name has 1 to {NAME_LIMIT} printable characters")
     if abs(row.conic) > CONIC_MAX:
         raise FormatError(f"surface {number}: a conic constant is at most {CONIC_MAX:g} in size")
     if len(row.asphere) > TERM_LIMIT:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from verirl.cli import console
+from verirl_optics.heuristic_cli import command as heuristic
 from verirl_optics.polish_cli import command as polish
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def command() -> None:
 
 
 command.add_command(polish)
+command.add_command(heuristic)
 
 
 @command.command(name="show", epilog="Example: verirl optics show triplet.json --json")
@@ -79,6 +81,8 @@ def show(
     from verirl_optics.files import read
 
     told: dict[str, Any] = {}
+    if name is not None and asked is None:
+        raise InputError("--id: says which task of --task; give that too")
     if asked is not None:
         from verirl_optics.held import held
 

@@ -2,12 +2,13 @@
 
 Levenberg, Q. Appl. Math. 2 (1944) 164; Marquardt, J. SIAM 11 (1963) 431; in lens design Wynne and Wormell,
 Appl. Opt. 2 (1963) 1233. Columns of the Jacobian are scaled to length 1, so that the damping is the same for
-a curvature and a thickness. Each step tries several dampings and keeps the best, if it is better.
+a curvature and a thickness; a column that shrinks keeps part of its length (Moré, Lecture Notes in
+Mathematics 630 (1978) 105). Each step tries several dampings and keeps the best, if it is better.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +19,22 @@ FIRST = 1e-2
 LEAST, MOST = 1e-9, 1e7
 SMALL = 1e-30
 PATIENCE = 3
+FADE = 0.5
+"""What a column's length may fall to from one step to the next."""
+CROSSINGS = 4
+"""How often a step is found anew because it would cross other walls than thought."""
+
+
+class Linear(NamedTuple):
+    """A problem to first order: residuals (B, M), their derivatives (B, M, P), and limits (B, C) with theirs.
+
+    A limit is a residual where it is above 0, and none below.
+    """
+
+    values: Tensor
+    slopes: Tensor
+    limits: Tensor
+    walls: Tensor
 
 
 class Problem(Protocol):
@@ -30,8 +47,8 @@ class Problem(Protocol):
         """
         ...
 
-    def linear(self, variables: Tensor) -> tuple[Tensor, Tensor]:
-        """Variables (B, P) → residuals (B, M) and their derivatives (B, M, P)."""
+    def linear(self, variables: Tensor) -> Linear:
+        """The problem about variables (B, P)."""
         ...
 
 
@@ -49,21 +66,12 @@ def minimise(
     cost = (values**2).sum(-1)
     damping = torch.full_like(cost, FIRST)
     factors = torch.tensor(TRIALS, dtype=at.dtype, device=at.device)
+    largest = torch.zeros_like(at)
     idle = 0
     for _ in range(steps):
-        values, slopes = problem.linear(at)
-        slopes = torch.nan_to_num(slopes, nan=0.0, posinf=0.0, neginf=0.0)
-        length = slopes.norm(dim=1)
-        length = torch.where(length > SMALL, length, torch.ones_like(length))
-        scaled = slopes / length[:, None]
-        normal = scaled.mT @ scaled
-        downhill = -(scaled.mT @ torch.nan_to_num(values)[..., None])
-        eye = torch.eye(at.shape[1], dtype=at.dtype, device=at.device)
         tried = (damping * factors[:, None]).clamp(LEAST, MOST)
-        moves = torch.linalg.solve(
-            normal + tried[..., None, None] * eye, downhill.expand(len(factors), -1, -1, -1)
-        )
-        trial = at + moves[..., 0] / length
+        moves, largest = _steps(problem.linear(at), tried, largest)
+        trial = at + moves
         values, flat = problem.settled(trial.reshape(-1, at.shape[1]))
         trial = flat.view_as(trial)
         costs = (values**2).sum(-1).view(len(factors), problems)
@@ -79,3 +87,29 @@ def minimise(
         if idle == PATIENCE:
             break
     return at, cost
+
+
+def _steps(near: Linear, damping: Tensor, largest: Tensor) -> tuple[Tensor, Tensor]:
+    """The steps (T, B, P) of each damping (T, B), and the lengths of the columns (B, P) that scale them.
+
+    A wall that a step would cross counts in it too: else it ends there, and the next one creeps along.
+    """
+    values, limits = torch.nan_to_num(near.values), torch.nan_to_num(near.limits)
+    slopes = torch.nan_to_num(near.slopes, nan=0.0, posinf=0.0, neginf=0.0)
+    walls = torch.nan_to_num(near.walls, nan=0.0, posinf=0.0, neginf=0.0)
+    broken = limits > 0.0
+    length = torch.sqrt((slopes**2).sum(1) + (walls**2 * broken[..., None]).sum(1))
+    length = torch.maximum(torch.where(length > SMALL, length, torch.ones_like(length)), FADE * largest)
+    slopes, walls = slopes / length[:, None], walls / length[:, None]
+    eye = torch.eye(length.shape[1], dtype=length.dtype, device=length.device)
+    normal = slopes.mT @ slopes + damping[..., None, None] * eye
+    downhill = -(slopes.mT @ values[..., None])
+    met = broken.expand(len(damping), -1, -1)
+    for _ in range(CROSSINGS):
+        held = (walls * met[..., None]).mT
+        moves = torch.linalg.solve(normal + held @ walls, downhill - held @ limits[..., None])
+        ahead = (limits + (walls @ moves)[..., 0]) > 0.0
+        if bool((ahead == met).all()):
+            break
+        met = ahead
+    return moves[..., 0] / length, length

@@ -30,6 +30,8 @@ SURFACE_KEYS = ("radius", "thickness", "glass", "conic", "asphere", "semi_diamet
 LINES_FNO = 8.0
 WAVELENGTHS = (0.4861327, 0.5875618, 0.6562725)
 _MOST_SURFACES = 1000
+_MOST_TERMS = 20
+"""Terms of an asphere that are read: r² to r⁴⁰."""
 
 
 Catalogue = Mapping[str, Medium] | None
@@ -51,26 +53,28 @@ def read(path: Path, catalogue: Catalogue = None) -> list[Prescription]:
         if path.suffix.lower() == ".zmx" or text.lstrip("\ufeff").startswith(("VERS", "MODE")):
             found = [read_zmx(text, catalogue)]
         elif text.lstrip()[:1] == "{":
-            return _json(path, text, catalogue)
+            whole = _object(text)
+            found = [] if whole is None else [from_object(whole, catalogue)]
         else:
             found = [from_lines(text, catalogue)]
-        return [checked(lens) for lens in found]
+        lenses = [checked(lens) for lens in found]
     except InputError as problem:
         raise InputError.at(path, str(problem)) from problem
+    return lenses or _json_lines(path, catalogue)
 
 
-def _json(path: Path, text: str, catalogue: Catalogue) -> list[Prescription]:
+def _object(text: str) -> Any | None:
+    """The one object of a JSON text; None where more follows, as in JSON lines."""
     try:
-        whole = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
     except RecursionError as problem:
-        raise InputError.at(path, "nested too deeply") from problem
+        raise InputError("nested too deeply") from problem
     except json.JSONDecodeError as problem:
         if problem.msg != "Extra data":
-            raise InputError.at(path, f"not valid JSON ({problem})") from problem
-        return _json_lines(path, catalogue)
+            raise InputError(f"not valid JSON ({problem})") from problem
+        return None
     except ValueError as problem:
-        raise InputError.at(path, f"not valid JSON ({problem})") from problem
-    return [from_object(whole, catalogue)]
+        raise InputError(f"not valid JSON ({problem})") from problem
 
 
 def _json_lines(path: Path, catalogue: Catalogue) -> list[Prescription]:
@@ -160,8 +164,11 @@ def _medium(glass: Any, where: str, catalogue: Catalogue) -> Medium | None:
         if isinstance(glass, str):
             return find(glass, catalogue)
         if isinstance(glass, Mapping) and set(glass) == {"nd", "vd"}:
-            return model(_number(glass["nd"], f"{where}.glass.nd"), _number(glass["vd"], f"{where}.glass.vd"))
-    except (GlassError, ZeroDivisionError) as problem:
+            nd, vd = (_number(glass[key], f"{where}.glass.{key}") for key in ("nd", "vd"))
+            if nd <= 1.0 or vd <= 0.0:
+                raise InputError(f"field '{where}.glass': nd must be above 1 and vd above 0")
+            return model(nd, vd)
+    except GlassError as problem:
         raise InputError(f"field '{where}.glass': {problem}") from problem
     raise InputError(
         f'field \'{where}.glass\': must be a catalogue name, {{"nd": …, "vd": …}}, or null for air'
@@ -216,8 +223,12 @@ def checked(lens: Prescription) -> Prescription:
             map(math.isfinite, (surface.curvature, surface.thickness, surface.conic, *surface.asphere))
         ):
             raise InputError(f"field 'surfaces[{s}]': every value must be a finite number")
+        if len(surface.asphere) > _MOST_TERMS:
+            raise InputError(f"field 'surfaces[{s}].asphere': at most {_MOST_TERMS} terms")
+        if surface.semi_diameter is not None and not surface.semi_diameter > 0.0:
+            raise InputError(f"field 'surfaces[{s}].semi_diameter': must be above 0")
     if not (math.isfinite(lens.aperture.value) and lens.aperture.value > 0.0):
-        raise InputError("the aperture must be a positive number")
+        raise InputError(f"the aperture ({lens.aperture.kind}) must be a positive number")
     if not lens.fields or any(not abs(angle) < 90.0 for angle in lens.fields):
         raise InputError("field 'fields_deg': needs angles under 90 degrees")
     if not lens.wavelengths or any(not 0.0 < colour < 1e3 for colour in lens.wavelengths):

@@ -8,16 +8,16 @@ of all wavelengths about their common centroid; a lens's spot is the quadratic m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 
-from verirl_optics.analysis import Evaluation, evaluate, gaps
+from verirl_optics.analysis import Evaluation, evaluate, gaps, sampling
 from verirl_optics.answer import Row
 from verirl_optics.focus import best_focus
-from verirl_optics.glass import GlassError, Medium, find
-from verirl_optics.prescription import Aperture, Prescription, Surface
+from verirl_optics.glass import GlassError, Medium, Tabled, find
+from verirl_optics.prescription import AIR, Aperture, Prescription, Surface
 from verirl_optics.spec import Spec
 from verirl_optics.system import FLOAT, System, build
 from verirl_optics.trace import Failure, sag
@@ -26,9 +26,10 @@ MARGIN = 1.02
 """Edges are measured this much outside the traced height."""
 STEEPEST = 0.95
 """Largest height ÷ radius of a surface that can be made."""
-SAME_INDEX = 1e-9
+SAME_INDEX = 1e-3
+"""Two media whose indices differ by less at every wavelength of the task have no surface between them."""
 FLATNESS = 1e-4
-"""Sag, mm, up to which a surface does not count as curved."""
+"""Sag, mm, up to which a surface does not count as curved, and thickness up to which glass is no element."""
 FREE_WINDOWS = 1
 """Plane-parallel plates that count as elements; further ones are padding."""
 BAD_SPOT = 30.0
@@ -111,7 +112,8 @@ def focused(lens: Prescription, epd: float) -> Prescription:
     """The lens with its image plane at best common focus, at 0 where there is none."""
     with torch.no_grad():
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
-        found = float(best_focus(build([lens]), torch.tensor([epd], dtype=FLOAT), fields, clip=clips(lens)))
+        beam, pupil = torch.tensor([epd], dtype=FLOAT), sampling(lens)
+        found = float(best_focus(build([lens]), beam, fields, pupil, clip=clips(lens)))
     last = replace(lens.surfaces[-1], thickness=found if math.isfinite(found) else 0.0)
     return replace(lens, surfaces=(*lens.surfaces[:-1], last))
 
@@ -123,6 +125,10 @@ def clips(lens: Prescription) -> bool:
 
 def judge(spec: Spec, rows: tuple[Row, ...]) -> Judgement:
     """Every finding about an answer; what a later rung would find is left out where an earlier one fails."""
+    bent = _aspheres(spec, rows)
+    if not bent.kept:
+        # What tracing costs grows with the aspheres: it is for the task alone to say how many there are.
+        return Judgement((bent,))
     try:
         lens = prescription(spec, rows)
     except GlassError as problem:
@@ -139,7 +145,7 @@ def judge_lens(spec: Spec, lens: Prescription, *, whole: bool = False) -> Judgem
         system = build([lens])
         epd = torch.tensor([spec.epd], dtype=FLOAT)
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
-        found = evaluate(system, epd, fields, rim=True, clip=clips(lens))
+        found = evaluate(system, epd, fields, sampling(lens), rim=True, clip=clips(lens))
         feasible = tuple(_feasible(spec, lens, system, found))
         figures = _figures(spec, lens, found)
         if not whole and not all(check.kept for check in feasible):
@@ -157,7 +163,7 @@ def _feasible(spec: Spec, lens: Prescription, system: System, found: Evaluation)
     last = lens.surfaces[-1]
     checks = [
         _elements(spec, lens, system, found),
-        _aspheres(spec, lens),
+        _aspheres(spec, lens.surfaces),
         Check("image", 0.0 if last.medium is None else math.inf, 1.0, "the image must lie in air"),
         Check(
             "image distance", _short(last.thickness, 0.0, strict=True), 0.1 * scale, "the image is virtual"
@@ -190,8 +196,8 @@ def _over(value: float, most: float) -> float:
     return math.inf if not math.isfinite(value) else max(0.0, value - most * (1.0 + ROUNDING))
 
 
-def _aspheres(spec: Spec, lens: Prescription) -> Check:
-    count = sum(surface.aspheric for surface in lens.surfaces)
+def _aspheres(spec: Spec, surfaces: Sequence[Row | Surface]) -> Check:
+    count = sum(surface.aspheric for surface in surfaces)
     told = f"{count} aspheric surfaces; at most {spec.aspheres}"
     return Check("aspheres", max(0, count - spec.aspheres), 2.0, told)
 
@@ -203,16 +209,27 @@ def _elements(spec: Spec, lens: Prescription, system: System, found: Evaluation)
         or (surface.aspheric and _depth(system, s, float(found.reach_BS[0, s])) > FLATNESS)
         for s, surface in enumerate(surfaces)
     ]
-    glass = [s for s, surface in enumerate(surfaces) if surface.medium is not None]
+    glass = lens.fronts
+    thin = sum(surfaces[s].thickness <= FLATNESS for s in glass)
     windows = sum(not curved[s] and not curved[min(s + 1, len(surfaces) - 1)] for s in glass)
-    count = len(glass) - max(0, windows - FREE_WINDOWS)
+    count = len(glass) - max(0, windows - FREE_WINDOWS) - thin
     for s, surface in enumerate(surfaces):
-        before = surfaces[s - 1].medium if s else None
-        if before == surface.medium and not surface.stop:
+        before = surfaces[s - 1].medium if s else AIR
+        if _alike(before, surface.medium, spec) and not surface.stop:
             return Check("elements", math.inf, 1.0, f"surface {s + 1} separates nothing")
+        if before == surface.medium and (surface.curvature or surface.aspheric):
+            # Rays that miss it would be lost: a semi-diameter of the answer's own.
+            return Check("elements", math.inf, 1.0, f"surface {s + 1}: a stop between equal media is a plane")
     low, high = spec.elements
     excess = max(low - count, len(glass) - high, 0)
     return Check("elements", excess, 2.0, f"{count} elements with power; {low} to {high} are asked for")
+
+
+def _alike(first: Medium | Tabled | None, second: Medium | Tabled | None, spec: Spec) -> bool:
+    """Whether two media are one and the same to every wavelength of the task."""
+    if first is None or second is None or first == second:
+        return first == second
+    return all(abs(first.index(w) - second.index(w)) < SAME_INDEX for w in spec.wavelengths)
 
 
 def _room(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> list[Check]:

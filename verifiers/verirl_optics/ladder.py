@@ -11,3 +11,6 @@ LADDER = (
     Stage(name="accurate", weight=0.4, levels=21),
     Stage(name="quality", kind="quality", weight=0.2, levels=21),
 )
+
+HEURISTIC = Stage(name="heuristic", kind="quality", weight=0.1, levels=11)
+"""Off unless it is asked for by `verirl optics heuristic`: a language model's opinion of the prescription."""

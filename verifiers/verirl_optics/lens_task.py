@@ -105,7 +105,7 @@ def _specified(lens: Prescription, efl: float | None) -> tuple[dict[str, Any], t
     rows, own = _refocused(rows, system_of=named, bfl=float(first.bfl_BW[0, lens.primary]))
     fields = sorted({round(abs(angle), 6) for angle in lens.fields})
     while True:
-        spec = _bare(lens, rows, fields, efl or float(f"{own:.5g}"), beam)
+        spec = _bare(named, rows, fields, efl or float(f"{own:.5g}"), beam)
         found = judge(read_spec(spec), rows)
         broken = [check.detail for check in found.feasible if not check.kept]
         if not broken:
@@ -134,7 +134,8 @@ def _rows(lens: Prescription) -> tuple[Row, ...]:
             if surfaces:
                 surfaces[-1] = replace(surfaces[-1], thickness=surfaces[-1].thickness + surface.thickness)
             continue
-        surfaces.append(surface)
+        # A stop between equal media is where rays are counted, whatever its shape.
+        surfaces.append(surface if surface.medium != before else _plane(surface))
         before = surface.medium
     try:
         made = tuple(
@@ -143,6 +144,10 @@ def _rows(lens: Prescription) -> tuple[Row, ...]:
         return parse(to_lines(made, DIGITS))
     except FormatError as problem:
         raise LensError(str(problem)) from problem
+
+
+def _plane(surface: Surface) -> Surface:
+    return replace(surface, radius=math.inf, conic=0.0, asphere=())
 
 
 def _row(surface: Surface, wavelengths: tuple[float, ...]) -> Row:
@@ -212,6 +217,7 @@ def _bare(
 ) -> dict[str, Any]:
     glasses = [row.glass for row in rows if row.glass is not None]
     bent = sum(row.aspheric for row in rows)
+    count = max(1, lens.elements)
     return {
         "task": "synthesis",
         "efl_mm": efl,
@@ -220,7 +226,7 @@ def _bare(
         "half_fields_deg": fields,
         "wavelengths_um": list(lens.wavelengths),
         "primary": lens.primary,
-        "elements": {"min": max(1, len(glasses)), "max": max(1, len(glasses))},
+        "elements": {"min": count, "max": count},
         "glasses": sorted(set(glasses)),
     } | ({"aspheres": bent} if bent else {})
 

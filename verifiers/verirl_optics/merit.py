@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from verirl_optics.alone import Alone
+from verirl_optics.damped import Linear
+from verirl_optics.free import Free
 from verirl_optics.paraxial import first_order
 from verirl_optics.pupil import Pupil, gauss
 from verirl_optics.spec import Spec
@@ -29,82 +32,12 @@ STEEPEST = 0.93
 HEMISPHERE = 0.999
 KEPT_RAYS = 0.01
 """The share of the rays that is kept inside the semi-diameters beyond what the limit asks for."""
+HELD = 1e-6
+"""The share of the EFL within which it counts as the one asked for."""
 NEAR = 1.0
 """Largest change of the last curvature × EFL that sets the EFL."""
 WITHIN = 0.97
 """The share of a tolerance (EFL, distortion) that may be used up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Free:
-    """The variables of a lens: surfaces whose curvature, thickness or conic, and (surface, term) of aspheres,
-    may be changed.
-    """
-
-    curvatures: tuple[int, ...]
-    thicknesses: tuple[int, ...]
-    conics: tuple[int, ...] = ()
-    terms: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def count(self) -> int:
-        """How many variables there are."""
-        return len(self.curvatures) + len(self.thicknesses) + len(self.conics) + len(self.terms)
-
-    def read(self, system: System) -> Tensor:
-        """The variables of each lens (B, P)."""
-        surfaces = [s for s, _ in self.terms]
-        terms = [i for _, i in self.terms]
-        return torch.cat(
-            [
-                system.curvature_BS[:, list(self.curvatures)],
-                system.thickness_BS[:, list(self.thicknesses)],
-                system.conic_BS[:, list(self.conics)],
-                system.asphere_BSA[:, surfaces, terms],
-            ],
-            dim=1,
-        )
-
-    def write(self, base: System, variables: Tensor) -> System:
-        """The lenses of `base`, over and over for as many rows as there are, with these variables."""
-        copies = len(variables) // len(base.curvature_BS)
-        many = base if copies == 1 else _copied(base, copies)
-        sizes = [len(self.curvatures), len(self.thicknesses), len(self.conics), len(self.terms)]
-        bend, move, conic, term = torch.split(variables, sizes, dim=1)
-        return replace(
-            many,
-            curvature_BS=_put(many.curvature_BS, self.curvatures, bend),
-            thickness_BS=_put(many.thickness_BS, self.thicknesses, move),
-            conic_BS=_put(many.conic_BS, self.conics, conic),
-            asphere_BSA=_put_terms(many.asphere_BSA, self.terms, term),
-        )
-
-
-def _copied(base: System, copies: int) -> System:
-    return replace(
-        base,
-        curvature_BS=base.curvature_BS.repeat(copies, 1),
-        thickness_BS=base.thickness_BS.repeat(copies, 1),
-        conic_BS=base.conic_BS.repeat(copies, 1),
-        asphere_BSA=base.asphere_BSA.repeat(copies, 1, 1),
-        index_BSW=base.index_BSW.repeat(copies, 1, 1),
-        semi_BS=base.semi_BS.repeat(copies, 1),
-    )
-
-
-def _put(into: Tensor, places: tuple[int, ...], values: Tensor) -> Tensor:
-    if not places:
-        return into
-    index = torch.tensor(places, device=into.device).expand(len(into), -1)
-    return into.scatter(1, index, values)
-
-
-def _put_terms(into: Tensor, places: tuple[tuple[int, int], ...], values: Tensor) -> Tensor:
-    if not places:
-        return into
-    width = into.shape[-1]
-    flat = tuple(s * width + i for s, i in places)
-    return _put(into.flatten(1), flat, values).view_as(into)
 
 
 def solid(system: System) -> list[int]:
@@ -173,6 +106,7 @@ class Merit:
         powered = solve and within == 0.0 and last in free.curvatures and last > 0
         self._power = free.curvatures.index(last) if powered else None
         self._focus = len(free.curvatures) + places.index(last) if last in places and solve else None
+        self._bendable = WITHIN * (spec.max_distortion or 0.0) / 100.0
         self._solid = solid(base)
         band = within * spec.efl_tolerance * spec.efl
         self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl, band)
@@ -199,11 +133,12 @@ class Merit:
             found = self._bundle(done, len(variables))
             if self._focus is not None:
                 found, variables = self._focused(found, done, variables)
-            figures = self._figures(variables, found.square)
-            limits = self._broken(figures, found.y)
+            system = self.free.write(self.base, variables)
+            figures = self._figures(system, self._first(system), found.square)
+            values = [self._spread(found)[0]]
             if found.outside is not None:
-                limits.append(self._kept_in(found.outside)[0])
-            return torch.cat([self._spread(found)[0], *limits], dim=1), variables
+                values.append(self._kept_in(found.outside)[0])
+            return torch.cat([*values, *self._broken(figures, found.y)], dim=1), variables
 
     def _powered(self, system: System, variables: Tensor, efl: Tensor, bfl: Tensor) -> Tensor:
         """The variables with the last curvature that gives the EFL asked for, where it is near."""
@@ -235,30 +170,27 @@ class Merit:
         variables[:, self._focus] = column + move
         return replace(found, x=found.x + by * along_x, y=found.y + by * along_y), variables
 
-    def linear(self, variables: Tensor) -> tuple[Tensor, Tensor]:
-        """Residuals (B, M) and their derivatives (B, M, P).
+    def linear(self, variables: Tensor) -> Linear:
+        """Residuals and limits at variables (B, P), with their derivatives.
 
         Rays do not depend on each other: where each has the lens to itself, two passes backwards give the
         derivatives of every ray's x and y by its lens, however many variables there are. What a limit lacks
         is differentiated forwards, at the height that rays have now.
         """
-        count, wide = variables.shape
+        count = len(variables)
         with torch.no_grad():
             system = self.free.write(self.base, variables)
             start = self._launched(first_order(system).entrance_B)
-        alone = _Alone(system, start, self.free)
+        alone = Alone.of(system, start, self.free)
         done = trace(alone.system, alone.rays, clip=self.clip)
         found = self._bundle(done, count)
         shape = found.x.shape
         slope_x = alone.derivatives(done.rays.x, shape, keep=True)
         slope_y = alone.derivatives(done.rays.y, shape, keep=self.clip)
         slope_out = alone.derivatives(self._outside(done), shape) if self.clip else None
-        eye = torch.eye(wide, dtype=FLOAT, device=variables.device).repeat_interleave(count, 0)
+        slope_far = self._widened(alone, done, count)
         with torch.no_grad():
-            tiled = found.square.repeat(wide, 1)
-            both = torch.func.jvp(lambda at: self._figures(at, tiled), (variables.repeat(wide, 1),), (eye,))
-            figures = both[0][:count]
-            turned = both[1].view(wide, count, -1).permute(1, 2, 0)
+            figures, turned = self._turned(variables, found.square, slope_far)
             moved = turned[:, None, None, None, 0]
             slope_x = torch.nan_to_num(slope_x[..., :-1] + slope_x[..., -1:] * moved)
             slope_y = torch.nan_to_num(slope_y[..., :-1] + slope_y[..., -1:] * moved)
@@ -270,15 +202,74 @@ class Merit:
             keep = slice(0, self._spots)
             across = (there * slope_x)[..., keep, :].flatten(1, 3)
             along = (there * (slope_y - middle))[..., keep, :].flatten(1, 3)
-            limits = self._broken(figures, found.y)
-            chief = slope_y[:, :, self.spec.primary, -1]
-            slopes = self._broken_slopes(figures, turned, found.y, chief)
+            room = [self.penalty * figures[:, 2:]]
+            walls = [self.penalty * turned[:, 2:]]
+            if self.spec.max_distortion is not None:
+                chief = slope_y[:, :, self.spec.primary, -1]
+                beyond, by = self._distorted(figures, turned, found.y, chief)
+                room.append(beyond)
+                walls.append(by)
+            values, slopes = [spots], [across, along]
             if found.outside is not None and slope_out is not None:
                 slope_out = torch.nan_to_num(slope_out[..., :-1] + slope_out[..., -1:] * moved)
                 beyond, weight = self._kept_in(found.outside)
-                limits.append(beyond)
+                values.append(beyond)
                 slopes.append((weight[..., None] * slope_out[..., keep, :]).flatten(1, 3))
-            return torch.cat([spots, *limits], dim=1), torch.cat([across, along, *slopes], dim=1)
+            whole = torch.cat([*slopes, *walls], dim=1)
+            whole = self._followed(whole, spots.shape[1], figures[:, 1], turned[:, 1])
+            limits = torch.cat(room, dim=1)
+            split = whole.shape[1] - limits.shape[1]
+            return Linear(torch.cat(values, dim=1), whole[:, :split], limits, whole[:, split:])
+
+    def _widened(self, alone: Alone, done: Traced, lenses: int) -> Tensor:
+        """Derivatives (B, S, P + 1) of r² of the ray that passes each surface farthest out."""
+        surfaces = len(done.height2)
+        with torch.no_grad():
+            square = torch.stack([height.view(lenses, -1) for height in done.height2], dim=1)
+            far = torch.where(done.valid.view(lenses, 1, -1), square, -1.0).argmax(-1)
+            each = square.shape[-1]
+            rows = (far + each * torch.arange(lenses, device=far.device)[:, None]).flatten()
+        few = alone.part(rows)
+        heights = torch.stack(trace(few.system, few.rays, clip=self.clip).height2)
+        own = heights.view(surfaces, lenses, surfaces).diagonal(dim1=0, dim2=2)
+        return few.derivatives(own, own.shape)
+
+    def _turned(self, variables: Tensor, square: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
+        """`_figures` (B, C) at r² of `square` (BS), and their derivatives (B, C, P).
+
+        `by`: derivatives (B, S, P + 1) of r² by the variables and by where rays start.
+        """
+        count, wide = variables.shape
+        eye = torch.eye(wide, dtype=FLOAT, device=variables.device).repeat_interleave(count, 0)
+        tiled = variables.repeat(wide, 1)
+        pair = torch.func.jvp(lambda at: self._first(self.free.write(self.base, at)), (tiled,), (eye,))
+        first, along = pair[0], pair[1]
+        moved = along[:, 0].view(wide, count, 1)
+        rate = torch.nan_to_num(by[..., :-1].movedim(-1, 0) + by[..., -1] * moved)
+        both = torch.func.jvp(
+            lambda at, found, far: self._figures(self.free.write(self.base, at), found, far),
+            (tiled, first, square.repeat(wide, 1)),
+            (eye, along, rate.flatten(0, 1)),
+        )
+        return both[0][:count], both[1].view(wide, count, -1).permute(1, 2, 0)
+
+    def _followed(self, slopes: Tensor, spots: int, efl: Tensor, by: Tensor) -> Tensor:
+        """The derivatives (B, M, P) where the last curvature follows EFL's (B) derivatives `by` (B, P), and
+        the focus the first `spots` residuals, as `settled` sets them: both then are no variables any more.
+
+        Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413, in Kaufman's form.
+        """
+        if self._power is not None:
+            own = by[:, self._power, None]
+            held = ((efl - self.spec.efl).abs() < HELD * self.spec.efl)[:, None] & (own != 0.0)
+            rate = torch.where(held, by / torch.where(held, own, torch.ones_like(own)), torch.zeros_like(by))
+            slopes = _without(slopes, self._power, rate, held)
+        if self._focus is not None:
+            own = slopes[:, :spots, self._focus]
+            size = (own * own).sum(1)[:, None]
+            rate = (own[:, None] @ slopes[:, :spots])[:, 0] / torch.where(size > 0.0, size, torch.inf)
+            slopes = _without(slopes, self._focus, rate, size > 0.0)
+        return slopes
 
     def breaches(self) -> Tensor:
         """By how much the first lens breaks each limit (C), inf where that has no measure."""
@@ -296,7 +287,7 @@ class Merit:
             system = self.free.write(self.base, variables[None])
             done = trace(system, self._launched(first_order(system).entrance_B), clip=self.clip)
             found = self._bundle(done, 1)
-            figures = self._figures(variables[None], found.square)
+            figures = self._figures(system, self._first(system), found.square)
             close = (figures[0, 2:] > -self._spaces.small).tolist()
             names = [name for name, near in zip(self._spaces.names(), close, strict=True) if near]
             off, ideal = self._bent(figures, found.y)
@@ -363,17 +354,18 @@ class Merit:
         keep = slice(0, self._spots)
         return torch.cat([across[..., keep].flatten(1), along[..., keep].flatten(1)], dim=1), kept, root
 
-    def _figures(self, variables: Tensor, square: Tensor) -> Tensor:
+    def _first(self, system: System) -> Tensor:
+        """Entrance pupil, EFL and BFL (N, 3)."""
+        first, p = first_order(system), self.spec.primary
+        return torch.stack([first.entrance_B, first.efl_BW[:, p], first.bfl_BW[:, p]], dim=1)
+
+    def _figures(self, system: System, first: Tensor, square: Tensor) -> Tensor:
         """Entrance pupil, EFL, and what lacks to each limit but distortion (N, 2 + …)."""
-        system = self.free.write(self.base, variables)
-        first = first_order(system)
-        p = self.spec.primary
-        efl = first.efl_BW[:, p]
-        lacks = self._spaces.lacks(system, efl, first.bfl_BW[:, p], square)
+        lacks = self._spaces.lacks(system, first[:, 1], first[:, 2], square)
         if self.granted is not None:
             lacks = lacks - self.granted
         lacks = torch.nan_to_num(lacks, neginf=-1.0)
-        return torch.cat([first.entrance_B[:, None], efl[:, None], lacks], dim=1)
+        return torch.cat([first[:, :2], lacks], dim=1)
 
     def _broken(self, figures: Tensor, height: Tensor) -> list[Tensor]:
         """The residuals of the limits."""
@@ -383,15 +375,17 @@ class Merit:
             found.append(self.penalty * torch.relu(off.abs() - self._allowed(ideal)))
         return found
 
-    def _broken_slopes(self, figures: Tensor, turned: Tensor, height: Tensor, chief: Tensor) -> list[Tensor]:
-        """The derivatives of the residuals of the limits."""
-        found = [self.penalty * (figures[:, 2:] > 0.0)[..., None] * turned[:, 2:]]
+    def _distorted(
+        self, figures: Tensor, turned: Tensor, height: Tensor, chief: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """How far each field is beyond the distortion allowed, penalised, and the derivatives."""
         off, ideal = self._bent(figures, height)
-        if self.spec.max_distortion is not None:
-            out = (off.abs() > self._allowed(ideal))[..., None]
-            by_focus = torch.tan(self._fields)[None, :, None] * turned[:, 1:2]
-            found.append(self.penalty * out * off.sign()[..., None] * (chief - by_focus))
-        return found
+        by_efl = torch.tan(self._fields)[None, :, None] * turned[:, 1:2]
+        beyond = (off.abs() - self._allowed(ideal)).clamp_min(-self.spec.efl)
+        share = self._bendable * ideal.sign()[..., None]
+        return self.penalty * beyond, self.penalty * (
+            off.sign()[..., None] * (chief - by_efl) - share * by_efl
+        )
 
     def _bent(self, figures: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
         """How far each field's chief ray is from where it should be, and where that is (BF)."""
@@ -399,63 +393,16 @@ class Merit:
         return torch.nan_to_num(height[:, :, self.spec.primary, -1] - ideal), ideal
 
     def _allowed(self, ideal: Tensor) -> Tensor:
-        share = WITHIN * (self.spec.max_distortion or 0.0) / 100.0
-        return share * ideal.abs() + torch.where(ideal == 0.0, torch.inf, 0.0).to(ideal)
+        return self._bendable * ideal.abs() + torch.where(ideal == 0.0, torch.inf, 0.0).to(ideal)
 
 
-class _Alone:
-    """Rays that each have a lens of their own, so that they can be differentiated all at once."""
-
-    def __init__(self, system: System, rays: Rays, free: Free) -> None:
-        lenses, fields, colours, points = rays.x.shape
-        each = fields * colours * points
-        rows = lenses * each
-        self.free = free
-
-        def spread(values: Tensor) -> Tensor:
-            # Surfaces first in memory: the tracer takes one surface at a time.
-            return values.repeat_interleave(each, 0).movedim(0, -1).contiguous()
-
-        self.bend = spread(system.curvature_BS).requires_grad_()
-        self.move = spread(system.thickness_BS).requires_grad_()
-        self.conic = spread(system.conic_BS).requires_grad_(bool(free.conics))
-        self.term = spread(system.asphere_BSA).requires_grad_(bool(free.terms))
-        self.start = rays.z.reshape(rows).clone().requires_grad_()
-        index = system.index_BSW[:, :, None, :, None].expand(-1, -1, fields, -1, points)
-        self.system = System(
-            self.bend.T,
-            self.move.T,
-            self.conic.T,
-            self.term.movedim(-1, 0),
-            index.movedim(0, 1).reshape(system.count, rows).T[..., None],
-            spread(system.semi_BS).T,
-            system.stop,
-        )
-        shape = (rows, 1, 1, 1)
-        self.rays = Rays(
-            rays.x.reshape(shape),
-            rays.y.reshape(shape),
-            self.start.view(shape),
-            rays.l.reshape(shape),
-            rays.m.reshape(shape),
-            rays.n.reshape(shape),
-        )
-
-    def derivatives(self, height: Tensor, shape: torch.Size, *, keep: bool = False) -> Tensor:
-        """Of each ray's `height` by each variable, and last by where the ray started (BFWR, P + 1)."""
-        free = self.free
-        leaves = [self.bend, self.move, self.start]
-        leaves += [self.conic] if free.conics else []
-        leaves += [self.term] if free.terms else []
-        bend, move, start, *more = torch.autograd.grad(
-            height.sum(), leaves, retain_graph=keep, materialize_grads=True
-        )
-        parts = [bend[list(free.curvatures)], move[list(free.thicknesses)]]
-        if free.conics:
-            parts.append(more.pop(0)[list(free.conics)])
-        if free.terms:
-            parts.append(more.pop(0)[[s for s, _ in free.terms], [i for _, i in free.terms]])
-        return torch.cat([*parts, start[None]]).T.reshape(*shape, -1)
+def _without(slopes: Tensor, column: int, rate: Tensor, where: Tensor) -> Tensor:
+    """Derivatives (B, M, P) by the others alone; a change of one moves variable `column` by `rate` (B, P)."""
+    followed = slopes - slopes[:, :, column, None] * rate[:, None]
+    # What is left of the own column is rounding error, which a solver would take for a direction.
+    own = torch.where(where, torch.zeros_like(slopes[:, :, column]), slopes[:, :, column])
+    followed[:, :, column] = own
+    return followed
 
 
 class _Spaces:

@@ -14,7 +14,10 @@ from verirl_optics.glass import find
 from verirl_optics.spec import Spec, read_spec
 
 SCALE = 1.1
-DEFOCUS = 1.25
+DEFOCUS = 0.25
+"""Share of the image distance by which the image is moved, at least."""
+BLUR = 10.0
+"""And at least so far that defocus alone is about 3.5 times the RMS limit: δ / (2 √2 f-number)."""
 
 
 def mutants(task: Task) -> list[Mutant]:
@@ -31,7 +34,9 @@ def mutants(task: Task) -> list[Mutant]:
 def _faults(rows: tuple[Row, ...], spec: Spec) -> Iterator[tuple[str, tuple[Row, ...]]]:
     strongest = min(range(len(rows)), key=lambda s: abs(rows[s].radius))
     yield "sign", _with(rows, strongest, radius=-rows[strongest].radius)
-    yield "thickness", _with(rows, len(rows) - 1, thickness=rows[-1].thickness * DEFOCUS)
+    if not rows[-1].focus:
+        moved = max(DEFOCUS * rows[-1].thickness, BLUR * spec.fno * (spec.max_rms or 0.0) / 1e3)
+        yield "thickness", _with(rows, len(rows) - 1, thickness=rows[-1].thickness + moved)
     yield (
         "scale",
         tuple(_scaled(row) for row in rows),

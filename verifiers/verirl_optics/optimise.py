@@ -11,8 +11,9 @@ from torch import Tensor
 from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
 from verirl_optics.forms import Start
+from verirl_optics.free import Free
 from verirl_optics.glass import find
-from verirl_optics.merit import PENALTY, Free, Merit, solid
+from verirl_optics.merit import PENALTY, Merit, solid
 from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.pupil import gauss

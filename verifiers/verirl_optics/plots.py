@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from verirl_optics import pupil as pupils
-from verirl_optics.analysis import pupil_diameter
+from verirl_optics.analysis import pupil_diameter, sampling
 from verirl_optics.paraxial import first_order
 from verirl_optics.picture import COLOURS, INK, SOFT, Dots, Line, Picture, Point, Words
 from verirl_optics.prescription import Prescription
@@ -26,10 +26,16 @@ FAN_RAYS = 61
 
 
 def spots(lens: Prescription) -> Picture:
-    """Where rays of each field meet the image plane about their common centroid; all panels at one scale."""
+    """Where rays of each field meet the image plane about their common centroid; all panels at one scale.
+
+    Dots are evenly spread over the pupil; the RMS is by quadrature, as it is told elsewhere.
+    """
     pupil = pupils.hexapolar(RINGS)
     done = _traced(lens, pupil)
     found = spot(done.rays.x, done.rays.y, done.valid, pupil)
+    measure = sampling(lens)
+    exact = _traced(lens, measure)
+    size = spot(exact.rays.x, exact.rays.y, exact.valid, measure).poly_BF[0]
     centre = found.centroid_BFW[0].nan_to_num().mean(-1)
     clouds: list[list[list[Point]]] = []
     for f in range(len(lens.fields)):
@@ -48,7 +54,7 @@ def spots(lens: Prescription) -> Picture:
         for w, cloud in enumerate(clouds[f]):
             dots = [(left + PANEL / 2 + x * scale, top + PANEL / 2 - y * scale) for x, y in cloud]
             picture.items.append(Dots(dots, COLOURS[w % len(COLOURS)], 1.1))
-        rms = 1e3 * float(found.poly_BF[0, f])
+        rms = 1e3 * float(size[f])
         told = f"{angle:.4g}°, RMS {rms:.3g} µm" if math.isfinite(rms) else f"{angle:.4g}°, no ray arrives"
         picture.items.append(Words((left, top - 6.0), told))
     return picture

@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from verirl.errors import InputError
 from verirl_optics.analysis import evaluate, gaps, pupil_diameter
 from verirl_optics.answer import RADIUS_MAX, Row
 from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
+from verirl_optics.free import Free
 from verirl_optics.glass import GlassError, Medium, find, table
 from verirl_optics.judge import Check, Judgement, clips, focused, judge, judge_lens, prescription
-from verirl_optics.merit import MARGIN, PENALTY, WITHIN, Free, Merit, solid
+from verirl_optics.merit import MARGIN, PENALTY, WITHIN, Merit, solid
 from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.pupil import gauss
@@ -40,13 +42,12 @@ HARD = 30.0
 """The penalty in the last search, in units of the usual."""
 KEPT = 4
 """How many starts are the best after FIRST_STEPS, and are followed to the end."""
-LONG = 4
+LONG = 2
 """Steps of the search with soft limits, in units of the others'; it ends where nothing is gained."""
-TRIES = ((1.0, True), (1.0, False), (16.0, True))
-"""Margin, in units of the usual, and whether EFL and focus are solved for. The second is for lenses of more
-than SMALL surfaces, where another way may lead lower; the next is for one of which a limit stays broken.
-"""
-SMALL = 8
+ENOUGH = 3e-4
+"""The fraction of the merit that a step must gain for the search to go on."""
+TRIES = (1.0, 16.0)
+"""Margin, in units of the usual; the second is for a lens of which a limit stays broken."""
 ROUNDS = 3
 NEIGHBOURS = 6
 APART = 0.6
@@ -165,6 +166,8 @@ def spec_of(lens: Prescription) -> Spec:
         efl = float(first.efl_BW[0, lens.primary])
         epd = float(pupil_diameter(lens.aperture, first, system)[0])
         bfl = float(first.bfl_BW[0, lens.primary])
+    if not math.isfinite(epd):
+        raise InputError("an f-number says no beam for a lens without a focus; give epd_mm")
     inner = lens.surfaces[:-1]
     glass = [s.thickness for s in inner if s.medium is not None]
     air = [s.thickness for s in inner if s.medium is None]
@@ -279,10 +282,10 @@ def _apart(one: Medium, other: Medium) -> float:
 def _polish(start: Prescription, spec: Spec, scope: Scope, judged: Judge, steps: int) -> Polished:
     best = _Best(start, judged)
     if scope.free.count and best.traced:
-        for margin, solve in TRIES:
-            for found in _moved(start, spec, scope, steps, margin * MARGIN, solve=solve):
+        for margin in TRIES:
+            for found in _moved(start, spec, scope, steps, margin * MARGIN):
                 best.offer(_rounded(found, spec, scope))
-            if best.found.rank[0] == 2 and (not solve or len(start.surfaces) <= SMALL):
+            if best.found.rank[0] == 2:
                 break
         lens = best.lens
         if scope.glasses:
@@ -342,7 +345,6 @@ def _merit(
     *,
     fine: bool = False,
     penalty: float = PENALTY,
-    solve: bool = True,
 ) -> Merit:
     return Merit(
         build(lenses),
@@ -352,22 +354,20 @@ def _merit(
         clip=clips(lenses[0]),
         margin=margin,
         penalty=penalty,
-        solve=solve and not fine,
+        solve=not fine,
         within=WITHIN if fine else 0.0,
         granted=scope.granted,
     )
 
 
-def _moved(
-    start: Prescription, spec: Spec, scope: Scope, steps: int, margin: float, *, solve: bool
-) -> list[Prescription]:
+def _moved(start: Prescription, spec: Spec, scope: Scope, steps: int, margin: float) -> list[Prescription]:
     """Where damped least squares leads from the start and from starts around it.
 
     Limits are soft at first: behind a hard one the way is narrow. The last are so hard that rays are given up
     for them.
     """
     free = scope.free
-    merit = _merit([start] * STARTS, spec, scope, margin, penalty=SOFT * PENALTY, solve=solve)
+    merit = _merit([start] * STARTS, spec, scope, margin, penalty=SOFT * PENALTY)
     at = _scaled(merit, spec, scope)
     draw = torch.Generator().manual_seed(0)
     size = torch.linspace(*AROUND, STARTS, dtype=FLOAT)[:, None]
@@ -376,8 +376,8 @@ def _moved(
     at, cost = minimise(merit, at * (1.0 + shake), FIRST_STEPS)
     at = at[cost.nan_to_num(nan=math.inf).argsort()[:KEPT]]
     for penalty, many in ((SOFT * PENALTY, LONG * steps), (PENALTY, steps)):
-        merit = _merit([start] * KEPT, spec, scope, margin, penalty=penalty, solve=solve)
-        at, _ = minimise(merit, at, many)
+        merit = _merit([start] * KEPT, spec, scope, margin, penalty=penalty)
+        at, _ = minimise(merit, at, many, enough=ENOUGH)
     ends: list[Prescription] = []
     for penalty in (PENALTY, HARD * PENALTY):
         fine = _merit([start] * KEPT, spec, scope, margin, fine=True, penalty=penalty)

@@ -69,6 +69,16 @@ class Prescription:
         return sum(surface.thickness for surface in self.surfaces)
 
     @property
+    def fronts(self) -> tuple[int, ...]:
+        """Indices of the surfaces at which an element begins; at a stop inside a glass none does."""
+        before = (AIR, *(surface.medium for surface in self.surfaces))
+        return tuple(
+            s
+            for s, surface in enumerate(self.surfaces)
+            if surface.medium is not AIR and not (surface.stop and before[s] == surface.medium)
+        )
+
+    @property
     def elements(self) -> int:
-        """Number of glass spaces; a cemented doublet has two."""
-        return sum(surface.medium is not None for surface in self.surfaces)
+        """Number of elements; a cemented doublet has two."""
+        return len(self.fronts)

@@ -9,8 +9,8 @@ NOTATION = (
     "Answer with the surfaces alone, one a line from the object side: radius thickness [glass] [stop]. "
     "Lengths in mm; radius positive where the centre of curvature lies behind the surface, inf for a plane; "
     "thickness to the next surface, the last to the image plane, or the word focus for the best common "
-    "focus; glass is what lies behind the surface, air if left out; exactly one surface is marked stop. "
-    "Give five significant digits."
+    "focus; glass is what lies behind the surface, air if left out; exactly one surface is marked stop, a "
+    "plane if it stands alone. Give five significant digits."
 )
 SAG = (
     "Up to {} of the surfaces may be aspheric: [conic=K] [asphere=A1,A2,...] goes before [stop]. Sag "
@@ -38,7 +38,8 @@ def _limits(spec: Mapping[str, Any]) -> list[str]:
         f"f/{spec['fno']:g} (entrance pupil diameter = {spec['efl_mm']:g}/{spec['fno']:g} mm), "
         f"half fields {fields} deg, wavelengths {', '.join(f'{w:g}' for w in colours)} um "
         f"(EFL at {colours[spec['primary']]:g}).",
-        f"Glass elements: {count}. Image in air, real, behind the last surface.",
+        f"Glass elements: {count}. Image in air, real, behind the last surface. Surfaces may not overlap, "
+        "nor rays meet one at more than 0.95 of its radius.",
     ]
     if "glasses" in spec:
         lines.append(f"Glasses: {', '.join(spec['glasses'])}.")
@@ -50,11 +51,12 @@ def _limits(spec: Mapping[str, Any]) -> list[str]:
             "Edge of each glass at least {:g} mm, at 1.02 times the height of the rays.",
         ),
         ("min_air_gap_mm", "Air gaps at least {:g} mm, at the axis and at the edge."),
-        ("max_distortion_pct", "Distortion of the chief ray at most {:g} %."),
+        ("max_distortion_pct", "Distortion of the chief ray at most {:g} % of EFL tan(field)."),
         (
             "max_rms_um",
             "RMS spot radius at most {:g} um: all wavelengths about their common centroid, equal weights, "
-            "Gauss quadrature over the paraxial entrance pupil, quadratic mean over the fields.",
+            "Gauss quadrature over the paraxial entrance pupil and the rays that arrive, quadratic mean over "
+            "the fields.",
         ),
     )
     lines += [text.format(spec[name]) for name, text in told if name in spec]

@@ -5,19 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verirl.answers import NoAnswerError
-from verirl.types import Status, Task, Verdict
+from verirl.reporting.verdicts import framed, ladder
+from verirl.reporting.words import clean, one_line
+from verirl.types import Task, Verdict
 from verirl_optics.extract import extract
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_MARKS = {
-    Status.PASSED: ("✓", "green"),
-    Status.FAILED: ("✗", "red"),
-    Status.TIMEOUT: ("⏱", "yellow"),
-    Status.ERROR: ("!", "magenta"),
-    Status.SKIPPED: ("–", "dim"),
-}
 _SHOWN = 1200
 _LIMITS = (
     ("efl_mm", "efl_mm"),
@@ -31,25 +26,16 @@ _LIMITS = (
 
 def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
     """Surfaces, figures with the limit beside each, and the ladder with a reason for each rung."""
-    from rich.console import Group
-    from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
 
     try:
-        answer = Text(extract(completion)[:_SHOWN])
+        answer = Text(clean(extract(completion)[:_SHOWN]))
     except NoAnswerError as problem:
-        answer = Text(str(problem), style="italic red")
+        answer = Text(one_line(str(problem)), style="italic red")
     figures = Table("figure", "found", "asked for", box=None)
     for found, asked in _LIMITS:
         if found in verdict.metrics:
             limit = task.spec.get(asked)
             figures.add_row(found, f"{verdict.metrics[found]:.5g}", "" if limit is None else f"{limit:g}")
-    ladder = Table.grid(padding=(0, 2))
-    for stage in verdict.stages:
-        mark, style = _MARKS[stage.status]
-        ladder.add_row(
-            Text(mark, style=style), Text(stage.name), Text(f"{stage.score:.2f}"), Text(stage.detail)
-        )
-    title = Text(f"{task.id}: {'right' if verdict.passed else 'wrong'}", style="bold")
-    return Panel(Group(answer, Text(), figures, Text(), ladder), title=title, title_align="left")
+    return framed(task, verdict, answer, figures, ladder(verdict))

@@ -21,7 +21,7 @@ FIELDS = (
     "task", "efl_mm", "efl_rel_tol", "fno", "half_fields_deg", "wavelengths_um", "primary", "elements",
     "max_total_track_mm", "min_bfl_mm", "center_thickness_mm", "min_edge_thickness_mm", "min_air_gap_mm",
     "glasses", "max_rms_um", "max_distortion_pct", "min_valid_ray_fraction", "reference_rms_um", "given",
-    "aspheres", "polish",
+    "aspheres", "polish", "heuristic",
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ class Spec:
     """A checked spec, lengths in mm and angles in degrees; a limit that is None is not asked for.
 
     `aspheres`: how many surfaces may be aspheric. `polish`: the answer is optimised before it is judged.
+    `heuristic`: the verdict's feedback is the lens as it was read, for a judge of prescriptions.
     """
 
     task: str
@@ -70,6 +71,7 @@ class Spec:
     given: tuple[Given, ...] | None
     aspheres: int = 0
     polish: bool = False
+    heuristic: bool = False
 
     @property
     def epd(self) -> float:
@@ -130,9 +132,11 @@ def _read(text: str) -> Spec:
         _given(spec),
         _aspheres(spec),
         spec.get("polish", False),
+        spec.get("heuristic", False),
     )
-    if not isinstance(found.polish, bool):
-        raise SpecError("polish", "must be true or false")
+    for name in ("polish", "heuristic"):
+        if not isinstance(getattr(found, name), bool):
+            raise SpecError(name, "must be true or false")
     bent = sum(row.conic != 0.0 or row.asphere != () for row in found.given or ())
     if bent > found.aspheres:
         raise SpecError("aspheres", f"must allow the {bent} aspheric surfaces of 'given'")

@@ -38,6 +38,8 @@ def climb(task: Task, completion: str) -> Iterator[Finding]:
     shown = ""
     if spec.polish:
         rows, shown = _polished(spec, rows)
+    if spec.heuristic:
+        shown = to_lines(rows)
     yield replace(passed("format"), feedback=shown)
     from torch import inference_mode
 

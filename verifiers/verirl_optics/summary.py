@@ -7,7 +7,14 @@ from typing import Any
 
 import torch
 
-from verirl_optics.analysis import Evaluation, evaluate, field_curvature, gaps, pupil_diameter
+from verirl_optics.analysis import (
+    Evaluation,
+    evaluate,
+    field_curvature,
+    gaps,
+    pupil_diameter,
+    sampling,
+)
 from verirl_optics.paraxial import first_order, seidel
 from verirl_optics.prescription import Prescription
 from verirl_optics.system import FLOAT, System, build
@@ -24,7 +31,7 @@ def summary(lens: Prescription, *, aim: bool = False) -> dict[str, Any]:
         first = first_order(system)
         epd = pupil_diameter(lens.aperture, first, system)
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
-        found = evaluate(system, epd, fields, clip=True, aim=aim)
+        found = evaluate(system, epd, fields, sampling(lens), clip=True, aim=aim)
         p = lens.primary
         widest = torch.tan(fields.abs().amax(-1))
         efl, diameter = float(first.efl_BW[0, p]), float(epd[0])

@@ -127,6 +127,8 @@ def _system(words: list[str], system: _System) -> None:
             system.y = [_real(word) for word in words[1:]]
         case "VDXN" | "VDYN" | "VCXN" | "VCYN" | "VANN" if any(_real(word) for word in words[1:]):
             system.notes["vignetting factors are left out: every field fills the pupil"] = None
+        case "FWGN" if len({_real(word) for word in words[1 : 1 + max(1, system.fields)]}) > 1:
+            system.notes["the weights of fields are left out: each counts the same"] = None
         case "WAVM":
             system.colours[int(words[1])] = (_real(words[2]), _real(words[3]))
         case "WAVN" | "WAVL":
@@ -240,6 +242,12 @@ def _colours(system: _System) -> tuple[tuple[float, ...], int]:
         if weight > 0.0 and (place <= system.waves or system.waves <= 0)
     }
     wavelengths = tuple(dict.fromkeys(listed.values())) or (0.5875618,)
+    if len({system.colours[place][1] for place in listed}) > 1:
+        system.notes["the weights of wavelengths are left out: each counts the same"] = None
+    if listed and system.primary not in listed:
+        system.notes[
+            f"the primary wavelength, number {system.primary}, is not in use; {wavelengths[0]:g} µm is taken"
+        ] = None
     return wavelengths, wavelengths.index(listed.get(system.primary, wavelengths[0]))
 
 

@@ -42,11 +42,14 @@ class RtlDomain:
 
     @property
     def files(self) -> Mapping[str, Path]:
-        """What a worker reads: the Liberty file in use and, if there is Verilator, its compiled runtime."""
-        from verirl_rtl.liberty import VARIABLE, library_path
-        from verirl_rtl.verilating import RUNTIME, runtime, usable
+        """What a worker reads: the Liberty file in use and, if there is Verilator, its compiled runtime.
 
-        return {VARIABLE: library_path(), RUNTIME: runtime() if usable() else Path(__file__).parent}
+        That is compiled once for a machine; a worker that needs it before it is there waits for it.
+        """
+        from verirl_rtl.liberty import VARIABLE, library_path
+        from verirl_rtl.verilating import RUNTIME, begun, there
+
+        return {VARIABLE: library_path(), RUNTIME: begun() if there() else Path(__file__).parent}
 
     def tools(self) -> Mapping[str, str]:
         """The tools whose version could change a verdict, and the standard cells."""
@@ -74,6 +77,12 @@ class RtlDomain:
         from verirl_rtl.synth import FAMILIES
 
         return FAMILIES
+
+    def families_with(self, style: str = "prose", **_: object) -> tuple[str, ...]:
+        """The families that have tasks in a style."""
+        from verirl_rtl.synth import families_with
+
+        return families_with(style)
 
     def synth(
         self,

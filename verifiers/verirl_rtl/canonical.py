@@ -73,6 +73,7 @@ _TICK = re.compile(rf"{_STRING}|{_ESCAPED}|{_COMMENT}|(`[A-Za-z_]\w*|``|`.?)", r
 _DEFINED = re.compile(r"`define\s+([A-Za-z_]\w*)")
 _WORD = re.compile(rf"{_STRING}|{_ESCAPED}|(\$[\w$]*|[A-Za-z_][\w$]*)", re.DOTALL)
 _NAMES = re.compile(rf"{_STRING}|{_ESCAPED}", re.DOTALL)
+_NETS = re.compile(r"`default_nettype\s+(?!none\b|wire\b)(\w+)")
 _FOREIGN = re.compile(r'\bimport\s*"')
 _OPEN = re.compile(rf"{_STRING}|{_ESCAPED}|{_COMMENT}|(/\*)", re.DOTALL)
 _STANDARD = frozenset(
@@ -110,6 +111,8 @@ def refused_before(source: str) -> str:
     for mark in _OPEN.finditer(source):
         if mark[1]:
             return f"line {line_of(source, mark.start())}: a comment that never ends"
+    if other := _NETS.search(source):
+        return f"line {line_of(source, other.start())}: '`default_nettype {other[1]}'; it may be none or wire"
     own = set(_DEFINED.findall(source)) - _STANDARD
     for mark in _TICK.finditer(source):
         name = mark[1]

@@ -19,22 +19,28 @@ from pathlib import Path
 from typing import Literal
 
 from verirl.domains import Finding, failed, passed, skipped
-from verirl_rtl.policy import Inspection
+from verirl_rtl.policy import Inspection, Port
 from verirl_rtl.recording import Recording, reference_of
+from verirl_rtl.replay import compared, play
 from verirl_rtl.spec import Spec
+from verirl_rtl.stimulus import Event, Roles, roles
 from verirl_rtl.synthesis import chosen, quoted, tool_free
 from verirl_rtl.tools import Bounds, Ran, run
 
 BOUND = 20
 FIRST = 6
 """Steps of a first, shorter proof: most differences show there, and it costs little."""
+RESET = 4
+"""Steps, before those, in which the resets are held."""
+PROLOGUE = 32
+"""Events of the recording, resets among them, after which a difference is looked for in simulation."""
+SHOWING = Bounds(wall_s=4, cpu_s=2)
 PROOF = Bounds(wall_s=5, cpu_s=4, memory_mb=2048)
 
 Outcome = Literal["equal", "different", "undecided"]
 
 _STATE = "t:$dff* t:$adff* t:$aldff* t:$sdff* t:$ff t:$sr t:$dlatch* t:$adlatch* t:$_*FF*_ t:$_*LATCH*_ %u"
 _ROW = re.compile(r"^\s*(\d+|init)?\s+\\?(\S+)\s+\S+\s+\S+\s+([01xz-]+)\s*$")
-_ALWAYS_COMB = re.compile(r"(?<![\w$\\])always_comb(?![\w$])")
 _ERROR = re.compile(r"ERROR: (.*)")
 _PROVED = "SAT proof finished - no model found: SUCCESS!"
 _REFUTED = "SAT proof finished - model found: FAIL!"
@@ -84,19 +90,7 @@ def judge(
     """
     if spec.equivalence == "off":
         return skipped("equivalent", "the task does not ask for a proof")
-    found = reference_of(spec)
-    given = recording.parameters if recording is not None else {}
-    seconds = min(PROOF.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
-    proof = prove(
-        found.text,
-        spec.reference_top,
-        answer.text,
-        spec.top,
-        folder,
-        parameters=given,
-        gate_parameters={name: value for name, value in given.items() if name in answer.parameters},
-        bounds=replace(PROOF, wall_s=seconds),
-    )
+    proof = _proof(spec, recording, answer, folder, until)
     metrics = (
         {"equivalence_undecided": 1.0}
         if proof.outcome == "undecided"
@@ -109,6 +103,65 @@ def judge(
     return passed("equivalent", 1.0, proof.detail, **metrics)
 
 
+def held(spec: Spec, recording: Recording, answer: Inspection, folder: Path, until: float) -> bool:
+    """Whether a complete proof says that an answer does in all cases what the reference does."""
+    proof = _proof(spec, recording, answer, folder, until)
+    return proof.outcome == "equal" and not proof.sequential
+
+
+def _confirmed(
+    proof: Proof, found: Inspection, spec: Spec, recording: Recording, answer: Inspection, folder: Path
+) -> Proof:
+    """A difference between designs with state, if a simulation shows it, too.
+
+    The proof starts in any state, and to some nothing leads.
+    """
+    if proof.outcome != "different" or not proof.sequential:
+        return proof
+    story = _events(proof.inputs, recording.inputs, found.edges)
+    for start in ((), recording.events[:PROLOGUE]):
+        asked = replace(
+            recording, events=(*start, *story), expected=(), turned=0, engine="icarus", seconds=0.0
+        )
+        gold = play(asked, found.text, spec.reference_top, folder, bounds=SHOWING)
+        names = tuple(answer.parameters)
+        gate = play(asked, answer.text, spec.top, folder, bounds=SHOWING, parameters=names)
+        if gold.problem or gate.problem or compared(replace(asked, expected=gold.lines), gate).mismatches:
+            return proof
+    return Proof("undecided", True, reason="it differs only from a state that nothing leads to")
+
+
+def _events(steps: Sequence[Mapping[str, str]], inputs: Sequence[Port], edges: Sequence[str]) -> list[Event]:
+    """The steps as events: what has edges moves first, for a register catches what was there before."""
+    state = {port.name: "0" * port.width for port in inputs}
+    made = []
+    for step in steps:
+        for moving in (edges, [name for name in state if name not in edges]):
+            state |= {name: step[name] for name in moving if name in state and name in step}
+            made.append(Event("".join(state.values()), True))
+    return made
+
+
+def _proof(spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, until: float) -> Proof:
+    found = reference_of(spec)
+    given = recording.parameters if recording is not None else {}
+    seconds = min(PROOF.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
+    proof = prove(
+        found.text,
+        spec.reference_top,
+        answer.text,
+        spec.top,
+        folder,
+        parameters=given,
+        gate_parameters={name: value for name, value in given.items() if name in answer.parameters},
+        what=roles(
+            [port for port in found.ports if port.direction == "input"], found.edges, spec.clock, spec.reset
+        ),
+        bounds=replace(PROOF, wall_s=seconds),
+    )
+    return proof if recording is None else _confirmed(proof, found, spec, recording, answer, folder)
+
+
 def prove(
     gold: str,
     gold_top: str,
@@ -118,32 +171,38 @@ def prove(
     *,
     parameters: Mapping[str, str] | None = None,
     gate_parameters: Mapping[str, str] | None = None,
+    what: Roles | None = None,
     bounds: Bounds = PROOF,
 ) -> Proof:
     """Hold module `gate_top` of one text against `gold_top` of another; their ports have the same names.
 
-    `parameters`, `gate_parameters`: values for the parameters of each top. Time and memory are bounded:
+    `parameters`, `gate_parameters`: values for the parameters of each top. `what`: the inputs of which the
+    resets are held for two cycles of the clocks at first. Time and memory are bounded:
     what is not decided within is `undecided`, and so is what Yosys cannot read.
     """
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
-        (place / "gold.sv").write_text(_lenient(tool_free(gold)))
-        (place / "gate.sv").write_text(_lenient(tool_free(gate)))
+        (place / "gold.sv").write_text(tool_free(gold))
+        (place / "gate.sv").write_text(tool_free(gate))
         reading = [
             *_read("gold", gold_top, chosen(parameters or {})),
             *_read("gate", gate_top, chosen(gate_parameters or {})),
         ]
-        return _prove(reading, place, bounds)
+        return _prove(reading, place, bounds, _started(what))
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _lenient(source: str) -> str:
-    """The text with `always @*` for `always_comb`, in which Yosys takes what holds a value for an error."""
-    return _ALWAYS_COMB.sub("always @*", source)
+def _started(what: Roles | None) -> list[str]:
+    """The options of `sat` by which the resets are held while the clocks tick twice."""
+    if what is None or not what.resets:
+        return []
+    held = [(step, name, value) for step in range(1, RESET + 1) for name, value in what.resets.items()]
+    held += [(step, name, 1 - step % 2) for step in range(1, RESET + 1) for name in what.clocks]
+    return [f"-set-at {step} in_{name} {value}" for step, name, value in held if name.isidentifier()]
 
 
-def _prove(reading: Sequence[str], place: Path, bounds: Bounds) -> Proof:
+def _prove(reading: Sequence[str], place: Path, bounds: Bounds, start: Sequence[str]) -> Proof:
     built = _run([*reading, *_MITER], place, bounds)
     if not built.ok:
         return Proof("undecided", reason=_reason(built), seconds=built.seconds)
@@ -153,7 +212,7 @@ def _prove(reading: Sequence[str], place: Path, bounds: Bounds) -> Proof:
         left = bounds.wall_s - seconds
         if left <= 0:
             break
-        solved = _run(_solve(steps, left), place, replace(bounds, wall_s=left))
+        solved = _run(_solve(steps, left, start), place, replace(bounds, wall_s=left))
         seconds += solved.seconds
         if _REFUTED in solved.out:
             inputs, gold_out, gate_out = _model(solved.out.splitlines())
@@ -193,11 +252,11 @@ def _read(name: str, top: str, given: str) -> list[str]:
     ]
 
 
-def _solve(steps: int, seconds: float) -> list[str]:
+def _solve(steps: int, seconds: float, start: Sequence[str]) -> list[str]:
     undefined = "-enable_undef -set-def-inputs -set-init-undef"
     shown = "-show-inputs -show-outputs"
     timed = f"-timeout {max(1, int(seconds))}"
-    bound = f"-seq {steps} " if steps else ""
+    bound = " ".join([f"-seq {steps + RESET * bool(start)}", *start, ""]) if steps else ""
     return [
         "read_rtlil miter.il",
         *(["clk2fflogic", "opt -fast -keepdc"] if steps else []),

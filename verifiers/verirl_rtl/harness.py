@@ -5,6 +5,7 @@ Design and harness share a simulation, so the harness holds nothing worth readin
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,14 @@ SPACING = 1000
 """Time units from one event to the next, so that delays in a design have run out when it is sampled."""
 
 
-HEAD = '`timescale 1ns/1ps\n`line 1 "design.sv" 0\n'
-"""What stands before a canonical text: its delays have a unit, and its lines keep their numbers."""
+_HEAD = '`timescale 1ns/1ps\n`line 1 "design.sv" 0\n'
+_CHECKED = re.compile(r"\b(?:unique0?|priority)(?=\s+(?:case[xz]?|if)\b)")
+
+
+def for_icarus(text: str) -> str:
+    """A canonical text as Icarus is given it: delays have a unit, lines keep their numbers, and no `unique`
+    makes it print a warning among the outputs."""
+    return _HEAD + _CHECKED.sub("", text)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ _AREA = re.compile(r"\barea\s*:\s*([-+.\deE]+)")
 _CAPACITANCE = re.compile(r"\bcapacitance\s*:\s*([-+.\deE]+)")
 _UNIT = re.compile(r"capacitive_load_unit\s*\(\s*([-+.\deE]+)\s*,\s*\"?(ff|pf)\"?\s*\)", re.IGNORECASE)
 _STATE = re.compile(r"^  reg IQ;$", re.MULTILINE)
-_EDGE = re.compile(r"^  always @\((pos|neg)edge (\w+)", re.MULTILINE)
+_EDGE = re.compile(r"^  always @\((?:pos|neg)edge (\w+)", re.MULTILINE)
+_WIRE = re.compile(r"^  wire (\w+);\n", re.MULTILINE)
 _MODULE = re.compile(r"^module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL)
 _LATCHES = ("$_DLATCH_P_", "$_DLATCH_N_")
 _FANOUT = 4
@@ -46,7 +47,8 @@ class Library:
     """A Liberty file and what was read of it.
 
     `areas`: cell → area as the file has it (µm² by custom). `outputs`: cell → its output pins.
-    `states`, `clocks`: flip-flop or latch → the output that is its state, its clock or enable. `flops`:
+    `states`, `clocks`: flip-flop or latch → the output that is its state, its clock or enable. `edges`:
+    those that wait for an edge of it, the flip-flops. `flops`:
     Liberty text of the flip-flops alone. `latches`: Verilog that maps Yosys's latches to cells, empty where
     there are none. `groups`: cell → Liberty text, `head`: what stands before the first. `models`: cell →
     Verilog, whose state starts as the parameter `INIT` says.
@@ -58,6 +60,7 @@ class Library:
     outputs: Mapping[str, tuple[str, ...]]
     states: Mapping[str, str]
     clocks: Mapping[str, str]
+    edges: frozenset[str]
     flops: str
     latches: str
     head: str
@@ -126,6 +129,8 @@ def read_library(path: Path) -> Library:
     states = {name: _held(modules.get(name), "Q") for name in areas}
     clocks = {name: _held(modules.get(name), "C") or _held(modules.get(name), "E") for name in areas}
     flops = [body for name, body in cells.items() if re.search(r"\bff\s*\(", body)]
+    modelled = _modelled(models)
+    edges = {name: _EDGE.search(model) for name, model in modelled.items()}
     unit = _UNIT.search(text)
     femto = float(unit[1]) * (1000 if unit[2].lower() == "pf" else 1) if unit else 1000.0
     pin_ff = _first(_CAPACITANCE, cells[inverter]) * femto
@@ -135,11 +140,12 @@ def read_library(path: Path) -> Library:
         outputs={name: _outputs(modules.get(name)) for name in areas},
         states={name: pin for name, pin in states.items() if pin},
         clocks={name: pin for name, pin in clocks.items() if pin},
+        edges=frozenset(name for name, edge in edges.items() if edge and edge[1] == clocks.get(name)),
         flops=head + "\n".join(flops) + "\n}\n" if flops else "",
         head=head,
         groups=cells,
         latches=_latch_map(modules, areas),
-        models=_modelled(models),
+        models=modelled,
         driver=inverter,
         load_ff=_FANOUT * (pin_ff if math.isfinite(pin_ff) else 2.0),
     )
@@ -197,14 +203,18 @@ def _kinds(module: Any) -> list[str]:
 
 
 def _modelled(models: str) -> dict[str, str]:
-    """Cell → its Verilog for a simulation without delays.
-
-    Registers start as the parameter `INIT` says, and look at their data a moment after the edge of the clock:
-    what comes through gates must not be late for an edge at time 0.
-    """
+    """Cell → its Verilog for a simulation without delays; registers start as the parameter `INIT` says."""
     started = _STATE.sub("  parameter INIT = 1'b0;\n  reg IQ = INIT;", models)
-    delayed = _EDGE.sub(r"  wire #1 late = \2;\n  always @(\1edge late", started)
-    return {match[1]: match[0] for match in _MODULE.finditer(delayed)}
+    return {match[1]: _needed(match[0]) for match in _MODULE.finditer(started)}
+
+
+def _needed(model: str) -> str:
+    """A module without the wires that lead nowhere: a netlist has thousands of it."""
+    for name in _WIRE.findall(model):
+        driven = rf"^  assign {name} = .*\n"
+        if len(re.findall(rf"\b{name}\b", model)) == 2 and re.search(driven, model, re.MULTILINE):
+            model = re.sub(driven, "", model.replace(f"  wire {name};\n", ""), flags=re.MULTILINE)
+    return model
 
 
 def _outputs(module: _Module | None) -> tuple[str, ...]:

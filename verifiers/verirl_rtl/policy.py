@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -156,7 +157,14 @@ def _read(source: str, top: str, parameters: Mapping[str, str], *, trusted: bool
         return Inspection(refusal=f"its macros expand to more than {GROWTH} characters")
     if not trusted and (refusal := refused_after(text)):
         return Inspection(refusal=refusal)
+    if "`default_nettype" in source and (
+        errors := _told(_compiled(tree, manager, {}, set()).getAllDiagnostics(), manager)
+    ):
+        # What an undeclared name means is lost with the directive.
+        return Inspection(errors=errors)
     tree = _parsed(text, manager)
+    if not trusted and (twice := _twice(tree)):
+        return Inspection(refusal=f"'{twice}' is defined twice")
     compilation = _compiled(tree, manager, {}, {top} if trusted else set())
     roots = {one.name: one for one in compilation.getRoot().topInstances}
     modules = tuple(dict.fromkeys(one.name for one in compilation.getDefinitions()))
@@ -239,6 +247,15 @@ def _compiled(
     return compilation
 
 
+def _twice(tree: SyntaxTree) -> str:
+    """A module, package or the like that is defined twice, of which each tool takes the one that it likes."""
+    from pyslang.syntax import CompilationUnitSyntax, ModuleDeclarationSyntax
+
+    members = tree.root.members if isinstance(tree.root, CompilationUnitSyntax) else ()
+    names = [one.header.name.valueText for one in members if isinstance(one, ModuleDeclarationSyntax)]
+    return next((name for name, count in Counter(names).items() if count > 1), "")
+
+
 def _absent(top: str, modules: tuple[str, ...]) -> str:
     if not modules:
         return f"there is no module; the answer must define '{top}'"
@@ -275,7 +292,8 @@ def _port(port: Any) -> Port:
     if not isinstance(port, PortSymbol):
         raise ValueError(f"port '{port.name}' is an interface or a group of ports")  # noqa: TRY004 - not our type
     if not port.type.isIntegral:
-        raise ValueError(f"port '{port.name}' is no vector of bits")
+        what = "an unpacked array" if port.type.isUnpackedArray else "no vector of bits"
+        raise ValueError(f"port '{port.name}' is {what}")
     direction = {"In": "input", "Out": "output", "InOut": "inout"}.get(port.direction.name)
     if direction is None:
         raise ValueError(f"port '{port.name}' is neither input nor output")

@@ -72,7 +72,8 @@ def analyse(
     if activity is None:
         return Timing(delay, None)
     idle, busy = (_instances(text) for text in ran.out[paths.end() :].partition("BUSY")[::2])
-    if not set(design.module["cells"]) == set(idle) == set(busy):
+    registers = {name for name, cell in design.module["cells"].items() if cell["type"] in library.clocks}
+    if set(busy) != set(design.module["cells"]) or not registers <= set(idle):
         return None
     return Timing(delay, 1e6 * _watts(design, library, idle, busy, activity, period))
 
@@ -96,7 +97,8 @@ def _watts(
 ) -> float:
     """The power in which every output has the transitions that were counted.
 
-    `idle`, `busy`: the power for no transition and for one in each period, the clocks running in both.
+    `idle`, `busy`: the power for no transition (of registers) and for one in each period, the clocks running
+    in both.
     """
 
     def transitions(cell: Mapping[str, Any], pin: str) -> float:
@@ -106,9 +108,10 @@ def _watts(
     for name, cell in design.module["cells"].items():
         kind = cell["type"]
         # Two edges of its clock make the cycle that the idle power is for.
-        cycles = transitions(cell, library.clocks[kind]) / 2 if kind in library.clocks else 0.5
+        cycles = transitions(cell, library.clocks[kind]) / 2 if kind in library.clocks else 0.0
+        still = idle[name][0] if kind in library.clocks else 0.0
         made = max((transitions(cell, pin) for pin in library.outputs[kind]), default=0.0)
-        joules += 1e-12 * period_ps * (idle[name][0] * cycles + (busy[name][0] - idle[name][0]) * made)
+        joules += 1e-12 * period_ps * (still * cycles + (busy[name][0] - still) * made)
         leakage += busy[name][1]
     return joules * 2e6 * CLOCK_MHZ + leakage
 
@@ -134,10 +137,11 @@ def _script(
     yield "clocks $period $pins"
     yield 'puts "PATHS $period [worst_slack]"'
     if activity is not None:
-        for name, amount in (("STILL", 0), ("BUSY", 1)):
+        # Gates at rest take nothing but their leakage, which is the same when they are busy.
+        for name, amount, cells in (("STILL", 0, "[all_registers -cells]"), ("BUSY", 1, "[get_cells *]")):
             yield f"puts {name}"
             yield f"set_power_activity -global -activity {amount} -duty 0.5"
-            yield "report_power -instances [get_cells *] -digits 9"
+            yield f"if {{[llength {cells}]}} {{ report_power -instances {cells} -digits 9 }}"
 
 
 def toggles(wave: str, events: int) -> dict[int, float]:

@@ -25,13 +25,22 @@ from verirl_rtl.harness import compile_icarus, first_words, fresh, identifier, o
 from verirl_rtl.policy import Inspection, Port, survey
 from verirl_rtl.renaming import bench_parameters, renamed
 from verirl_rtl.spec import Spec
-from verirl_rtl.stimulus import Event, Roles, roles, serialised, stimulus, turned
+from verirl_rtl.stimulus import Event, Roles, numbers, roles, serialised, stimulus, turned
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import bench_script
+from verirl_rtl.verilating import there as verilator_installed
 from verirl_rtl.verilating import usable as verilator_is_there
 
 EVENT_LIMIT, TRACE_BYTES = 300_000, 100_000_000
 """Changes of an input, and bytes of their record, after which a bench is not followed any further."""
+LONG_S = 0.8
+"""CPU seconds of the reference under Icarus from which a build with Verilator pays off."""
+EARLY, LEAST = 4096, 64
+"""Events from the first that Icarus plays, too, where Verilator plays all; halved while that takes long."""
+AGAIN = 3
+"""Further seeds for our inputs while an output of the reference stays constant."""
+LONGER = (4, 16, 64)
+"""How many times as long our inputs run where that moves more bits of the reference's outputs."""
 KEPT, UNFINISHED = 256, 2
 SPARE = 0.25
 """Share of a verdict's time that recording leaves."""
@@ -40,6 +49,9 @@ KEPT_BYTES = 128 * 1024 * 1024
 _RECORDED = Bounds(wall_s=30, cpu_s=15, memory_mb=2048, file_mb=256)
 _BRIEF = Bounds(wall_s=15, cpu_s=1, memory_mb=2048, file_mb=256)
 """What Icarus is given before Verilator is tried."""
+
+
+_KNOWN = str.maketrans("xz", "00")
 
 
 class BrokenTaskError(VerirlError, RuntimeError):
@@ -54,6 +66,7 @@ class Recording:
     too. `events`: the inputs in order (see `stimulus`). `expected`: the outputs' bits in port order, one line
     a sample, `x` where the reference is undefined. `turned`: the sample from which a bench is played again in
     another order; 0 where it is not. `engine`: the simulator that made them. `seconds`: what its replay took.
+    `early`: of the events that Verilator plays, those from the first that Icarus plays, too.
     """
 
     ports: tuple[Port, ...]
@@ -63,6 +76,18 @@ class Recording:
     turned: int = 0
     engine: str = "icarus"
     seconds: float = 0.0
+    early: int = EARLY
+
+    @property
+    def long(self) -> bool:
+        """Whether it is long enough for Verilator."""
+        return self.engine == "verilator" or self.seconds > LONG_S
+
+    @property
+    def opening(self) -> Recording:
+        """Its first `early` events."""
+        events = self.events[: self.early]
+        return replace(self, events=events, expected=self.expected[: sum(event.sampled for event in events)])
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -100,6 +125,15 @@ class Recording:
         """Samples of single outputs, in the first playing, in which the reference has a defined bit."""
         lines = self.expected[: self.compared]
         return sum(bool(line[low:high].strip("x")) for low, high in self.spans for line in lines)
+
+    @cached_property
+    def unmoved(self) -> int:
+        """How many bits of the outputs never change."""
+        values = {int(line.translate(_KNOWN), 2) for line in self.expected}
+        first, moving = min(values), 0
+        for value in values:
+            moving |= first ^ value
+        return sum(port.width for port in self.outputs) - moving.bit_count()
 
     @cached_property
     def script(self) -> str:
@@ -175,7 +209,8 @@ def _record(spec: Spec, folder: Path, allowed: _Allowed) -> Recording:
     inputs = [port for port in found.ports if port.direction == "input"]
     what = roles(inputs, found.edges, spec.clock, spec.reset)
     seed = int(_key(spec)[:16], 16)
-    own = stimulus(inputs, what, seed)
+    telling = numbers(found.text)
+    own = stimulus(inputs, what, seed, telling)
     if spec.testbench is not None and inputs:
         seen = _seen.get(_key(spec)) or _watched(spec, found, folder, allowed)
         _seen[_key(spec)] = seen
@@ -191,6 +226,21 @@ def _record(spec: Spec, folder: Path, allowed: _Allowed) -> Recording:
                 best = min(best, other, key=lambda one: len(_still(one)))
     else:
         best = _settled(found, spec.reference_top, own, what, folder, allowed)
+        for again in range(AGAIN):
+            if inputs and _still(best) and not best.long:
+                events = stimulus(inputs, what, seed + 1 + again, telling)
+                other = _settled(found, spec.reference_top, events, what, folder, allowed)
+                best = min(best, other, key=lambda one: len(_still(one)))
+        for longer in LONGER:
+            # High bits of a counter, say, or what it counts up to.
+            if not what.clocks or not best.unmoved or best.long:
+                break
+            events = stimulus(inputs, what, seed, telling, longer)
+            other = _settled(found, spec.reference_top, events, what, folder, allowed)
+            if other.unmoved < best.unmoved:
+                best = other
+            elif not _still(best):
+                break
     if not best.total:
         raise BrokenTaskError("the reference puts out nothing but X")
     return best
@@ -214,13 +264,31 @@ def _settled(
 
     inputs = [port for port in found.ports if port.direction == "input"]
     recording = Recording(found.ports, found.overridden, tuple(serialised(events, inputs, what)))
-    played = play(recording, found.text, top, folder, bounds=allowed.brief)
-    if (played.late or played.uncompiled) and verilator_is_there():
+    played = play(recording, found.text, top, folder, "icarus", bounds=allowed.brief)
+    if (played.late or played.uncompiled) and verilator_is_there(allowed.long.wall_s):
+        recording, first = _opened(recording, found, top, folder, allowed)
         played = play(recording, found.text, top, folder, "verilator", bounds=allowed.long)
+        played = replace(played, lines=first + played.lines[len(first) :])
     if played.problem or played.late:
         why = "it takes longer than a verdict may (--deadline)" if played.late else played.problem
         raise BrokenTaskError(f"the reference does not run: {why}")
     return replace(recording, expected=played.lines, engine=played.engine, seconds=played.seconds)
+
+
+def _opened(
+    recording: Recording, found: Inspection, top: str, folder: Path, allowed: _Allowed
+) -> tuple[Recording, tuple[str, ...]]:
+    """How much of its start Icarus plays in the time of a short recording, and what it says there."""
+    from verirl_rtl.replay import play
+
+    while recording.early >= LEAST:
+        played = play(recording.opening, found.text, top, folder, "icarus", bounds=allowed.brief)
+        if not played.late and played.seconds <= LONG_S:
+            # Verilator, which knows no Z, plays the rest.
+            sound = not played.problem and not any("z" in line for line in played.lines)
+            return (recording, played.lines) if sound else (replace(recording, early=0), ())
+        recording = replace(recording, early=recording.early // 2)
+    return replace(recording, early=0), ()
 
 
 def _watched(spec: Spec, found: Inspection, folder: Path, allowed: _Allowed) -> list[Event]:
@@ -252,12 +320,14 @@ def _watched(spec: Spec, found: Inspection, folder: Path, allowed: _Allowed) -> 
 def _run_bench(place: Path, top: str, names: Sequence[str], allowed: _Allowed) -> Ran:
     """The bench under Icarus, or under Verilator where Icarus does not take it."""
     built = compile_icarus(place, top, names, allowed.long)
+    simulation = ["vvp", "-n", "sim", "-none"]
     if not built.problem:
-        other = verilator_is_there()
-        done = run(["vvp", "-n", "sim", "-none"], place, allowed.brief if other else allowed.long)
-        if not done.late or not other:
+        done = run(simulation, place, allowed.brief if verilator_installed() else allowed.long)
+        if not done.late or not verilator_installed():
             return done
-    elif not verilator_is_there():
+        if not verilator_is_there(allowed.long.wall_s):
+            return run(simulation, place, allowed.long)
+    elif not verilator_is_there(allowed.long.wall_s):
         raise BrokenTaskError(f"the bench does not compile with the reference: {built.problem}")
     second = run(["sh", "-c", bench_script(top, names)], place, allowed.long)
     if second.late:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from verirl_rtl.harness import HEAD, compile_canonical, first_words, fresh, harness
+from verirl_rtl.harness import compile_canonical, first_words, for_icarus, fresh, harness
 from verirl_rtl.recording import Recording
 from verirl_rtl.tools import Bounds, Ran, run
 from verirl_rtl.verilating import model_files, model_script
@@ -18,9 +18,8 @@ from verirl_rtl.verilating import usable as verilator_is_there
 
 Engine = Literal["auto", "icarus", "verilator"]
 SHOWN = 8
-LONG_S = 0.8
-"""CPU seconds of the reference under Icarus from which a build with Verilator pays off."""
-SEEDS = 2
+MODELS = 3
+"""Verilated models side by side: undefined is 0, 1, and random."""
 UNLEARNT = 0.5
 """Credit in the second playing of a bench below which the first one was learnt by heart."""
 BUILD_MB, BUILD_CPU_S = 1536, 8
@@ -119,21 +118,35 @@ def play(
 def _chosen(
     recording: Recording, source: str, top: str, given: Mapping[str, str], place: Path, bounds: Bounds
 ) -> Played:
-    """Verilator for what runs long, Icarus else; the other one for what the first cannot compile."""
-    both = verilator_is_there() and _two_valued(recording)
-    first, second = _icarus, _verilator
-    if both and (recording.engine == "verilator" or recording.seconds > LONG_S):
-        first, second = second, first
-    played = first(recording, source, top, given, place, bounds)
-    if not played.uncompiled or played.late or not both:
+    """Verilator for what runs long, Icarus else; the other one for what the first cannot compile.
+
+    Verilator knows no X and does not order all assignments as the standard says, so Icarus plays the opening
+    of what Verilator plays, and has the last word there.
+    """
+    if not recording.long or not _verilator_may(recording, bounds):
+        played = _icarus(recording, source, top, given, place, bounds)
+        if not played.uncompiled or played.late or not _verilator_may(recording, bounds):
+            return played
+        other = _verilator(recording, source, top, given, place, bounds)
+        return played if other.uncompiled else other
+    start = Played(uncompiled=True)
+    if recording.early:
+        start = _icarus(recording.opening, source, top, given, place, bounds)
+        if start.late or (start.problem and not start.uncompiled):
+            return start
+    played = _verilator(recording, source, top, given, place, bounds)
+    if played.uncompiled and not played.late:
+        other = _icarus(recording, source, top, given, place, bounds)
+        return played if other.uncompiled else other
+    if played.problem:
         return played
-    other = second(recording, source, top, given, place, bounds)
-    return played if other.uncompiled else other
+    return replace(played, lines=start.lines + played.lines[len(start.lines) :])
 
 
-def _two_valued(recording: Recording) -> bool:
-    """Whether no output is ever 'z', which Verilator does not know."""
-    return not any("z" in line for line in recording.expected)
+def _verilator_may(recording: Recording, bounds: Bounds) -> bool:
+    """Whether Verilator is there, and no output is ever 'z', which it does not know."""
+    two_valued = not any("z" in line for line in recording.expected)
+    return two_valued and verilator_is_there(max(0.0, 0.75 * bounds.wall_s - 5))
 
 
 def _verilator(
@@ -148,7 +161,7 @@ def _verilator(
     if not built.ok:
         problem = first_words(built) or "Verilator does not compile it"
         return Played(problem=problem, late=built.late, uncompiled=True, engine="verilator")
-    command = ["sh", "-c", f"exec ./model {SEEDS} < script"]
+    command = ["sh", "-c", f"exec ./model {MODELS} < script"]
     return _lines(recording, run(command, place, _wide(recording, bounds)), "verilator")
 
 
@@ -157,7 +170,7 @@ def _icarus(
 ) -> Played:
     name = fresh("play")
     (place / "harness.v").write_text(harness(name, top, recording.ports, given, len(recording.events)))
-    (place / "design.sv").write_text(HEAD + source, encoding="utf-8")
+    (place / "design.sv").write_text(for_icarus(source), encoding="utf-8")
     (place / "script").write_text(recording.script, encoding="utf-8")
     built = compile_canonical(place, name, ["harness.v", "design.sv"], _building(bounds))
     if built.problem:
@@ -184,7 +197,8 @@ def _lines(recording: Recording, ran: Ran, engine: str) -> Played:
     """What a simulation printed, if it is a line of the right length for each sample."""
     if ran.late:
         return Played(problem="the simulation does not end", late=True, engine=engine)
-    lines = tuple(line for line in ran.out.split("\n")[:-1] if not line.startswith("VCD info:"))
+    # A simulator's warnings have other signs than bits.
+    lines = tuple(line for line in ran.out.split("\n")[:-1] if line and not line.strip("01xz"))
     width = _width(recording)
     if not ran.ok or len(lines) != recording.samples or any(len(line) != width for line in lines):
         why = first_words(ran) or f"it ended with {ran.code}"

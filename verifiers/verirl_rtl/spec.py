@@ -15,6 +15,9 @@ TEXT_LIMIT = 1_000_000
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+_ASIDE = re.compile(
+    r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\btask\b.*?\bendtask\b|\bfunction\b.*?\bendfunction\b', re.DOTALL
+)
 _FIELDS = (
     "top",
     "reference",
@@ -88,6 +91,11 @@ def read_spec(spec: Mapping[str, Any]) -> Spec:
     reference_top = _identifier(spec, "reference_top") or top
     if reference is not None and not _defines(reference, reference_top):
         raise SpecError("reference", f"defines no module '{reference_top}' ('reference_top' names another)")
+    if rule == "replay" and reference is not None and _two_way(reference, reference_top):
+        raise SpecError(
+            "reference",
+            'a port is \'inout\', which cannot be replayed; a bench may judge it ("rule": "official")',
+        )
     return Spec(
         top=top,
         reference=reference,
@@ -110,6 +118,15 @@ def _defines(text: str, module: str) -> bool:
         re.search(rf"\b(?:macro)?module\s+(?:(?:static|automatic)\s+)?{re.escape(module)}(?![\w$])", text)
         is not None
     )
+
+
+def _two_way(text: str, module: str) -> bool:
+    """Whether a module has a port of both directions: the word, in it, outside of tasks and comments."""
+    plain = _ASIDE.sub(" ", text)
+    found = re.search(
+        rf"\b(?:macro)?module\s+(?:(?:static|automatic)\s+)?{re.escape(module)}(?![\w$])", plain
+    )
+    return found is not None and "inout" in re.findall(r"[\w$]+", plain[found.end() :].split("endmodule")[0])
 
 
 def _text(spec: Mapping[str, Any], name: str) -> str | None:

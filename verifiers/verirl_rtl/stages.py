@@ -21,6 +21,8 @@ from verirl_rtl.tools import Bounds
 from verirl_rtl.waves import waveform
 
 SHOWN = 3
+AS_GOOD = 0.5
+"""The score of figures as good as the reference's."""
 LEAST_CPU_S, SLOWER = 2, 20
 """CPU seconds that any simulation may take, and how many times those of the reference's on top."""
 
@@ -62,7 +64,22 @@ def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
     found = equivalence.judge(spec, recording, answer, job.folder, until=until)
     yield found
     if found.stage.status in (Status.PASSED, Status.SKIPPED):
-        yield from ppa.judge(spec, recording, answer, job.folder, until=until)
+        for finding in ppa.judge(spec, recording, answer, job.folder, until=until):
+            gained = finding.stage.name == "ppa" and finding.stage.score > AS_GOOD
+            yield _deserved(spec, recording, answer, job.folder, until, finding) if gained else finding
+
+
+def _deserved(
+    spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, until: float, found: Finding
+) -> Finding:
+    """A gain, but none by what the simulation cannot see: bits that stay as they are all the time."""
+    if recording is None or not recording.unmoved or equivalence.held(spec, recording, answer, folder, until):
+        return found
+    words = (
+        f"no gain, for {recording.unmoved} bits of the outputs never change, so that anything is right there"
+    )
+    stage = found.stage.model_copy(update={"score": AS_GOOD, "detail": f"{found.stage.detail}; {words}"})
+    return replace(found, stage=stage)
 
 
 def _elaborated(answer: Inspection, recording: Recording | None) -> Finding:

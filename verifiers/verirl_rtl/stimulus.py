@@ -1,5 +1,8 @@
 """Inputs for a design that comes without a bench: exhaustive where they are few, else random and corners.
 
+What a reference compares with is seldom met by chance, so the numbers in its text are among the values: as
+they are, off by one, in a field of a wider input, and bit by bit on an input of one bit.
+
 A script is a list of events; each is the value of every input (MSB first, in port order) and whether the
 outputs are looked at once everything has settled. An event that moves data and a clock is played as two, data
 first: what a register catches must not hang on the order in which a simulator runs two processes.
@@ -10,16 +13,25 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from verirl_rtl.policy import Port
 
 EXHAUSTIVE_BITS = 10
 VECTORS = 1200
-CYCLES = 1000
+CYCLES, RUN = 640, 1100
+"""Clock cycles with resets now and then, and in one run without."""
 LEARNT = 20_000
 """Events of a bench that an answer of the greatest length might hold a table of."""
+
+NUMBERS = 48
+"""Numbers of a reference's text that are tried."""
+
+_NUMBER = re.compile(
+    r"(?<![\w'.])(?:(\d+)?\s*'\s*[sS]?([bodhBODH])\s*([0-9a-fA-F_]+)|(\d[\d_]*))(?![\w'.])", re.ASCII
+)
+_BASES = {"b": 2, "o": 8, "d": 10, "h": 16}
 
 _CLOCK = re.compile(r"clk|clock|(?:^|_)ck(?:$|_)", re.IGNORECASE)
 _RESET = re.compile(r"rst|reset|clr\b|clear|arst|(?:^|_)por(?:$|_)", re.IGNORECASE)
@@ -64,13 +76,40 @@ def roles(inputs: Sequence[Port], edges: Iterable[str], clock: str | None, reset
     return Roles(tuple(clocks), resets, data)
 
 
-def stimulus(inputs: Sequence[Port], found: Roles, seed: int) -> list[Event]:
-    """The events for a design of these inputs; the same for the same seed."""
-    draw = random.Random(seed)
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in a text, and its width where it states one."""
+
+    value: int
+    width: int | None = None
+
+
+def numbers(text: str) -> tuple[Number, ...]:
+    """The numbers above 1 in a Verilog text, in order."""
+    found: dict[Number, None] = {}
+    for match in _NUMBER.finditer(text):
+        width, base, digits, plain = match.groups()
+        try:
+            value = int((digits or plain).replace("_", ""), _BASES.get((base or "d").lower(), 10))
+        except ValueError:
+            continue
+        if value > 1:
+            found[Number(value, int(width) if width else None)] = None
+    return tuple(found)[:NUMBERS]
+
+
+def stimulus(
+    inputs: Sequence[Port], found: Roles, seed: int, telling: Sequence[Number] = (), longer: int = 1
+) -> list[Event]:
+    """The events for a design of these inputs; the same for the same seed.
+
+    `telling`: numbers to try. `longer`: how many times as long the run without a reset is.
+    """
+    draw = _Draw(seed, telling)
     if not inputs:
         return [Event("", True)]
     if found.clocks:
-        return list(_clocked(inputs, found, draw))
+        return list(_clocked(inputs, found, draw, RUN * longer))
     total = sum(port.width for port in inputs)
     if total <= EXHAUSTIVE_BITS:
         values = list(range(1 << total))
@@ -80,7 +119,44 @@ def stimulus(inputs: Sequence[Port], found: Roles, seed: int) -> list[Event]:
     return [Event(bits, True) for bits in itertools.islice(_vectors(inputs, draw), VECTORS)]
 
 
-def _vectors(inputs: Sequence[Port], draw: random.Random) -> Iterator[str]:
+class _Draw(random.Random):
+    """Chance, and the numbers to which it comes back."""
+
+    def __init__(self, seed: int, telling: Sequence[Number]) -> None:
+        super().__init__(seed)
+        self.telling = tuple(telling)
+        self.words = [
+            format(one.value, f"0{one.width}b")
+            for one in telling
+            if one.width is not None and 2 < one.width <= 32 and one.value < 1 << one.width
+        ]
+
+    def value(self, port: Port) -> int:
+        """A value for a port, of one kind or another."""
+        kind = self.random()
+        if kind < 0.1:
+            return self.choice(_corners(port))
+        if kind < 0.2:
+            return 1 << self.randrange(port.width)
+        if kind < 0.3:
+            return self.getrandbits(port.width) & self.getrandbits(port.width)
+        if kind < 0.4:
+            return min(self.randrange(16), _mask(port))
+        if kind < 0.6 and self.telling:
+            return self.told(port, self.choice(self.telling))
+        return self.getrandbits(port.width)
+
+    def told(self, port: Port, one: Number) -> int:
+        """A value about a number: itself or next to it, or, in a wider port, a field of it."""
+        width = one.width or one.value.bit_length()
+        if width < port.width and self.random() < 0.4:
+            place = self.choice((0, port.width - width, self.randrange(port.width - width + 1)))
+            rest = self.getrandbits(port.width) & ~(((1 << width) - 1) << place)
+            return (rest | one.value << place) & _mask(port)
+        return (one.value + self.choice((-1, 0, 0, 0, 1, self.randrange(16)))) & _mask(port)
+
+
+def _vectors(inputs: Sequence[Port], draw: _Draw) -> Iterator[str]:
     zeros = {port.name: 0 for port in inputs}
     ones = {port.name: _mask(port) for port in inputs}
     yield _bits(inputs, zeros)
@@ -92,34 +168,41 @@ def _vectors(inputs: Sequence[Port], draw: random.Random) -> Iterator[str]:
     corners = [_corners(port) for port in inputs]
     for choice in itertools.islice(itertools.product(*corners), 128):
         yield _bits(inputs, {port.name: value for port, value in zip(inputs, choice, strict=True)})
+    for one, port in itertools.islice(itertools.product(draw.telling, inputs), 96):
+        for value in (one.value - 1, one.value, one.value + 1):
+            if 0 <= value <= _mask(port):
+                others = {other.name: draw.value(other) for other in inputs}
+                yield _bits(inputs, others | {port.name: value})
     while True:
-        values = {port.name: _value(port, draw) for port in inputs}
+        values = {port.name: draw.value(port) for port in inputs}
         if draw.random() < 0.2:
             same = draw.getrandbits(64)
             values |= {port.name: same & _mask(port) for port in inputs if draw.random() < 0.7}
         yield _bits(inputs, values)
 
 
-def _clocked(inputs: Sequence[Port], found: Roles, draw: random.Random) -> Iterator[Event]:
+def _clocked(inputs: Sequence[Port], found: Roles, draw: _Draw, run: int) -> Iterator[Event]:
     """Reset, then phases: each input keeps to a habit for a while, so that deep states are reached too."""
     widths = {port.name: port for port in inputs}
     state = {port.name: 0 for port in inputs} | found.resets
     periods = {name: 1 if number == 0 else draw.choice((1, 2, 3)) for number, name in enumerate(found.clocks)}
-    habits: dict[str, tuple[float, float]] = {}
+    habits: dict[str, _Habit] = {}
     left = 0
     yield Event(_bits(inputs, state), True)
-    for cycle in range(CYCLES):
-        if left == 0:
-            left = draw.choice((8, 16, 32, 64, 160))
-            habits = {name: _habit(widths[name], draw) for name in found.data}
+    for cycle in range(CYCLES + run):
+        running = cycle >= CYCLES + 3
+        if left == 0 or cycle == CYCLES:
+            left = draw.choice((64, 160, 320)) if running else draw.choice((8, 16, 32, 64, 160))
+            habits = {name: _Habit(widths[name], draw) for name in found.data}
         left -= 1
         for name in found.data:
-            bias, change = habits[name]
-            if cycle < 2 or draw.random() < change:
-                port = widths[name]
-                state[name] = int(draw.random() < bias) if port.width == 1 else _value(port, draw)
+            value = habits[name].next(cycle < 2)
+            if value is not None:
+                state[name] = value
+        if draw.random() < 0.1:
+            _repeat(found.data, widths, state, draw)
         for name, active in found.resets.items():
-            hit = cycle < 3 or draw.random() < 1 / 80
+            hit = cycle < 3 or (not running and (cycle >= CYCLES or draw.random() < 1 / 60))
             state[name] = active if hit else 1 - active
         yield Event(_bits(inputs, state), True)
         for level in (1, 0):
@@ -127,24 +210,54 @@ def _clocked(inputs: Sequence[Port], found: Roles, draw: random.Random) -> Itera
             for name in moving:
                 state[name] = level if periods[name] == 1 else 1 - state[name]
             yield Event(_bits(inputs, state), True)
-            if level == 1 and draw.random() < 1 / 40:
+            if level == 1 and not running and draw.random() < 1 / 30:
                 for name, active in found.resets.items():
                     state[name] = active
                     yield Event(_bits(inputs, state), True)
                     state[name] = 1 - active
                     yield Event(_bits(inputs, state), True)
-            if level == 1 and draw.random() < 1 / 10:
+            if level == 1 and not running and draw.random() < 1 / 8:
                 for name in found.data:
                     if draw.random() < 0.5:
-                        state[name] = _value(widths[name], draw)
+                        state[name] = draw.value(widths[name])
                 yield Event(_bits(inputs, state), True)
 
 
-def _habit(port: Port, draw: random.Random) -> tuple[float, float]:
-    """How often a one-bit input is 1, and how often an input changes, for one phase."""
-    bias = draw.choice((0.0, 0.1, 0.5, 0.5, 0.5, 0.9, 1.0))
-    change = draw.choice((0.05, 0.5, 1.0, 1.0))
-    return bias, change if port.width > 1 else 1.0 if change > 0.1 else 0.3
+def _repeat(names: Sequence[str], widths: Mapping[str, Port], state: dict[str, int], draw: _Draw) -> None:
+    """Give one wide input the value of another: equality of operands is seldom met by chance."""
+    wide = [name for name in names if widths[name].width > 3]
+    if len(wide) > 1:
+        one, other = draw.sample(wide, 2)
+        state[one] = state[other] & _mask(widths[one])
+
+
+class _Habit:
+    """What one input does for one phase."""
+
+    def __init__(self, port: Port, draw: _Draw) -> None:
+        self.port, self.draw = port, draw
+        self.bias = draw.choice((0.0, 0.1, 0.5, 0.5, 0.5, 0.9, 1.0))
+        self.change = draw.choice((0.05, 0.5, 1.0, 1.0))
+        self.fond = bool(draw.telling) and draw.random() < 0.3
+        self.queue: list[int] = []
+        self.backwards = draw.random() < 0.3
+
+    def next(self, first: bool) -> int | None:
+        """The value for the coming cycle; None where it stays."""
+        draw, port = self.draw, self.port
+        if port.width > 1:
+            if not first and draw.random() >= self.change:
+                return None
+            return draw.told(port, draw.choice(draw.telling)) if self.fond else draw.value(port)
+        if self.fond and draw.words:
+            if not self.queue:
+                word = draw.choice(draw.words)
+                self.queue = [int(bit) for bit in (word if self.backwards else word[::-1])]
+                self.queue += [draw.randrange(2) for _ in range(draw.randrange(3))]
+            return self.queue.pop()
+        if not first and draw.random() >= (1.0 if self.change > 0.1 else 0.3):
+            return None
+        return int(draw.random() < self.bias)
 
 
 def _mask(port: Port) -> int:
@@ -154,19 +267,6 @@ def _mask(port: Port) -> int:
 def _corners(port: Port) -> list[int]:
     top = _mask(port)
     return sorted({0, 1, top, top - 1 if top > 1 else top, top >> 1, (top >> 1) + 1})
-
-
-def _value(port: Port, draw: random.Random) -> int:
-    kind = draw.random()
-    if kind < 0.1:
-        return draw.choice(_corners(port))
-    if kind < 0.2:
-        return 1 << draw.randrange(port.width)
-    if kind < 0.3:
-        return draw.getrandbits(port.width) & draw.getrandbits(port.width)
-    if kind < 0.4:
-        return min(draw.randrange(16), _mask(port))
-    return draw.getrandbits(port.width)
 
 
 def _bits(inputs: Sequence[Port], values: dict[str, int]) -> str:

@@ -38,6 +38,11 @@ _OPENINGS = (
 _CLOSING = "Answer with the whole module in one ```verilog block."
 
 
+def families_with(style: str) -> tuple[str, ...]:
+    """The families that have tasks in a style."""
+    return tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
+
+
 def synth(
     seed: int,
     index: int,
@@ -58,7 +63,7 @@ def synth(
     check_draw(
         difficulty, split=(split, SPLITS), style=(style, STYLES), ppa=(ppa, PPA), family=(family, FAMILIES)
     )
-    known = tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
+    known = families_with(style)
     name = family or rng("rtl", split, seed, index, "family").choice(known)
     design = draw(seed, index, difficulty, split=split, family=name, style=style)
     made = Source(**_SOURCE, seed=seed, index=index)
@@ -106,7 +111,7 @@ def draw(seed: int, index: int, difficulty: float, *, split: str, family: str, s
     known = _FAMILIES[family]
     make = known.terse if style == "terse" else known.make
     if make is None:
-        there = ", ".join(name for name in FAMILIES if _FAMILIES[name].terse)
+        there = ", ".join(families_with("terse"))
         raise InputError(f"family '{family}' has no style 'terse'; there are: {there}")
     for attempt in range(DRAWS):
         chance = rng("rtl", split, seed, index, family, style, attempt)

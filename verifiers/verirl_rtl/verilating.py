@@ -7,14 +7,16 @@ Verilator and one of the compiler on what it wrote.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
-import tempfile
+import sys
+import time
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +28,10 @@ from verirl_rtl.policy import Port
 from verirl_rtl.tools import version
 
 RUNTIME = "VERIRL_VERILATOR_RUNTIME"
+READY, BEGUN = "ready", "begun"
+"""Files in the runtime's folder: it is whole; somebody makes it, and holds a lock on the file meanwhile."""
+GRACE_S = 5.0
+"""Seconds in which who makes the runtime has taken the lock."""
 
 QUIET = (
     "-Wno-fatal",
@@ -51,6 +57,10 @@ _PRELUDE = """#pragma once
 #include <vector>
 """
 TIMED = '#include "verilated_timing.h"\n'
+
+
+class RuntimeAwaitedError(VerirlError, RuntimeError):
+    """Verilator's own runtime library is not compiled yet."""
 
 
 class RuntimeBuildError(VerirlError, RuntimeError):
@@ -81,14 +91,14 @@ def root() -> Path:
 
 @cache
 def runtime() -> Path:
-    """The folder of compiled runtime and headers, made where it is missing.
+    """The folder of compiled runtime and headers, made where it is missing, which takes some ten seconds.
 
     `${XDG_CACHE_HOME:-~/.cache}/verirl/verilator-…`, named after what went into it. A worker is told where,
     and makes none. RuntimeBuildError where there is none and none can be made.
     """
     told = os.environ.get(RUNTIME)
     where = Path(told) if told else _place()
-    if not (where / "ready").is_file():
+    if not (where / READY).is_file():
         if told:
             raise RuntimeBuildError(f"{RUNTIME}: '{told}' is no compiled runtime of Verilator's")
         try:
@@ -101,16 +111,63 @@ def runtime() -> Path:
 
 
 @cache
-def usable() -> bool:
-    """Whether Verilator, a compiler and the compiled runtime are there; a warning where only that is not."""
+def begun() -> Path:
+    """The folder of `runtime`; where it is missing, a process of its own is making it while we go on."""
+    where = _place()
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        where.chmod(0o755)
+        if not (where / READY).is_file():
+            (where / BEGUN).touch()
+            # The shell ends at once, so that nobody has to wait for what it leaves behind.
+            maker = f"exec {shlex.join([sys.executable, '-P', '-m', __name__])} >/dev/null 2>&1"
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            subprocess.run(
+                ["sh", "-c", f"{maker} </dev/null &"], env=environment, check=True, start_new_session=True
+            )
+    except OSError as problem:
+        warnings.warn(f"Verilator's runtime cannot be kept in '{where}': {problem}", stacklevel=2)
+    return where
+
+
+def usable(seconds: float) -> bool:
+    """Whether Verilator, a compiler and the compiled runtime are there; a warning where only that is not.
+
+    A worker waits up to `seconds` for a runtime that is being made. RuntimeAwaitedError where that is not
+    enough: not the fault of what was to be judged.
+    """
     if not there():
         return False
+    if told := os.environ.get(RUNTIME):
+        _await(Path(told), seconds)
     try:
         runtime()
     except RuntimeBuildError as problem:
         warnings.warn(f"{problem}; going on without Verilator", stacklevel=2)
         return False
     return True
+
+
+def _await(where: Path, seconds: float) -> None:
+    """Return when the runtime is ready, or nobody makes it."""
+    began = time.monotonic()
+    while not (where / READY).is_file() and (where / BEGUN).is_file():
+        spent = time.monotonic() - began
+        if spent > GRACE_S and not _held(where / BEGUN):
+            return
+        if spent > seconds:
+            raise RuntimeAwaitedError("Verilator's runtime is still being compiled; try again in a minute")
+        time.sleep(0.05)
+
+
+def _held(path: Path) -> bool:
+    """Whether some process has locked a file."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _place() -> Path:
@@ -121,18 +178,21 @@ def _place() -> Path:
 
 
 def _make(where: Path) -> None:
-    where.parent.mkdir(parents=True, exist_ok=True)
+    """Compile into a folder that workers may see already; who comes second waits for who came first."""
     include = root() / "include"
-    made = Path(tempfile.mkdtemp(dir=where.parent))
-    try:
-        made.chmod(0o755)
+    where.mkdir(parents=True, exist_ok=True)
+    where.chmod(0o755)
+    with (where / BEGUN).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (where / READY).is_file():
+            return
         for kind, head in (("plain", _PRELUDE), ("timed", _PRELUDE + TIMED)):
-            (made / kind).mkdir()
-            header = made / kind / "prelude.h"
+            (where / kind).mkdir(exist_ok=True)
+            header = where / kind / "prelude.h"
             header.write_text(head)
             _compile([*flags(timed=kind == "timed"), "-x", "c++-header", str(header), f"-I{include}"])
         for source in _OBJECTS:
-            target = made / source.replace(".cpp", ".o")
+            target = where / source.replace(".cpp", ".o")
             _compile(
                 [
                     "-O2",
@@ -144,11 +204,7 @@ def _make(where: Path) -> None:
                     f"-I{include}",
                 ]
             )
-        (made / "ready").touch()
-        with suppress(OSError):
-            made.rename(where)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+        (where / READY).touch()
 
 
 def _compile(arguments: Sequence[str]) -> None:
@@ -243,3 +299,7 @@ def _script(
 def _binary() -> str:
     """The compiled program behind the Perl one, which only sets VERILATOR_ROOT and starts it."""
     return "verilator_bin" if shutil.which("verilator_bin") else "verilator"
+
+
+if __name__ == "__main__":
+    runtime()

@@ -148,6 +148,9 @@ def _usage_line(problem: click.ClickException) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    one_line = " ".join(message.split("\n"))
+    from verirl.reporting.words import clean
+
+    # The line may quote what a file or a model wrote.
+    one_line = clean(" ".join(message.split("\n")))
     print(f"verirl: {one_line}", file=sys.stderr)  # noqa: T201
     return code

@@ -17,11 +17,15 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
 LIBERTY = "VERIRL_LIBERTY"
 """The variable with the standard cells of the domain rtl."""
 
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
+
+SHOWN_ISSUES = 20
+"""Rows of the table of tasks with known issues; JSON has all."""
 
 PLAIN_WIDTH = 110
 """Characters a line where there is no terminal to ask."""
@@ -127,11 +131,30 @@ def show(renderable: RenderableType, *, quiet: bool = False) -> None:
         err().print(renderable)
 
 
+def issue_table(rows: Sequence[tuple[str, str, str]]) -> Table | None:
+    """Tasks with known issues: (task, issue, how answers fared); None where there are none."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if not rows:
+        return None
+    table = Table(title="Tasks with known issues", title_justify="left", box=None, padding=(0, 2))
+    for heading in ("task", "issue", "answers"):
+        table.add_column(heading)
+    for row in rows[:SHOWN_ISSUES]:
+        table.add_row(*map(escape, row))
+    if len(rows) > SHOWN_ISSUES:
+        table.caption = f"and {len(rows) - SHOWN_ISSUES} more"
+    return table
+
+
 def warn(message: str) -> None:
     """A warning that even `--quiet` does not silence."""
     from rich.text import Text
 
-    err().print(Text(f"warning: {message}", style="yellow"))
+    from verirl.reporting.words import clean
+
+    err().print(Text(f"warning: {clean(message)}", style="yellow"))
 
 
 def warn_if_unsafe(unsafe: bool) -> None:

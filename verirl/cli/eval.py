@@ -236,6 +236,7 @@ def tables(evaluation: Evaluation) -> list[Table]:
     from rich.table import Table
 
     from verirl.evaluation.markdown import estimate, figures, share
+    from verirl.types import known_issues
 
     ks = evaluation.settings.k
     scores = Table(title=escape(f"{evaluation.model} on {evaluation.tasks.source}"), title_justify="left")
@@ -263,7 +264,15 @@ def tables(evaluation: Evaluation) -> list[Table]:
             str(stage.passed),
             share(stage.passed_share),
         )
-    return [scores, ladder, *([_polish_table(evaluation.polish)] if evaluation.polish else [])]
+    more = [_polish_table(evaluation.polish)] if evaluation.polish else []
+    flawed = console.issue_table(
+        [
+            (row.id, ", ".join(issues), f"{row.c} of {row.n} passed")
+            for row in evaluation.rows
+            if (issues := known_issues(row.tags))
+        ]
+    )
+    return [scores, ladder, *more, *([flawed] if flawed is not None else [])]
 
 
 def _polish_table(polish: Polishing) -> Table:

@@ -99,6 +99,8 @@ def command(
     A task is admitted only if the domain's checks accept its reference and reject wrong answers near it.
     The same arguments give the same file, byte for byte.
     """
+    from rich.text import Text
+
     from verirl import domains
     from verirl.engine import VerifierPool
     from verirl.jsonl import write_records
@@ -133,6 +135,12 @@ def command(
     if as_json:
         console.emit_json(summary(report, output, seconds))
     console.show(table(report, output, seconds), quiet=quiet)
+    if report.left_out:
+        asked = " ".join(f"-O {name}={value}" for name, value in options)
+        words = (
+            f"{len(report.left_out)} families have no task with {asked} and are left out (--json names them)"
+        )
+        console.show(Text(words), quiet=quiet)
 
 
 def summary(report: SynthesisReport, output: str, seconds: float) -> dict[str, Any]:
@@ -143,6 +151,7 @@ def summary(report: SynthesisReport, output: str, seconds: float) -> dict[str, A
         "refused": [refusal._asdict() for refusal in report.refused],
         "kill_rate": report.kill_rate,
         "errors": report.errors,
+        "left_out": list(report.left_out),
         "seconds": round(seconds, 3),
         "families": {
             name: {

@@ -110,6 +110,7 @@ def command(
 
         def take(index: int, verdict: Verdict) -> None:
             verdict = counted.add(jobs[index].task.domain, verdict)
+            counted.note(jobs[index].task, verdict)
             writer(verdict)
             if not verdict.passed and len(fallen) < (shown or 0):
                 fallen.append((jobs[index], verdict))
@@ -135,6 +136,9 @@ def command(
     for job, verdict in fallen:
         show(domains.load(job.task.domain).render(job.task, job.completion, verdict), quiet=quiet)
     show(counted.table(), quiet=quiet)
+    issues = counted.issues()
+    if issues is not None:
+        show(issues, quiet=quiet)
     if summary["error"]:
         warn(f"{summary['error']} of {summary['total']} answers could not be judged, by no fault of theirs")
     if strict and summary["passed"] != summary["total"]:
@@ -234,6 +238,7 @@ class _Count:
         self._outcomes: Counter[str] = Counter()
         self._stages: dict[tuple[str, str], Counter[str]] = {}
         self._rewards: list[float] = []
+        self._issues: list[tuple[str, str, int, str]] = []
 
     def add(self, name: str, verdict: Verdict) -> Verdict:
         """Count a verdict of the domain `name`; returns it with its reward."""
@@ -251,6 +256,13 @@ class _Count:
             self._stages.setdefault((name, rung.name), Counter())[reached.get(rung.name, "not reached")] += 1
         return verdict
 
+    def note(self, task: Task, verdict: Verdict) -> None:
+        """Keep what is known to be wrong with a task beside the outcome of an answer to it."""
+        from verirl.types import known_issues
+
+        for issue in known_issues(task.tags):
+            self._issues.append((task.id, issue, verdict.sample, outcome(verdict)))
+
     def summary(self, stats: Mapping[str, float], output: str | None) -> dict[str, Any]:
         """All of it as plain JSON."""
         total = self._outcomes.total()
@@ -263,9 +275,34 @@ class _Count:
                 {"domain": domain, "stage": stage, **counts}
                 for (domain, stage), counts in self._stages.items()
             ],
+            "known_issues": [
+                {"task_id": task, "issue": issue, "sample": sample, "outcome": how}
+                for task, issue, sample, how in self._issues
+            ],
             "pool": dict(stats),
             "output": output,
         }
+
+    def issues(self) -> Table | None:
+        """The tasks with known issues for a person: what each is, and how answers to it fared."""
+        from verirl.cli.console import issue_table
+
+        issues: dict[str, dict[str, None]] = {}
+        fared: dict[str, dict[int, str]] = {}
+        for task, issue, sample, how in self._issues:
+            issues.setdefault(task, {})[issue] = None
+            fared.setdefault(task, {})[sample] = how
+        counts = {task: Counter(hows.values()) for task, hows in fared.items()}
+        return issue_table(
+            [
+                (
+                    task,
+                    ", ".join(named),
+                    ", ".join(f"{counts[task][o]} {o}" for o in _OUTCOMES if counts[task][o]),
+                )
+                for task, named in issues.items()
+            ]
+        )
 
     def table(self) -> Table:
         """The ladder for a person: how many stood on each rung."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import TYPE_CHECKING
 
-from verirl.reporting.heldout import Gain, Share
-from verirl.reporting.summary import Unit
+if TYPE_CHECKING:
+    from verirl.reporting.heldout import Gain, Share
+    from verirl.reporting.summary import Unit
 
 NAMES = {"base": "the start", "sft": "after SFT", "grpo": "after GRPO", "control": "control"}
 """Model of a run → what a report calls it."""

@@ -16,10 +16,15 @@ from typing import NamedTuple
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_NEW_LIMIT = 32
+"""Where prlimit(2) has the pointer to the limit to set (64 bits)."""
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X32_BIT = 0x40000000
 _NEW_NAMESPACE = 0x7E020000
 """Every CLONE_NEW* flag that clone(2) takes."""
+
+_THREAD = 0x10000
+"""CLONE_THREAD."""
 
 _FAMILIES = (1, 2, 10, 16)
 """AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: the ones that a network namespace confines."""
@@ -30,9 +35,10 @@ class _Abi(NamedTuple):
     column: int
     clone: int
     socket: int
+    prlimit: int
 
 
-_ABIS = {"x86_64": _Abi(0xC000003E, 1, 56, 41), "aarch64": _Abi(0xC00000B7, 2, 220, 198)}
+_ABIS = {"x86_64": _Abi(0xC000003E, 1, 56, 41, 302), "aarch64": _Abi(0xC00000B7, 2, 220, 198, 261)}
 
 _CLONE3 = 435
 
@@ -51,38 +57,107 @@ _DENIED = """
 """Name, number on x86_64, number on aarch64. Shared memory is here because no limit counts it."""
 
 
-def program(machine: str | None = None) -> bytes | None:
-    """The filter for this machine (`sock_filter` records), or None for an architecture without a table."""
+def program(machine: str | None = None, *, also: str = "", confined: bool = False) -> bytes | None:
+    """The filter for this machine (`sock_filter` records), or None for an architecture without a table.
+
+    `also`: more calls to deny, written as the table here (`-` where an architecture has none);
+    `confined`: clone makes threads, and no process, and limits can be read, but not set.
+    """
     abi = _ABIS.get(machine or platform.machine())
-    return None if abi is None else b"".join(_instructions(abi))
+    return None if abi is None else b"".join(_instructions(abi, also, confined))
 
 
-def _instructions(abi: _Abi) -> Iterator[bytes]:
+def _instructions(abi: _Abi, also: str, confined: bool) -> Iterator[bytes]:
+    ends = {
+        "allow": [_op(_RETURN, _ALLOW)],
+        "deny": [_op(_RETURN, _ERRNO | errno.EPERM)],
+        "unknown": [_op(_RETURN, _ERRNO | errno.ENOSYS)],
+        "clone": _clone(confined),
+        "prlimit": _prlimit(confined),
+        "socket": _socket(),
+    }
+    # glibc falls back from clone3, whose flags lie behind a pointer that no filter can read.
+    end_of = {abi.clone: "clone", abi.socket: "socket", abi.prlimit: "prlimit", _CLONE3: "unknown"}
+    for table in (_DENIED, also):
+        for entry in table.replace("\n", ",").split(","):
+            if entry.strip() and (number := entry.split()[abi.column]) != "-":
+                end_of[int(number)] = "deny"
     yield _op(_LOAD, _ARCHITECTURE)
     yield _op(_EQUAL, abi.audit, if_true=1)
     yield _op(_RETURN, _KILL)
     yield _op(_LOAD, _NUMBER)
-    yield from _deny(_AT_LEAST, _X32_BIT, errno.ENOSYS)
-    for entry in _DENIED.replace("\n", ",").split(","):
-        if entry.strip():
-            yield from _deny(_EQUAL, int(entry.split()[abi.column]), errno.EPERM)
-    # glibc falls back from clone3, whose flags lie behind a pointer that no filter can read.
-    yield from _deny(_EQUAL, _CLONE3, errno.ENOSYS)
-    yield _op(_EQUAL, abi.clone, if_false=4)
-    yield _op(_LOAD, _FIRST_ARGUMENT)
-    yield from _deny(_ANY_BIT, _NEW_NAMESPACE, errno.EPERM)
-    yield _op(_RETURN, _ALLOW)
-    yield _op(_EQUAL, abi.socket, if_true=1)
-    yield _op(_RETURN, _ALLOW)
-    yield _op(_LOAD, _FIRST_ARGUMENT)
-    for left, family in zip(range(len(_FAMILIES), 0, -1), _FAMILIES, strict=True):
-        yield _op(_EQUAL, family, if_true=left)
-    yield _op(_RETURN, _ERRNO | errno.EAFNOSUPPORT)
-    yield _op(_RETURN, _ALLOW)
+    yield from _search(end_of, ends)
+
+
+def _search(end_of: dict[int, str], ends: dict[str, list[bytes]]) -> Iterator[bytes]:
+    """Go to the end of the loaded number, by halves: "allow" unless said, "unknown" from the x32 bit on.
+
+    The kernel tries a filter on every number there is when it is installed (seccomp_cache_prepare), and
+    translates it: a verdict waits for that, so the way is short, and so is the program.
+    """
+    starts = [(0, end_of.get(0, "allow"))]
+    for number in sorted({one for call in end_of for one in (call, call + 1)}):
+        end = end_of.get(number, "allow")
+        if end != starts[-1][1]:
+            starts.append((number, end))
+    nodes: list[tuple[int, int | str, int | str]] = []
+
+    def place(part: list[tuple[int, str]]) -> int | str:
+        if len(part) == 1:
+            return part[0][1]
+        half, at = len(part) // 2, len(nodes)
+        nodes.append((0, 0, 0))
+        low = place(part[:half])
+        nodes[at] = (part[half][0], place(part[half:]), low)
+        return at
+
+    place([*starts, (_X32_BIT, "unknown")])
+    places: dict[int | str, int] = {at: at for at in range(len(nodes))}
+    size = len(nodes)
+    for name, end_ in ends.items():
+        places[name] = size
+        size += len(end_)
+    for at, (first, high, low) in enumerate(nodes):
+        yield _op(_AT_LEAST, first, if_true=places[high] - at - 1, if_false=places[low] - at - 1)
+    for end_ in ends.values():
+        yield from end_
+
+
+def _clone(confined: bool) -> list[bytes]:
+    return [
+        _op(_LOAD, _FIRST_ARGUMENT),
+        *_deny(_ANY_BIT, _NEW_NAMESPACE, errno.EPERM),
+        *(_unless(_ANY_BIT, _THREAD, errno.EPERM) if confined else ()),
+        _op(_RETURN, _ALLOW),
+    ]
+
+
+def _prlimit(confined: bool) -> list[bytes]:
+    if not confined:
+        return [_op(_RETURN, _ALLOW)]
+    zero = [
+        one for half in (0, 4) for one in (_op(_LOAD, _NEW_LIMIT + half), *_unless(_EQUAL, 0, errno.EPERM))
+    ]
+    return [*zero, _op(_RETURN, _ALLOW)]
+
+
+def _socket() -> list[bytes]:
+    families = zip(range(len(_FAMILIES), 0, -1), _FAMILIES, strict=True)
+    return [
+        _op(_LOAD, _FIRST_ARGUMENT),
+        *(_op(_EQUAL, family, if_true=left) for left, family in families),
+        _op(_RETURN, _ERRNO | errno.EAFNOSUPPORT),
+        _op(_RETURN, _ALLOW),
+    ]
 
 
 def _deny(test: int, value: int, number: int) -> Iterator[bytes]:
     yield _op(test, value, if_false=1)
+    yield _op(_RETURN, _ERRNO | number)
+
+
+def _unless(test: int, value: int, number: int) -> Iterator[bytes]:
+    yield _op(test, value, if_true=1)
     yield _op(_RETURN, _ERRNO | number)
 
 

@@ -114,8 +114,8 @@ def boolean(rng: Random, difficulty: float) -> Design:
 
 
 def boolean_terse(rng: Random, difficulty: float) -> Design:
-    """A boolean function of four inputs in prefix shorthand: `or a nand b c`."""
-    names = list(_LETTERS[:4])
+    """A boolean function of six inputs in prefix shorthand: `or a nand b c`."""
+    names = list(_LETTERS[:6])
     uses = rng.choices(names, k=rng.randint(2, level(difficulty, 2, 6)))
     term = expression(rng, uses, names, compact=True)
     ports = (*inputs(*names), output("y"))

@@ -9,22 +9,30 @@ from random import Random
 from verirl_rtl.families.design import Design
 
 _WORDS = {
-    "a": ("x", "op_a", "lhs", "num_a", "first"),
-    "b": ("w", "op_b", "rhs", "num_b", "second"),
-    "d": ("din", "data", "value"),
-    "n": ("amount", "shamt"),
-    "y": ("result", "z", "f"),
-    "q": ("state_q", "value_q"),
-    "s": ("sum", "total"),
-    "p": ("product", "prod"),
-    "en": ("ce", "enable"),
-    "sel": ("select", "choice"),
-    "op": ("opcode", "func"),
-    "req": ("request",),
-    "grant": ("gnt",),
-    "push": ("wr_en", "enq"),
-    "pop": ("rd_en", "deq"),
+    "input": {
+        "a": ("x", "op_a", "lhs", "num_a", "first"),
+        "b": ("w", "op_b", "rhs", "num_b", "second"),
+        "d": ("din", "data", "value"),
+        "n": ("amount", "shamt"),
+        "en": ("ce", "enable"),
+        "sel": ("select", "choice"),
+        "op": ("opcode", "func"),
+        "req": ("request",),
+        "push": ("wr_en", "enq"),
+        "pop": ("rd_en", "deq"),
+    },
+    "output": {
+        "b": ("number", "binary"),
+        "d": ("diff", "delta"),
+        "y": ("result", "z", "f"),
+        "q": ("state_q", "value_q"),
+        "s": ("sum", "total"),
+        "p": ("product", "prod"),
+        "grant": ("gnt",),
+    },
 }
+_DIVISION = {"q": ("quotient", "quot"), "r": ("remainder", "rest")}
+"""What `q` means where there is an `r` beside it."""
 _HOUSES = (
     ("{}", "{}"),
     ("{}", "{}"),
@@ -49,10 +57,16 @@ def dressed(rng: Random, design: Design) -> Design:
     taken |= {port.name for port in design.ports} | {design.name}
     house = dict(zip(("input", "output"), rng.choice(_HOUSES), strict=True))
     names: dict[str, str] = {}
+    known = (
+        {**_WORDS["output"], **_DIVISION}
+        if {"q", "r"} <= {port.name for port in design.ports}
+        else _WORDS["output"]
+    )
     for port in design.ports:
         if port.name in kept:
             continue
-        word = rng.choice((port.name, *_WORDS.get(port.name, ())))
+        others = (_WORDS["input"] if port.direction == "input" else known).get(port.name, ())
+        word = rng.choice((port.name, *others))
         name = house[port.direction].format(word)
         if name != port.name and name not in taken:
             names[port.name] = name
