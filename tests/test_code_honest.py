@@ -119,6 +119,7 @@ TESTED: dict[str, tuple[dict[str, Any], str]] = {
     "a unittest's own assertions": ({"test_code": "import unittest\nt = unittest.TestCase()\nt.assertEqual(f(2), 4)\nt.assertRaises(ValueError, f, -1)", "entry_point": "f"},
                                     "def f(x):\n    if x < 0: raise ValueError\n    return x * x"),
     "the end of an iterator": ({"test_code": "g = f(1)\nassert next(g) == 1\ntry:\n    next(g)\nexcept StopIteration:\n    pass\nelse:\n    assert False", "entry_point": "f"}, "def f(x): yield x"),
+    "tests in a main part": ({"test_code": "def test_f():\n    assert f(2) == 4\nif __name__ == '__main__':\n    test_f()", "entry_point": "f"}, "def f(x): return x * x"),
     "a constant": ({"test_code": "assert LIMIT == 3"}, "LIMIT = 3"),
     "tests in functions that are called": ({"test_code": "def test_f():\n    assert f(2) == 4\ntest_f()", "entry_point": "f"}, "def f(x): return x * x"),
 }  # fmt: skip

@@ -83,6 +83,13 @@ def walls() -> None:
         ({"test_code": "assert 1", "setup_code": "def"}, "setup_code"),
         ({"test_code": "def check(c): assert c(1)"}, "entry_point"),
         ({"test_code": "# to do\n"}, "test_code"),
+        ({"test_code": "import pytest\nassert f(1) == 2"}, "test_code"),
+        ({"test_code": "def check(c):\n    from numpy.linalg import norm", "entry_point": "f"}, "test_code"),
+        ({"test_code": "assert f(1) == 2", "setup_code": "import numpy as np"}, "setup_code"),
+        (
+            {"test_code": "import unittest\nassert f(1)\nif __name__ == '__main__':\n    unittest.main()"},
+            "test_code",
+        ),
         ({"test_code": "def test_f():\n    assert f(1) == 2"}, "test_code"),
         (
             {"test_code": "import unittest\nclass T(unittest.TestCase):\n    def test_f(self): pass"},
@@ -102,6 +109,7 @@ def test_a_bad_spec_is_refused_with_its_field(spec: dict[str, Any], field: str) 
         {"entry_point": "f", "tests": [CALL], "visible": 1, "time_s": 2, "memory_mb": 128},
         {"tests": [{"stdin": "", "stdout": "x"}]},
         {"test_code": "assert f(1) == 2"},
+        {"test_code": "try:\n    import numpy\nexcept ImportError:\n    numpy = None\nassert f(1) == 2"},
         {"test_code": "def check(c): assert c(1)", "entry_point": "f", "setup_code": "import math"},
     ],
 )

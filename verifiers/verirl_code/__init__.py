@@ -19,7 +19,7 @@ class CodeDomain:
     """The domain `code`; its rooms are imported when they are first needed."""
 
     name = "code"
-    version = "1.1"
+    version = "1.2"
     confined = False
 
     @property

@@ -263,7 +263,7 @@ class _Tests:
 
     def _steps(self) -> Iterator[tuple[Any, int]]:
         """What to run in turn, and whether it counts as a test of its own."""
-        scope: dict[str, Any] = {"__name__": "tests"}
+        scope: dict[str, Any] = {"__name__": "__main__"}
         parts = [ast.parse(self.order[key] or "", TESTS) for key in ("setup", "test_code")]
         self._lend(parts, scope)
         entry = self.order["entry_point"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,12 +64,31 @@ def check_spec(spec: Mapping[str, Any]) -> None:
             tree = ast.parse(getattr(read, field) or "")
         except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             raise SpecError(field, f"is not Python: {problem}") from None
+        if field != "reference":
+            _check_imports(tree, field)
         if field == "test_code" and read.test_code is not None:
             _check_that_it_tests(tree, read.entry_point)
 
 
+def _check_imports(node: ast.AST, field: str) -> None:
+    """Refuse what imports more than the standard library, and does not try to."""
+    for one in ast.iter_child_nodes(node):
+        names: list[str] = []
+        if isinstance(one, ast.Import):
+            names = [alias.name for alias in one.names]
+        elif isinstance(one, ast.ImportFrom):
+            names = [one.module or "."]
+        elif not isinstance(one, ast.Try):
+            _check_imports(one, field)
+        for name in names:
+            if name.partition(".")[0] not in sys.stdlib_module_names:
+                raise SpecError(field, f"imports '{name}': tests and answers have the standard library alone")
+
+
 def _check_that_it_tests(tree: ast.Module, entry_point: str | None) -> None:
     """Refuse test code that would pass whatever the answer is, or call its `check` with nothing."""
+    if any(isinstance(one, ast.Call) and ast.unparse(one.func) == "unittest.main" for one in ast.walk(tree)):
+        raise SpecError("test_code", "calls 'unittest.main', which finds no tests here: assert, or call them")
     if any(isinstance(one, ast.FunctionDef) and one.name == "check" for one in tree.body):
         if entry_point is None:
             raise SpecError("entry_point", "missing: 'check' of the test code is called with it")
