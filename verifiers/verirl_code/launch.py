@@ -34,10 +34,10 @@ BROKEN = 97
 """A guest's exit code where its walls could not be made (`zygote._BROKEN`)."""
 
 _START_SECONDS = 20.0
-_AHEAD = 4
+AHEAD = 4
 """Guests that are forked together: what the zygote writes between two forks is copied once for all."""
 
-_KINDS = 4
+KINDS = 4
 """Kinds of guests that are made ahead, the last asked for."""
 
 _TURNS = 40
@@ -365,7 +365,7 @@ class Nest:
         self._spares: dict[_Kind, list[Guest]] = {}
         # Where guests share a user, those made ahead are counted with the threads of the one that runs.
         own_users = policy.switches_user()
-        self._ahead, self._kinds = (_AHEAD, _KINDS) if own_users else (1, 1)
+        self._ahead, self._kinds = (AHEAD, KINDS) if own_users else (1, 1)
         if sandboxed:
             sandbox.require()
             if not fresh and not self._works():
