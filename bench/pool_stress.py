@@ -232,7 +232,7 @@ def measure_code(count: int, hostile: float, workers: int, folder: Path) -> tupl
     # A worker that is being replaced holds nothing at the moment; more than at first, none may hold.
     fine &= all(one.processes <= held[0].processes and one.mounts <= held[0].mounts for one in held)
     ahead = workers * AHEAD * KINDS
-    fine &= all(one.guests <= ahead for one in held) and after.guests == 0
+    fine &= all(one.guests <= alone.guests + ahead for one in held) and after.guests == alone.guests
     # Of a guest that waits the worker has a channel and two streams, and who forked it a descriptor.
     fine &= last.descriptors <= held[0].descriptors + 4 * (workers + ahead) and after.files == 0
     figures = {"jobs": count, "hostile": hostile, "workers": workers, "wrong": wrong, "errors": errors}

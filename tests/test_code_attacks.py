@@ -57,12 +57,14 @@ def statuses(found: list[Finding]) -> dict[str, Status]:
 def settled() -> tuple[int, int]:
     """Processes below this one and descriptors, once the kernel has cleared away what has ended.
 
-    Less the guests made ahead, whose number changes, with a channel each.
+    Less the guests made ahead, whose number changes, with their channels and streams.
     """
     time.sleep(1.0)
-    ahead = sum(map(len, launch.nest(sandboxed=True)._spares.values()))
+    ahead = launch.nest(sandboxed=True)._spares
+    guests = sum(map(len, ahead.values()))
+    fds = sum(len(spares) * (3 if kind.streams else 1) for kind, spares in ahead.items())
     below = len(processes.descendants(os.getpid()))
-    return below - ahead, len(list(Path("/proc/self/fd").iterdir())) - ahead
+    return below - guests, len(list(Path("/proc/self/fd").iterdir())) - fds
 
 
 def has_passed(found: list[Finding]) -> bool:
