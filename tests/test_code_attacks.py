@@ -17,6 +17,7 @@ from verirl.engine import Request, VerifierPool
 from verirl.errors import ToolMissingError
 from verirl.sandbox import processes
 from verirl.types import Message, Status, Task
+from verirl_code import launch, zygote
 
 CODE = domains.load("code")
 HONEST = "def f(x):\n    return 2 * x\n"
@@ -54,9 +55,16 @@ def statuses(found: list[Finding]) -> dict[str, Status]:
 
 
 def settled() -> tuple[int, int]:
-    """Processes below this one and descriptors, once the kernel has cleared away what has ended."""
+    """Processes below this one and descriptors, once the kernel has cleared away what has ended.
+
+    Less the guests made ahead, whose number changes, with their channels and streams.
+    """
     time.sleep(1.0)
-    return len(processes.descendants(os.getpid())), len(list(Path("/proc/self/fd").iterdir()))
+    ahead = launch.nest(sandboxed=True)._spares
+    guests = sum(map(len, ahead.values()))
+    fds = sum(len(spares) * (3 if kind.streams else 1) for kind, spares in ahead.items())
+    below = len(processes.descendants(os.getpid()))
+    return below - guests, len(list(Path("/proc/self/fd").iterdir())) - fds
 
 
 def has_passed(found: list[Finding]) -> bool:
@@ -111,6 +119,39 @@ def test_a_jobs_files_are_gone_for_the_next(tmp_path: Path) -> None:
     spec = {"entry_point": "f", "tests": [{"input": [1], "expected": 0}]}
     assert has_passed(judge(spec, answer, tmp_path))
     assert has_passed(judge(spec, answer, tmp_path))
+
+
+def test_a_programs_runs_share_nothing(tmp_path: Path) -> None:
+    """They are forked together, and none holds anything of the next: no file, no descriptor, no input."""
+    answer = (
+        "import os\nimport sys\nheld = []\n"
+        "for fd in range(64):\n    try:\n        os.fstat(fd)\n        held.append(fd)\n"
+        "    except OSError:\n        pass\n"
+        "print(held, os.listdir('/job'), input(), os.getpid())\n"
+        "open('/job/left', 'w').write('x')\nos.lseek(0, 0, 0)\nos.write(0, b'other')\n"
+    )
+    tests = [{"stdin": f"{n}\n", "stdout": f"[0, 1, 2, 3] [] {n} 1\n"} for n in range(9)]
+    found = judge({"tests": tests}, answer, tmp_path)
+    assert has_passed(found), found[-1].stage.detail
+
+
+def test_guests_made_ahead_are_few_and_none_is_old(tmp_path: Path) -> None:
+    """Kinds come and go; what is kept of each is bounded, and its user is nobody else's."""
+    nest = launch.Nest()
+    try:
+        for number in range(90):
+            memory_mb = 200 + (number % 7 if number % 3 else 0)
+            guest = nest.guest(launch.Bounds(memory_mb=memory_mb), streams=number % 5 == 0)
+            guest.close()
+        spares = [one for kind in nest._spares.values() for one in kind]
+        assert 0 < len(spares) <= launch.KINDS * launch.AHEAD
+        assert all(one.number > nest._zygote.latest - launch._TURNS for one in spares)
+        assert launch._TURNS + zygote._DYING_LIMIT + launch.AHEAD < zygote._USERS
+        time.sleep(0.5)
+        below = processes.descendants(nest._zygote.process.pid)
+        assert len(below) <= len(spares) + 1
+    finally:
+        nest.close()
 
 
 def test_one_answers_threads_are_not_counted_with_the_next_ones(tmp_path: Path) -> None:

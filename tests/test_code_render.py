@@ -13,7 +13,7 @@ from verirl import sandbox
 from verirl.engine import Request, VerifierPool
 from verirl.errors import ToolMissingError
 from verirl.types import Message, StageResult, Status, Task, Verdict
-from verirl_code.render import assertions, cut, failing_line, failing_test, render
+from verirl_code.render import cut, failing_line, failing_test, render, statement
 
 WIDTH = 100
 
@@ -65,7 +65,7 @@ def pool():
     [
         (TASK, "def f(x):\n    return x + 2", ["input f(5)", "expected 10", "got 7", "1 of 2 tests passed"]),
         (TASK, "def f(x):\n    return 4 // (x - 2)", ["input f(2)", "❱ 2     return 4 // (x - 2)"]),
-        (TASK, "def f(x)\n    return 2", ["❱ 1 def f(x)", "SyntaxError: expected ':' (line 1)"]),
+        (TASK, "def f(x)\n    return 2", ["❱ 1 def f(x)", "0.00 SyntaxError: expected ':' (line 1)"]),
         (TASK, "import nosuch\ndef f(x): pass", ["❱ 1 import nosuch", "No module named 'nosuch'"]),
         (TASK, "def g(x): pass", ["'f' is not defined"]),
         (LISTS, "def f(a):\n    a[150] = 'é'\n    return a", ["differs at [150]: expected 150, got 'é'"]),
@@ -78,9 +78,14 @@ def pool():
         ),
         (PROGRAM, "print(1)", ["differs 1 lines of output, 3 expected"]),
         (PROGRAM, "print(1)\nprint(1 / 0)", ["input 3", "ZeroDivisionError", "❱ 2 print(1 / 0)"]),
-        (CHECKED, "def f(x):\n    return x", ["test def check(f):", "AssertionError: one"]),
+        (CHECKED, "def f(x):\n    return x", ["test assert f(1) == 2, 'one' got AssertionError: one"]),
         (ASSERTED, "def f(x):\n    return x + 5", ["test assert f(1) == 2 got AssertionError"]),
-        (ASSERTED, "def f(x):\n    return x + 1", ["test assert f(1) == 2 assert f(2) == 4", "1 of 2 tests"]),
+        (
+            ASSERTED,
+            "def f(x):\n    return x + 1",
+            ["test assert f(2) == 4 got AssertionError", "1 of 2 tests"],
+        ),
+        (ASSERTED, "def f(x):\n    raise AttributeError", ["test assert f(1) == 2 got AttributeError"]),
     ],
 )
 def test_what_the_verifier_found_is_what_a_person_sees(task: Task, code: str, lines: list[str], pool) -> None:
@@ -173,7 +178,26 @@ def test_what_is_cut_is_said(text: str) -> None:
         assert found == text.rstrip() or "\n" in text
 
 
-def test_assertions_of_test_code() -> None:
-    assert assertions("import math\nassert f(1) == 2\nx = 3\nassert x") == ["assert f(1) == 2", "assert x"]
-    assert assertions("def check(f):\n    assert f(1)\nassert True") == []
-    assert assertions("assert (") == []
+@pytest.mark.parametrize(
+    ("code", "line", "text"),
+    [
+        ("import math\nassert f(1) == 2\nx = 3", 2, "assert f(1) == 2"),
+        (
+            "def check(f):\n    for n in (1, 2):\n        assert f(\n            n)\n",
+            4,
+            "assert f(\n            n)",
+        ),
+        ("def check(f):\n    assert f(1)\n", 1, "def check(f):\n    assert f(1)"),
+        ("assert f(1)\n", 9, ""),
+        ("assert (", 1, ""),
+    ],
+)
+def test_the_statement_at_a_line_of_test_code(code: str, line: int, text: str) -> None:
+    assert statement(code, line) == text
+
+
+def test_only_the_verifier_names_a_line_of_the_tests() -> None:
+    task = asked({"test_code": "assert f(1) == 1\nassert f(2) == 2\n"})
+    said = "1 of 2 tests passed; ValueError: (line 1 of the tests) (line 2 of the tests)"
+    rows = dict(failing_test(task, fell(said)))
+    assert rows == {"test": "assert f(2) == 2", "got": "ValueError: (line 1 of the tests)"}

@@ -404,6 +404,48 @@ def test_the_failing_line_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("walls")
+def test_the_failing_line_of_test_code_is_named_but_not_to_the_model(tmp_path: Path) -> None:
+    spec = {"test_code": "assert f(1) == 1\nx = 0\nassert f(2) == 'secret'\n"}
+    found = judge(spec, fenced("def f(n): return n"), tmp_path)[-1]
+    assert found.stage.detail == "1 of 2 tests passed; AssertionError (line 3 of the tests)"
+    assert found.feedback == "1 of 2 tests passed. AssertionError"
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        ("AttributeError", "AttributeError"),
+        ("AttributeError('')", "AttributeError"),
+        ("AttributeError('AttributeError')", "AttributeError"),
+        ("ValueError('two: 2')", "ValueError: two: 2"),
+        ("UnicodeDecodeError('utf-8', b'x', 0, 1, 'no')", "_AnswerRaisedError: UnicodeDecodeError: "),
+        ("type('Own', (Exception,), {})()", "Own"),
+        ("type('Own', (ValueError,), {})('x')", "Own: x"),
+        ("type('Own', (BaseException,), {})('x')", "Own: x"),
+    ],
+)
+def test_an_exception_is_named_once(raised: str, said: str, tmp_path: Path) -> None:
+    found = judge({"test_code": "f(1)\n"}, fenced(f"def f(n): raise {raised}"), tmp_path)[-1]
+    words = found.stage.detail.removeprefix("0 of 1 tests passed; ").removesuffix(" (line 1 of the tests)")
+    assert words.startswith(said)
+    assert said.endswith(": ") or words == said
+    alone = judge({"entry_point": "f", "tests": [CALL]}, fenced(f"def f(n): raise {raised}"), tmp_path)[-1]
+    assert "Error: AttributeError" not in alone.stage.detail
+
+
+def test_tests_see_the_message_that_the_answer_gave(tmp_path: Path) -> None:
+    tests = "try:\n    f(1)\nexcept ValueError as problem:\n    assert str(problem) == 'too small: 1'\n"
+    answer = fenced("def f(n): raise ValueError(f'too small: {n}')")
+    assert has_passed(judge({"test_code": tests}, answer, tmp_path))
+
+
+def test_a_syntax_errors_place_is_said_once(tmp_path: Path) -> None:
+    found = judge({"entry_point": "f", "tests": [CALL]}, fenced("x = 1\ndef f(n)\n    return n"), tmp_path)[
+        -1
+    ]
+    assert found.stage.detail == "SyntaxError: expected ':' (line 2)"
+
+
 def test_an_answer_that_draws_is_judged_alike_twice(tmp_path: Path) -> None:
     code = fenced("import random\nDRAW = random.random()\ndef f(x):\n    return x * x if DRAW < 0.5 else 0")
     first, second = (judge(SQUARE, code, tmp_path)[3].stage for _ in range(2))

@@ -201,7 +201,8 @@ def _load(line: Line, order: dict[str, Any], name: str) -> types.ModuleType | No
         code = compile(order["code"], ANSWER, "exec", dont_inherit=True)
     except BaseException as problem:  # noqa: BLE001 - the parser runs out of memory and stack, too
         at = getattr(problem, "lineno", None)
-        say({"fell": "parse", "why": _described(problem), "line": at if isinstance(at, int) else 0})
+        why = _described(problem).removesuffix(f" ({ANSWER}, line {at})")
+        say({"fell": "parse", "why": why, "line": at if isinstance(at, int) else 0})
         return None
     say({"parsed": True})
     module = types.ModuleType(name)
@@ -319,10 +320,12 @@ class _Tests:
         if kind in (StopIteration, StopAsyncIteration) and question["op"] != "next":
             # It would end a `map` or a `for` of the tests as if there were nothing more to test.
             kind = _AnswerRaisedError
+        name, _, words = (described := str(reply.get("raised"))).partition(": ")
         try:
-            raised = kind(str(reply.get("raised")))
-        except TypeError:
-            raised = _AnswerRaisedError(str(reply.get("raised")))
+            made = kind if kind.__name__ == name else type(name, (kind,), {})
+            raised = made(words) if words else made()
+        except (TypeError, ValueError):
+            raised = _AnswerRaisedError(described)
         raise raised
 
     def plain(self, value: Any) -> Any:
@@ -405,12 +408,13 @@ class _Remote:
 
 
 def _described(problem: BaseException) -> str:
-    """`Type: message`, whatever the exception's own methods do."""
+    """`Type: message`, whatever the exception's own methods do; the type alone where that says it all."""
+    name = type(problem).__name__
     try:
-        words = str(problem)
+        words = str(problem).strip()
     except BaseException:  # noqa: BLE001 - hostile by assumption
         words = ""
-    return f"{type(problem).__name__}: {words}"[:_SHOWN].rstrip(": ")
+    return (name if words in ("", name) else f"{name}: {words}")[:_SHOWN].rstrip(": ")
 
 
 def _builtin_kind(problem: BaseException) -> str:

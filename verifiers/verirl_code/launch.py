@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from verirl import sandbox
 from verirl.errors import SandboxError
@@ -34,6 +34,15 @@ BROKEN = 97
 """A guest's exit code where its walls could not be made (`zygote._BROKEN`)."""
 
 _START_SECONDS = 20.0
+AHEAD = 4
+"""Guests that are forked together: what the zygote writes between two forks is copied once for all."""
+
+KINDS = 4
+"""Kinds of guests that are made ahead, the last asked for."""
+
+_TURNS = 40
+"""Guests after which one made ahead is too old: users come in turn (`zygote._USERS`), each for one guest."""
+
 _INSIDE = ("data", "guest", "zygote")
 _BOOT = """
 import json, sys, types
@@ -80,7 +89,7 @@ class _Zygote:
     """One zygote and its control channel."""
 
     def __init__(self, *, namespaces: bool, sandboxed: bool, home: Path | None) -> None:
-        self._numbers = 0
+        self.latest = 0
         self._ended: dict[int, Ended] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
@@ -101,15 +110,17 @@ class _Zygote:
             words = said.decode(errors="replace").strip().splitlines()
             raise SandboxError(f"the code runner does not start: {words[-1] if words else 'no message'}")
 
-    def start(self, fds: Sequence[int], bounds: Bounds) -> int:
-        """Fork a guest that holds `fds` (its channel, then its standard streams); its number."""
-        self._numbers += 1
-        words = (self._numbers, bounds.memory_mb, bounds.cpu_s, bounds.tmp_mb, bounds.threads)
+    def start(self, guests: Sequence[Sequence[int]], bounds: Bounds) -> range:
+        """Fork guests that each hold their descriptors (a channel, then standard streams); their numbers."""
+        numbers = range(self.latest + 1, self.latest + 1 + len(guests))
+        self.latest += len(guests)
+        words = (numbers[0], len(guests), bounds.memory_mb, bounds.cpu_s, bounds.tmp_mb, bounds.threads)
         try:
-            socket.send_fds(self.control, [b"%d %d %d %d %d" % words], list(fds))
+            fds = [fd for one in guests for fd in one]
+            socket.send_fds(self.control, [b"%d %d %d %d %d %d" % words], fds)
         except OSError:
             raise SandboxError("the code runner was ended from outside") from None
-        return self._numbers
+        return numbers
 
     def end(self, number: int) -> Ended:
         """End a guest, where it has not ended by itself, and say how it ended."""
@@ -225,18 +236,18 @@ def _bwrap(environment: dict[str, str]) -> Iterator[str]:
 
 
 class Guest:
-    """One forked process: its channel, and its end."""
+    """One forked process: its channel, its standard streams where it has some, and its end."""
 
-    def __init__(self, zygote: _Zygote, bounds: Bounds, streams: Sequence[int] = (), *, alone: bool) -> None:
+    def __init__(self, zygote: _Zygote, number: int, ends: _Ends, bounds: Bounds, *, alone: bool) -> None:
         self.bounds = bounds
+        self.ended: Ended | None = None
+        self.channel = ends.channel
+        self.stdin, self.stdout = ends.stdin, ends.stdout
         self._zygote = zygote
+        self.number = number
         self._alone = alone
         self._buffer = bytearray()
-        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._poll = select.poll()
-        with theirs:
-            self._number = zygote.start([theirs.fileno(), *streams], bounds)
-        self.ended: Ended | None = None
 
     def say(self, message: dict[str, Any], until: float) -> None:
         """Send a message; GoneError where nobody listens, LateError where it is not taken in time."""
@@ -284,17 +295,64 @@ class Guest:
     def wait(self, until: float) -> Ended:
         """How it ended by itself; LateError where it has not."""
         if self.ended is None:
-            self.ended = self._zygote.wait(self._number, until)
+            self.ended = self._zygote.wait(self.number, until)
         return self.ended
 
     def close(self) -> Ended:
         """End it, with whatever it started."""
-        self.channel.close()
+        self.let_go()
         if self.ended is None:
-            self.ended = self._zygote.end(self._number)
+            self.ended = self._zygote.end(self.number)
         if self._alone:
             self._zygote.close()
         return self.ended
+
+    def let_go(self) -> None:
+        """Close our ends of its channel and streams."""
+        self.channel.close()
+        for fd in (self.stdin, self.stdout):
+            if fd >= 0:
+                os.close(fd)
+        self.stdin = self.stdout = -1
+
+
+class _Ends(NamedTuple):
+    """Our ends of what a guest holds: its channel; its input, a file in memory, and its output, or -1."""
+
+    channel: socket.socket
+    stdin: int = -1
+    stdout: int = -1
+
+
+def _guests(zygote: _Zygote, kind: _Kind, count: int, *, alone: bool = False) -> list[Guest]:
+    """Fork guests of one kind."""
+    ours: list[_Ends] = []
+    with contextlib.ExitStack() as stack:
+        theirs: list[list[int]] = []
+        for _ in range(count):
+            channel, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            stack.callback(far.close)
+            if kind.streams:
+                stdin = os.memfd_create("stdin")
+                stdout, writer = os.pipe2(os.O_CLOEXEC)
+                stack.callback(os.close, writer)
+                ours.append(_Ends(channel, stdin, stdout))
+                theirs.append([far.fileno(), stdin, writer])
+            else:
+                ours.append(_Ends(channel))
+                theirs.append([far.fileno()])
+        numbers = zygote.start(theirs, kind.bounds)
+    return [
+        Guest(zygote, number, ends, kind.bounds, alone=alone)
+        for number, ends in zip(numbers, ours, strict=True)
+    ]
+
+
+class _Kind(NamedTuple):
+    """What guests are made ahead for: the same bounds, with standard streams or without."""
+
+    bounds: Bounds
+    streams: bool
 
 
 class Nest:
@@ -304,38 +362,49 @@ class Nest:
         self.sandboxed = sandboxed
         self.fresh = fresh
         self._zygote: _Zygote | None = None
-        self._spare: Guest | None = None
+        self._spares: dict[_Kind, list[Guest]] = {}
+        # Where guests share a user, those made ahead are counted with the threads of the one that runs.
+        own_users = policy.switches_user()
+        self._ahead, self._kinds = (AHEAD, KINDS) if own_users else (1, 1)
         if sandboxed:
             sandbox.require()
             if not fresh and not self._works():
                 self.fresh = True
 
-    def guest(self, bounds: Bounds, streams: Sequence[int] = (), home: Path | None = None) -> Guest:
-        """Fork a guest. `home`: the working folder, without a sandbox."""
+    def guest(self, bounds: Bounds, home: Path | None = None, *, streams: bool = False) -> Guest:
+        """Fork a guest. `home`: the working folder, without a sandbox; `streams`: with standard streams."""
+        kind = _Kind(bounds, streams)
         if not self.sandboxed or self.fresh:
             zygote = _Zygote(
                 namespaces=False, sandboxed=self.sandboxed, home=home if not self.sandboxed else None
             )
-            return Guest(zygote, bounds, streams, alone=True)
+            return _guests(zygote, kind, 1, alone=True)[0]
         if self._zygote is None or self._zygote.process.poll() is not None:
             self.close()
             self._zygote = _Zygote(namespaces=True, sandboxed=True, home=None)
-        if streams:
-            return Guest(self._zygote, bounds, streams, alone=False)
-        # The next one's walls are made while this one works: they are the most of what a verdict waits for.
-        guest, self._spare = self._taken(bounds), None
-        if guest is None:
-            guest = Guest(self._zygote, bounds, alone=False)
-        self._spare = Guest(self._zygote, bounds, alone=False)
+        # The next ones' walls are made while this one works: they are the most of what a verdict waits for.
+        spares = self._spares.pop(kind, [])
+        while True:
+            if not spares:
+                spares = _guests(self._zygote, kind, self._ahead)
+            guest = spares.pop(0)
+            if guest.is_waiting():
+                break
+            guest.close()
+        if not spares:
+            spares = _guests(self._zygote, kind, self._ahead)
+        self._spares[kind] = spares
+        self._tidy(self._zygote.latest)
         return guest
 
-    def _taken(self, bounds: Bounds) -> Guest | None:
-        """The guest that was made ahead, where it fits and nothing has happened to it."""
-        spare = self._spare
-        if spare is not None and (spare.bounds != bounds or not spare.is_waiting()):
-            spare.close()
-            return None
-        return spare
+    def _tidy(self, latest: int) -> None:
+        """Close those made ahead of kinds that are asked for no more, or of a user whose turn comes again."""
+        for place, kind in enumerate(reversed([*self._spares])):
+            spares = self._spares[kind]
+            while spares and (place >= self._kinds or spares[0].number <= latest - _TURNS):
+                spares.pop(0).close()
+            if not spares:
+                del self._spares[kind]
 
     def _works(self) -> bool:
         """Whether guests can have namespaces here: by making one."""
@@ -354,9 +423,10 @@ class Nest:
 
     def close(self) -> None:
         """End the zygote, if there is one."""
-        if self._spare is not None:
-            self._spare.channel.close()
-            self._spare = None
+        for spares in self._spares.values():
+            for one in spares:
+                one.let_go()
+        self._spares.clear()
         if self._zygote is not None:
             self._zygote.close()
             self._zygote = None

@@ -30,7 +30,7 @@ _LINE = re.compile(r"\(line (\d{1,6})\)$")
 _COUNT = re.compile(r"(\d{1,9}) of \d{1,9} tests passed; ")
 _TEST = re.compile(r"test (\d{1,9}): ")
 _DIFFERS = re.compile(r"(?:at .{1,200}?|line \d+): expected |\d+ lines of output, ", re.DOTALL)
-_COMPILER = re.compile(r" \(<answer>, line \d+\)")
+_TEST_LINE = re.compile(r" \(line (\d{1,6}) of the tests\)$")
 
 
 class Row(NamedTuple):
@@ -56,7 +56,7 @@ def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
         facts.add_row(label, Text(cut(text)))
 
     def said(stage: StageResult) -> str:
-        words = _COMPILER.sub("", stage.detail)
+        words = stage.detail
         if failing and stage is fell and (count := _COUNT.match(words)):
             words = count[0].removesuffix("; ")
         return cut(words, lines=3)
@@ -84,7 +84,7 @@ def failing_line(detail: str) -> int | None:
 def failing_test(task: Task, fallen: StageResult) -> list[Row]:
     """What the test at which a stage fell gave, wanted and got; empty where the stage has to do with no test.
 
-    Of a program that did not come to its end that is the first test, and of test code the assertion, or all.
+    Of a program that did not come to its end that is the first test, and of test code the statement, or all.
     """
     tests: Any = task.spec.get("tests")
     if fallen.name == "runs" and isinstance(tests, list) and "stdin" in tests[0]:
@@ -94,9 +94,10 @@ def failing_test(task: Task, fallen: StageResult) -> list[Row]:
         return []
     said = fallen.detail[count.end() :]
     if isinstance(task.spec.get("test_code"), str):
-        # Where none passed, the first of them is the one that the detail is about.
-        claims = assertions(task.spec["test_code"]) if int(count[1]) == 0 else []
-        return [Row("test", claims[0] if claims else task.spec["test_code"].strip("\n")), Row("got", said)]
+        test_code = task.spec["test_code"]
+        at = _TEST_LINE.search(said)
+        text = statement(test_code, int(at[1])) if at else ""
+        return [Row("test", text or test_code.strip("\n")), Row("got", said[: at.start()] if at else said)]
     named = _TEST.match(said)
     spec = read_spec(task.spec)
     if named is None or not 0 < int(named[1]) <= len(spec.cases):
@@ -120,15 +121,15 @@ def _asked(task: Task, test: dict[str, Any]) -> list[Row]:
     return [Row("input", call), Row("expected", repr(test["expected"]))]
 
 
-def assertions(code: str) -> list[str]:
-    """The text of each top-level `assert`; none where the code defines `check`, which counts as one test."""
+def statement(code: str, line: int) -> str:
+    """The text of the innermost statement at a line of `code`, from 1; empty where there is none."""
     try:
-        body = ast.parse(code).body
+        nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.stmt)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    if any(isinstance(node, ast.FunctionDef) and node.name == "check" for node in body):
-        return []
-    return [ast.unparse(node) for node in body if isinstance(node, ast.Assert)]
+        return ""
+    there = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    found = max(there, key=lambda node: (node.lineno, -(node.end_lineno or 0)), default=None)
+    return ast.get_source_segment(code, found) or "" if found else ""
 
 
 def cut(text: str, characters: int = _CHARACTERS, lines: int = _LINES) -> str:

@@ -95,8 +95,10 @@ def _worst(trial: Trial) -> tuple[int, Result]:
 
 
 def _words(spec: Spec, number: int, result: Result, *, hidden: bool) -> str:
-    """What went wrong; of a hidden test, no value."""
+    """What went wrong; of a hidden test, no value and no place."""
     line = f" (line {result.line})" if result.line else ""
+    if result.test_line and not hidden:
+        line = f" (line {result.test_line} of the tests)"
     if spec.test_code is not None or number >= len(spec.cases):
         return f"{result.why}{line}"
     if hidden:

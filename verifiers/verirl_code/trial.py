@@ -44,12 +44,16 @@ _WORDS = 400
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one test. `why`: in words, empty where it was right. `line`: of the answer, or 0."""
+    """What became of one test. `why`: in words, empty where it was right.
+
+    `line`: of the answer, `test_line`: of the test code, from 1; 0 for none.
+    """
 
     right: bool
     why: str = ""
     line: int = 0
     late: bool = False
+    test_line: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,8 @@ class _Room:
     home: Path | None
 
     @contextmanager
-    def guest(self, streams: Sequence[int] = ()) -> Iterator[Guest]:
-        guest = self.nest.guest(self.bounds, streams, self.home)
+    def guest(self, *, streams: bool = False) -> Iterator[Guest]:
+        guest = self.nest.guest(self.bounds, self.home, streams=streams)
         try:
             yield guest
         finally:
@@ -289,25 +293,17 @@ def _programs(spec: Spec, code: str, room: _Room, key: str) -> Trial:
 
 def _program(case: Case, code: str, room: _Room) -> tuple[str | None, Result, float]:
     """One run: where it fell (None: it came to its end), what is to be said of its output, its CPU time."""
-    stdin = os.memfd_create("stdin")
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    try:
-        view = memoryview(case.given.encode("utf-8", "surrogateescape"))
-        while view:
-            view = view[os.write(stdin, view) :]
-        os.lseek(stdin, 0, os.SEEK_SET)
-        with room.guest((stdin, writer)) as guest:
-            os.close(writer)
-            writer = -1
-            fall, result = _watched(guest, reader, case, code, room)
-        return fall, result, guest.ended.cpu_s if guest.ended else 0.0
-    finally:
-        for fd in (stdin, reader, writer):
-            if fd >= 0:
-                os.close(fd)
+    given = case.given.encode("utf-8", "surrogateescape")
+    with room.guest(streams=True) as guest:
+        # Not `write`: the place from which it reads is the guest's, too.
+        at = 0
+        while at < len(given):
+            at += os.pwrite(guest.stdin, given[at:], at)
+        fall, result = _watched(guest, case, code, room)
+    return fall, result, guest.ended.cpu_s if guest.ended else 0.0
 
 
-def _watched(guest: Guest, reader: int, case: Case, code: str, room: _Room) -> tuple[str | None, Result]:
+def _watched(guest: Guest, case: Case, code: str, room: _Room) -> tuple[str | None, Result]:
     stage = "parse"
     try:
         guest.say({"role": "program", "code": code}, room.until)
@@ -315,7 +311,7 @@ def _watched(guest: Guest, reader: int, case: Case, code: str, room: _Room) -> t
         if "fell" in first:
             return "parse", Result(False, _word(first.get("why")), _whole(first.get("line")))
         stage = "runs"
-        output = _output(reader, room.until)
+        output = _output(guest.stdout, room.until)
         if len(output) > OUTPUT_LIMIT:
             return None, Result(False, f"wrote more than {OUTPUT_LIMIT} bytes")
         try:
@@ -372,7 +368,7 @@ def _tested(spec: Spec, code: str, room: _Room) -> Trial:
     if isinstance(told, Result):
         return Trial(results={0: told}, total=1, cpu_s=cpu_s)
     right, total = _whole(told.get("passed")), max(1, _whole(told.get("total")))
-    wrong = Result(False, _word(told.get("why")), late=False)
+    wrong = Result(False, _word(told.get("why")), test_line=_whole(told.get("line")))
     results = {number: Result(True) if number < right else wrong for number in range(total)}
     return Trial(results=results, total=total, cpu_s=cpu_s)
 

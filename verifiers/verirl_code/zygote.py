@@ -29,7 +29,7 @@ from verirl_code import guest
 from verirl_code.data import pack
 
 _ORDER_LIMIT = 1 << 12
-_ROOM_FOR_FDS = socket.CMSG_SPACE(3 * 4)
+_ROOM_FOR_FDS = socket.CMSG_SPACE(12 * 4)
 _MIB = 1024 * 1024
 _NEW_NAMESPACES = 0x00020000 | 0x20000000
 """CLONE_NEWNS, CLONE_NEWPID. Network, IPC and host name are the zygote's own namespaces: empty, and behind
@@ -48,13 +48,13 @@ _Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
 _WARM = "bisect collections copy datetime functools heapq itertools math operator random re string typing"
 
-_USERS = 16
+_USERS = 64
 """User ids that guests take in turn: the kernel counts a user's threads, those of dying guests too."""
 
-_WALLS_LIMIT = 256
+_WALLS_LIMIT = 512
 _REHEARSALS = 32
 _REAP_MS = 50
-_DYING_LIMIT = 8
+_DYING_LIMIT = 12
 """How many ended guests the kernel may still be clearing away when the next is forked."""
 
 _libc = ctypes.PyDLL(None, use_errno=True)
@@ -142,24 +142,33 @@ class _Zygote:
         order, passed, _, _ = self.control.recvmsg(_ORDER_LIMIT, _ROOM_FOR_FDS)
         if not order:
             return False
-        number, *bounds = map(int, order.split())
-        if not bounds:
+        number, *words = map(int, order.split())
+        if not words:
             self._end(number)
             return True
+        count, *bounds = words
         fds = [fd for (fd,) in struct.iter_unpack("i", passed[0][2])]
-        walls = self._walls(number % _USERS, *bounds)
-        while len(self.dying) >= _DYING_LIMIT:
+        each = len(fds) // count
+        plans = [
+            (self._walls((number + place) % _USERS, *bounds), fds[place * each : (place + 1) * each])
+            for place in range(count)
+        ]
+        while len(self.dying) + count > _DYING_LIMIT:
             os.waitpid(self.dying.pop(0), 0)
-        # Without PyOS_AfterFork_Child: here is one thread and no lock, and its hooks touch 200 pages.
-        pid = _clone(*self.clone)
-        if pid == 0:
-            self._become_guest(walls, fds)
-        if pid > 0:
-            pidfd = os.pidfd_open(pid)
-            self.running[pidfd] = pid, number
-            self.poll.register(pidfd, select.POLLIN)
-        else:
-            self._say(number, _BROKEN << 8, 0)
+        pids = []
+        for walls, own in plans:
+            # Without PyOS_AfterFork_Child: here is one thread and no lock, and its hooks touch 200 pages.
+            pid = _clone(*self.clone)
+            if pid == 0:
+                self._become_guest(walls, own)
+            pids.append(pid)
+        for place, pid in enumerate(pids):
+            if pid > 0:
+                pidfd = os.pidfd_open(pid)
+                self.running[pidfd] = pid, number + place
+                self.poll.register(pidfd, select.POLLIN)
+            else:
+                self._say(number + place, _BROKEN << 8, 0)
         for fd in fds:
             os.close(fd)
         return True
