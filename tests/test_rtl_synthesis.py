@@ -238,6 +238,20 @@ def test_a_file_that_is_no_library(text: str, words: str, tmp_path) -> None:
         read_library(path)
 
 
+def test_a_library_that_nothing_can_be_mapped_to(tmp_path, monkeypatch) -> None:
+    text = liberty.library_path().read_text()
+    path = tmp_path / "untimed.lib"
+    path.write_text(re.sub(r"timing \(\) \{.*?\n      \}\n", "", text, flags=re.DOTALL))
+    monkeypatch.setenv("VERIRL_LIBERTY", str(path))
+    with pytest.raises(InputError, match="ABC maps nothing to it"):
+        library_version()
+    path = tmp_path / "negative.lib"
+    path.write_text(re.sub(r"(XOR2X1\) \{ area : )", r"\1-", text))
+    monkeypatch.setenv("VERIRL_LIBERTY", str(path))
+    with pytest.raises(InputError, match=r"XOR2X1.* below 0"):
+        library_version()
+
+
 def test_a_bad_file_is_one_line_on_the_command_line(tmp_path, capsys) -> None:
     from verirl.cli import run
 
