@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from verirl import domains
-from verirl.errors import InputError
+from verirl.errors import InputError, ToolMissingError
 from verirl_rtl import liberty
 from verirl_rtl.equivalence import prove
 from verirl_rtl.liberty import library, library_version, read_library
 from verirl_rtl.power import analyse, toggles
 from verirl_rtl.synthesis import Synthesis, Unmapped, synthesise, tool_free
-from verirl_rtl.tools import Bounds
+from verirl_rtl.tools import Bounds, run
 
 pytestmark = pytest.mark.skipif(shutil.which("yosys") is None, reason="needs yosys")
 needs_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="needs OpenSTA")
@@ -253,12 +253,12 @@ def test_a_library_that_nothing_can_be_mapped_to(tmp_path, monkeypatch) -> None:
 
 
 def test_a_bad_file_is_one_line_on_the_command_line(tmp_path, capsys) -> None:
-    from verirl.cli import run
+    from verirl import cli
 
     bad, tasks = tmp_path / "bad.lib", tmp_path / "tasks.jsonl"
     bad.write_text("library (x) { }")
     tasks.write_text(domains.load("rtl").synth(1, 0, 0.1).to_json() + "\n")
-    assert run(["verify", str(tasks), "reference", "--liberty", str(bad), "-w", "1", "-q"]) == 2
+    assert cli.run(["verify", str(tasks), "reference", "--liberty", str(bad), "-w", "1", "-q"]) == 2
     said = capsys.readouterr().err.strip()
     assert "bad.lib" in said
     assert "holds no cell" in said
@@ -437,3 +437,10 @@ def test_ports_with_names_of_any_kind_reach_the_timing_analyser(tmp_path) -> Non
     timing = analyse(found, "m", library(), tmp_path, None)
     assert timing is not None
     assert timing.delay_ps > 0
+
+
+def test_a_missing_tool_is_named_with_what_installs_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for command, package in (("yosys", "yosys"), ("vvp", "iverilog"), ("sta", "opensta")):
+        with pytest.raises(ToolMissingError, match=f"{command}.*install {package}$"):
+            run([command], tmp_path)
