@@ -14,7 +14,7 @@ from verirl.errors import InputError, ToolMissingError
 from verirl_rtl import liberty
 from verirl_rtl.equivalence import prove
 from verirl_rtl.liberty import library, library_version, read_library
-from verirl_rtl.power import analyse, toggles
+from verirl_rtl.power import analyse, ripples, toggles
 from verirl_rtl.synthesis import Synthesis, Unmapped, synthesise, tool_free
 from verirl_rtl.tools import Bounds, run
 
@@ -444,3 +444,27 @@ def test_a_missing_tool_is_named_with_what_installs_it(tmp_path, monkeypatch) ->
     for command, package in (("yosys", "yosys"), ("vvp", "iverilog"), ("sta", "opensta")):
         with pytest.raises(ToolMissingError, match=f"{command}.*install {package}$"):
             run([command], tmp_path)
+
+
+RIPPLE = """module m(input clk, rst, output [3:0] q); reg a, b, c, d; assign q = {d, c, b, a};
+always @(posedge clk or posedge rst) if (rst) a <= 0; else a <= ~a;
+always @(negedge a or posedge rst) if (rst) b <= 0; else b <= ~b;
+always @(negedge b or posedge rst) if (rst) c <= 0; else c <= ~c;
+always @(negedge c or posedge rst) if (rst) d <= 0; else d <= ~d; endmodule"""
+GATED = """module m(input clk, en, d, output reg q); reg e; always @(negedge clk) e <= en;
+wire g = clk & e; always @(posedge g) q <= d; endmodule"""
+
+
+@needs_sta
+def test_a_register_that_clocks_another_makes_it_wait(tmp_path) -> None:
+    found = mapped(RIPPLE, tmp_path)
+    assert ripples(found, library()) == 3
+    assert ripples(mapped(COUNTER, tmp_path), library()) == 0
+    assert ripples(mapped(GATED, tmp_path), library()) == 0
+    ripple, one = (
+        analyse(mapped(source, tmp_path), "m", library(), tmp_path, None)
+        for source in (RIPPLE, RIPPLE.replace("negedge a", "negedge clk").replace("negedge b", "negedge clk"))
+    )
+    assert ripple is not None
+    assert one is not None
+    assert ripple.delay_ps > one.delay_ps
