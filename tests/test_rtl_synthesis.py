@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from verirl import domains
-from verirl.errors import InputError
+from verirl.errors import InputError, ToolMissingError
 from verirl_rtl import liberty
 from verirl_rtl.equivalence import prove
 from verirl_rtl.liberty import library, library_version, read_library
-from verirl_rtl.power import analyse, toggles
+from verirl_rtl.power import analyse, ripples, toggles
 from verirl_rtl.synthesis import Synthesis, Unmapped, synthesise, tool_free
-from verirl_rtl.tools import Bounds
+from verirl_rtl.tools import Bounds, run
 
 pytestmark = pytest.mark.skipif(shutil.which("yosys") is None, reason="needs yosys")
 needs_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="needs OpenSTA")
@@ -238,13 +238,27 @@ def test_a_file_that_is_no_library(text: str, words: str, tmp_path) -> None:
         read_library(path)
 
 
+def test_a_library_that_nothing_can_be_mapped_to(tmp_path, monkeypatch) -> None:
+    text = liberty.library_path().read_text()
+    path = tmp_path / "untimed.lib"
+    path.write_text(re.sub(r"timing \(\) \{.*?\n      \}\n", "", text, flags=re.DOTALL))
+    monkeypatch.setenv("VERIRL_LIBERTY", str(path))
+    with pytest.raises(InputError, match="ABC maps nothing to it"):
+        library_version()
+    path = tmp_path / "negative.lib"
+    path.write_text(re.sub(r"(XOR2X1\) \{ area : )", r"\1-", text))
+    monkeypatch.setenv("VERIRL_LIBERTY", str(path))
+    with pytest.raises(InputError, match=r"XOR2X1.* below 0"):
+        library_version()
+
+
 def test_a_bad_file_is_one_line_on_the_command_line(tmp_path, capsys) -> None:
-    from verirl.cli import run
+    from verirl import cli
 
     bad, tasks = tmp_path / "bad.lib", tmp_path / "tasks.jsonl"
     bad.write_text("library (x) { }")
     tasks.write_text(domains.load("rtl").synth(1, 0, 0.1).to_json() + "\n")
-    assert run(["verify", str(tasks), "reference", "--liberty", str(bad), "-w", "1", "-q"]) == 2
+    assert cli.run(["verify", str(tasks), "reference", "--liberty", str(bad), "-w", "1", "-q"]) == 2
     said = capsys.readouterr().err.strip()
     assert "bad.lib" in said
     assert "holds no cell" in said
@@ -423,3 +437,34 @@ def test_ports_with_names_of_any_kind_reach_the_timing_analyser(tmp_path) -> Non
     timing = analyse(found, "m", library(), tmp_path, None)
     assert timing is not None
     assert timing.delay_ps > 0
+
+
+def test_a_missing_tool_is_named_with_what_installs_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for command, package in (("yosys", "yosys"), ("vvp", "iverilog"), ("sta", "opensta")):
+        with pytest.raises(ToolMissingError, match=f"{command}.*install {package}$"):
+            run([command], tmp_path)
+
+
+RIPPLE = """module m(input clk, rst, output [3:0] q); reg a, b, c, d; assign q = {d, c, b, a};
+always @(posedge clk or posedge rst) if (rst) a <= 0; else a <= ~a;
+always @(negedge a or posedge rst) if (rst) b <= 0; else b <= ~b;
+always @(negedge b or posedge rst) if (rst) c <= 0; else c <= ~c;
+always @(negedge c or posedge rst) if (rst) d <= 0; else d <= ~d; endmodule"""
+GATED = """module m(input clk, en, d, output reg q); reg e; always @(negedge clk) e <= en;
+wire g = clk & e; always @(posedge g) q <= d; endmodule"""
+
+
+@needs_sta
+def test_a_register_that_clocks_another_makes_it_wait(tmp_path) -> None:
+    found = mapped(RIPPLE, tmp_path)
+    assert ripples(found, library()) == 3
+    assert ripples(mapped(COUNTER, tmp_path), library()) == 0
+    assert ripples(mapped(GATED, tmp_path), library()) == 0
+    ripple, one = (
+        analyse(mapped(source, tmp_path), "m", library(), tmp_path, None)
+        for source in (RIPPLE, RIPPLE.replace("negedge a", "negedge clk").replace("negedge b", "negedge clk"))
+    )
+    assert ripple is not None
+    assert one is not None
+    assert ripple.delay_ps > one.delay_ps

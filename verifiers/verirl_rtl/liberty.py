@@ -39,6 +39,7 @@ _MODULE = re.compile(r"^module (\w+)\(.*?^endmodule\n", re.MULTILINE | re.DOTALL
 _LATCHES = ("$_DLATCH_P_", "$_DLATCH_N_")
 _FANOUT = 4
 _Module = Mapping[str, Any]
+_tried: set[Path] = set()
 _READING = Bounds(wall_s=60, cpu_s=60, memory_mb=2048)
 
 
@@ -91,7 +92,7 @@ def library_version() -> str:
     """
     path = library_path()
     if os.environ.get(VARIABLE) and shutil.which("yosys") is not None:
-        read_library(path)
+        _try_out(read_library(path))
     return _version(path)
 
 
@@ -122,9 +123,9 @@ def read_library(path: Path) -> Library:
     )
     if inverter is None or not any("$_NAND_" in _kinds(m) or "$_AND_" in _kinds(m) for m in modules.values()):
         raise InputError.at(path, "needs an inverter and gates, each with a function")
-    missing = [name for name, area in areas.items() if not math.isfinite(area)]
+    missing = [name for name, area in areas.items() if not (math.isfinite(area) and area >= 0)]
     if missing:
-        raise InputError.at(path, f"cell '{missing[0]}' has no area")
+        raise InputError.at(path, f"cell '{missing[0]}' has no area, or one below 0")
     head = text[: next(_CELL.finditer(text)).start()]
     states = {name: _held(modules.get(name), "Q") for name in areas}
     clocks = {name: _held(modules.get(name), "C") or _held(modules.get(name), "E") for name in areas}
@@ -149,6 +150,28 @@ def read_library(path: Path) -> Library:
         driver=inverter,
         load_ff=_FANOUT * (pin_ff if math.isfinite(pin_ff) else 2.0),
     )
+
+
+def _try_out(cells: Library) -> None:
+    """InputError where ABC maps nothing to a library that Yosys could read: timing may be missing."""
+    if cells.path in _tried:
+        return
+    folder = Path(tempfile.mkdtemp())
+    try:
+        (folder / "cells.lib").symlink_to(cells.path)
+        (folder / "design.v").write_text(
+            "module m(input a, b, c, output y); assign y = a & b ^ c; endmodule\n"
+        )
+        (folder / "abc.constr").write_text(f"set_driving_cell {cells.driver}\nset_load {cells.load_ff:g}\n")
+        script = (
+            "read_verilog design.v; synth -noabc -run coarse:check; abc -liberty cells.lib -constr abc.constr"
+        )
+        done = run(["yosys", "-p", script], folder, _READING, environment={"TMPDIR": str(folder)})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not done.ok or "Delay =" not in done.out:
+        raise InputError.at(cells.path, "ABC maps nothing to it; gates need an area, a function and timing")
+    _tried.add(cells.path)
 
 
 def _text(path: Path) -> str:
@@ -189,6 +212,9 @@ def _as_yosys_reads(path: Path) -> tuple[Mapping[str, Any], str]:
         commands = "read_liberty -ignore_miss_func -ignore_miss_dir -ignore_miss_data_latch cells.lib"
         writing = "write_verilog -noattr cells.v; write_json cells.json"
         done = run(["yosys", "-q", "-p", f"{commands}; {writing}"], folder, _READING)
+        if not done.ok and (done.late or "ERROR" not in done.err):
+            limits = f"{_READING.wall_s:.0f} s or {_READING.memory_mb} MB"
+            raise InputError.at(path, f"takes Yosys more than {limits} to read; name a smaller one")
         if not done.ok:
             said = (done.err.strip().splitlines() or ["it is no Liberty file"])[-1]
             raise InputError.at(path, f"Yosys cannot read it: {said}")

@@ -7,7 +7,8 @@ alone count, so that the order in which a simulator evaluates gates does not. Wh
 
 The delay is that of the worst path over all groups: between registers (their clock-to-output and setup
 times with it), from inputs, to outputs. A path that has but half a cycle counts double. Clocks are the nets
-at the registers' clock pins, whatever they are called.
+at the registers' clock pins, whatever they are called. Each counts from its own edge; where a register's
+output is the clock of others, one edge waits for the next, and each such step is another delay.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ CLOCK_MHZ = 100.0
 _STA = Bounds(wall_s=15, cpu_s=15, memory_mb=1024)
 _NO_PATH = 1e9
 """A delay in ps that no path has."""
+
+_DEEPEST = 64
 
 _NUMBER = r"(-?\d[\d.]*(?:e[-+]?\d+)?)"
 _INSTANCE = re.compile(rf"^\s*{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER[1:-1]}\s+(\S+)\s*$", re.MULTILINE)
@@ -69,6 +72,7 @@ def analyse(
     period, slack = float(paths[1]), float(paths[2])
     # Whole cycles fit the period by its choice; half a cycle lacks `slack` of its half.
     delay = period - 2 * min(0.0, slack) if period < _NO_PATH else 0.0
+    delay *= 1 + ripples(design, library)
     if activity is None:
         return Timing(delay, None)
     idle, busy = (_instances(text) for text in ran.out[paths.end() :].partition("BUSY")[::2])
@@ -76,6 +80,60 @@ def analyse(
     if set(busy) != set(design.module["cells"]) or not registers <= set(idle):
         return None
     return Timing(delay, 1e6 * _watts(design, library, idle, busy, activity, period))
+
+
+def ripples(design: Synthesis, library: Library) -> int:
+    """How many registers follow each other by clock, each one's output being the next one's clock.
+
+    A clock that an input reaches through gates is that input's, gated; it follows nothing. More than
+    `_DEEPEST` are not told apart.
+    """
+    cells = design.module["cells"]
+    made = {
+        bit: name
+        for name, cell in cells.items()
+        for pin in library.outputs[cell["type"]]
+        for bit in cell["connections"].get(pin, ())
+    }
+    clocks = {
+        name: cell["connections"][library.clocks[cell["type"]]][0]
+        for name, cell in cells.items()
+        if cell["type"] in library.edges
+    }
+    behind = {bit: _behind(bit, cells, made, library) for bit in set(clocks.values())}
+    level = dict.fromkeys(clocks, 0)
+    for _ in range(_DEEPEST):
+        deeper = {
+            name: 1 + max(level.get(source, 0) for source in behind[bit]) if behind[bit] else 0
+            for name, bit in clocks.items()
+        }
+        if deeper == level:
+            break
+        level = deeper
+    return max(level.values(), default=0)
+
+
+def _behind(
+    clock: int | str, cells: Mapping[str, Any], made: Mapping[int | str, str], library: Library
+) -> frozenset[str]:
+    """The registers that a clock comes from; none where an input is among its sources."""
+    found, waiting, seen = set(), [clock], set()
+    while waiting:
+        bit = waiting.pop()
+        if bit in seen:
+            continue
+        seen.add(bit)
+        maker = made.get(bit)
+        if maker is None:
+            if isinstance(bit, int):
+                return frozenset()
+        elif cells[maker]["type"] in library.clocks:
+            found.add(maker)
+        else:
+            outputs = library.outputs[cells[maker]["type"]]
+            pins = cells[maker]["connections"]
+            waiting += [one for pin in pins if pin not in outputs for one in pins[pin]]
+    return frozenset(found)
 
 
 def _instances(text: str) -> dict[str, tuple[float, float]]:

@@ -31,6 +31,7 @@ _COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|//[^\n]*|/\*.*?\*/', re.DOTALL
 _ATTRIBUTE = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|\(\*(?!\s*\)).*?\*\)', re.DOTALL)
 _DELAY = re.compile(r"Delay = +([\d.]+) ps")
 _NO_LOGIC = "Don't call ABC as there is nothing to map"
+_ABC_ENDED = "Can't open ABC output file"
 _ERROR = re.compile(r"ERROR: (.*)")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 # The checks of these words are a simulator's; to a mapping a latch is a latch, whatever its block is called.
@@ -201,6 +202,8 @@ def _why(ran: Ran) -> Unmapped:
     said = _ERROR.search(ran.err) or _ERROR.search(ran.out)
     if said is None:
         return Unmapped("synthesis takes too much memory", late=True)
+    if _ABC_ENDED in said[1]:
+        return Unmapped("ABC ends without a result")
     return Unmapped(f"Yosys: {said[1].strip()[:300]}")
 
 

@@ -26,6 +26,7 @@ from verirl.tools import install_line
 
 _MIB = 1024 * 1024
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
+_COMES_WITH = {"vvp": "iverilog"}
 _ASKED = {"iverilog": "-V", "verilator": "--version", "yosys": "-V", "sta": "-version"}
 
 
@@ -71,7 +72,7 @@ def run(
 ) -> Ran:
     """Run a tool in `folder`; ToolMissingError where it is not installed."""
     if shutil.which(argv[0]) is None:
-        raise ToolMissingError(argv[0], install_line(argv[0]))
+        raise ToolMissingError(argv[0], install_line(_COMES_WITH.get(argv[0], argv[0])))
     out, err = folder / ".out", folder / ".err"
     started = time.monotonic()
     used = _used()
