@@ -258,6 +258,33 @@ def test_a_family_with_too_few_says_how_many(tmp_path: Path, capfd: pytest.Captu
     assert not path.exists()
 
 
+def test_a_range_of_difficulty_takes_the_families_whose_level_is_in_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tasks.jsonl"
+    assert run(f"synth optics -n 6 --difficulty 0.1:0.3 --no-mutants -w 1 -o {path} --json".split()) == 0
+    report = json.loads(capfd.readouterr().out)
+    families = {"singlet", "singlet-completion", "achromat", "achromat-completion"}
+    assert set(report["families"]) == families
+    assert set(report["left_out"]) == set(domains.load("optics").families) - families
+    for line in path.read_text(encoding="utf-8").splitlines():
+        task = json.loads(line)
+        low, high = (0.1, 0.2) if task["tags"][0].startswith("singlet") else (0.2, 0.3)
+        assert low <= task["difficulty"] <= high
+    named = f"synth optics -n 1 -f gauss --difficulty 0.1 --no-mutants -w 1 -o {path} --json"
+    assert run(named.split()) == 0
+    assert list(json.loads(capfd.readouterr().out)["families"]) == ["gauss"]
+
+
+@pytest.mark.parametrize(("asked", "families"), [((0.2, 0.2), 2), ((1.0, 1.0), 4), ((0.0, 1.0), 14)])
+def test_each_difficulty_has_families(asked: tuple[float, float], families: int) -> None:
+    from verirl.synthesis import _at_home
+
+    assert len(_at_home(domains.load("optics"), *asked, {})) == families
+    assert len(_at_home(domains.load("optics"), *asked, {"style": "terse"})) == 2
+    assert len(_at_home(domains.load("math"), *asked, {})) == len(domains.load("math").families)
+
+
 @pytest.mark.parametrize(
     ("domain", "families"),
     [

@@ -168,6 +168,12 @@ def families_with(domain: Domain, options: Mapping[str, Any]) -> tuple[str, ...]
     return domain.families if narrowed is None else narrowed(**options)
 
 
+def span(domain: Domain, family: str, options: Mapping[str, Any]) -> tuple[float, float]:
+    """The difficulties at which a family is at home: all, unless the domain has a method `span` that says."""
+    narrowed: Callable[..., tuple[float, float]] | None = getattr(domain, "span", None)
+    return (0.0, 1.0) if narrowed is None else narrowed(family, **options)
+
+
 def deadline(domain: Domain) -> float:
     """Seconds that a verdict may take where nobody says: a domain with slow tools has `deadline_s`."""
     return float(getattr(domain, "deadline_s", DEADLINE_S))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from verirl.domains import Domain, families_with
+from verirl.domains import Domain, families_with, span
 from verirl.engine import Request
 from verirl.errors import InputError, VerirlError
 from verirl.seeds import rng
@@ -87,9 +87,11 @@ class SynthesisReport:
 
 @dataclass
 class _Family:
-    """What is known of a family while it is drawn from."""
+    """What is known of a family while it is drawn from, at difficulties from `low` to `high`."""
 
     name: str
+    low: float
+    high: float
     counts: Counter[str] = field(default_factory=Counter)
     stale: int = 0
     exhausted: bool = False
@@ -113,7 +115,8 @@ def synthesise(
 ) -> SynthesisReport:
     """`n` distinct tasks of `domain`, spread evenly over `families` (None: all that have one).
 
-    The difficulty of each draw is uniform in `difficulty`. With `check_mutants` False only references are
+    The difficulty of each draw is uniform in `difficulty`; where no families are named, in the part of it at
+    which its family is at home. With `check_mutants` False only references are
     judged, and the tasks carry no kill rate. `options` go to the domain's `synth`. `on_progress` hears how
     many more tasks were admitted.
 
@@ -121,8 +124,11 @@ def synthesise(
     a verdict stays an error.
     """
     low, high = _check(domain, n, difficulty, families, options)
-    able = families_with(domain, options)
-    live = [_Family(name) for name in dict.fromkeys(families or able)]
+    live = (
+        [_Family(name, low, high) for name in dict.fromkeys(families)]
+        if families
+        else _at_home(domain, low, high, options)
+    )
     made = _Making(domain, pool, check_mutants=check_mutants)
     everyone = tuple(live)
     tasks: list[Task] = []
@@ -131,7 +137,7 @@ def synthesise(
         block: list[tuple[_Family, Task]] = []
         while len(block) < min(BLOCK, n - len(tasks)) and live:
             family = live[index % len(live)]
-            drawn = rng(domain.name, split, seed, index, "difficulty").uniform(low, high)
+            drawn = rng(domain.name, split, seed, index, "difficulty").uniform(family.low, family.high)
             task = domain.synth(seed, index, round(drawn, 4), split=split, family=family.name, **options)
             index += 1
             if made.is_new(task):
@@ -154,8 +160,25 @@ def synthesise(
         tuple(made.refused),
         {family.name: family.report() for family in everyone},
         made.errors,
-        () if families else tuple(name for name in domain.families if name not in able),
+        ()
+        if families
+        else tuple(name for name in domain.families if name not in {one.name for one in everyone}),
     )
+
+
+def _at_home(domain: Domain, low: float, high: float, options: Mapping[str, Any]) -> list[_Family]:
+    found = []
+    for name in families_with(domain, options):
+        least, most = span(domain, name, options)
+        # A family that begins where the range ends has nothing in it, unless the range is that one point.
+        if max(low, least) < min(high, most) or (low == high and (least <= low < most or low == most == 1.0)):
+            found.append(_Family(name, max(low, least), min(high, most)))
+    if not found:
+        raise InputError(
+            f"domain '{domain.name}' has no family at difficulty {low:g}:{high:g} under these options; "
+            "name one (--family) or widen --difficulty"
+        )
+    return found
 
 
 class _Making:

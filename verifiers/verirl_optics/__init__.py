@@ -75,6 +75,12 @@ class OpticsDomain:
 
         return terse.FAMILIES if style == "terse" else self.families
 
+    def span(self, family: str, style: str = "prose", **_: object) -> tuple[float, float]:
+        """The fifth of the difficulties that is a family's level; all for the one level of shorthand."""
+        from verirl_optics.synth import span
+
+        return (0.0, 1.0) if style == "terse" else span(family)
+
     def synth(
         self,
         seed: int,

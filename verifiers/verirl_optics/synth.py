@@ -26,6 +26,12 @@ DRAWS = 40
 MASKS = "?"
 
 
+def span(family: str) -> tuple[float, float]:
+    """The difficulties of a family's level."""
+    level = FORMS[family.removesuffix(COMPLETION)].level
+    return (level - 1) / LEVELS, level / LEVELS
+
+
 def synth(
     seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
 ) -> Task:

@@ -136,7 +136,9 @@ def command(
         console.emit_json(summary(report, output, seconds))
     console.show(table(report, output, seconds), quiet=quiet)
     if report.left_out:
-        asked = " ".join(f"-O {name}={value}" for name, value in options)
+        asked = " ".join(
+            [f"--difficulty {difficulty[0]:g}:{difficulty[1]:g}"] + [f"-O {k}={v}" for k, v in options]
+        )
         words = (
             f"{len(report.left_out)} families have no task with {asked} and are left out (--json names them)"
         )
