@@ -286,6 +286,20 @@ def test_the_official_rule_is_the_benchs(tmp_path: Path) -> None:
     assert "the bench says: Failed with" in wrong.stage.detail
 
 
+def test_a_bench_that_takes_no_design_is_our_error_and_a_design_that_no_bench_takes_is_not(
+    tmp_path: Path,
+) -> None:
+    spec = {"top": "top", "reference": REFERENCE, "rule": "official", "pass_rule": "Passed", "ppa": "off"}
+    unread = BENCH.replace("endmodule", "enum {A, B} e; initial e = e.no_such(1); endmodule", 1)
+    broken = judge({**spec, "testbench": unread}, REFERENCE, tmp_path)[-1]
+    assert broken.stage.status is Status.ERROR
+    assert "nor with the reference in its place" in broken.stage.detail
+    other = judge({**spec, "testbench": BENCH}, "module top(input other); endmodule", tmp_path)[-1]
+    assert other.stage.status is Status.FAILED
+    assert "does not compile with it" in other.stage.detail
+    assert judge({**spec, "testbench": BENCH}, REFERENCE, tmp_path)[3].stage.status is Status.PASSED
+
+
 def test_mismatches_that_a_bench_counts_are_partial_credit(tmp_path: Path) -> None:
     bench = BENCH.replace(
         '$display("Failed with %0d", errors)', '$display("Mismatches: %0d in 100 samples", errors)'

@@ -13,8 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from verirl_rtl.harness import compile_icarus, first_words, fresh
-from verirl_rtl.policy import Inspection
+from verirl_rtl.harness import Built, compile_icarus, first_words, fresh
+from verirl_rtl.policy import Inspection, survey
 from verirl_rtl.renaming import renamed
 from verirl_rtl.spec import Spec
 from verirl_rtl.tools import Bounds, run
@@ -25,34 +25,28 @@ _COUNTED = re.compile(r"^Mismatches: (\d+) in (\d+) samples", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Said:
-    """What became of the bench: whether its rule says passed, the share it counted, its last words."""
+    """What became of the bench: whether its rule says passed, the share it counted, its last words.
+
+    `broken`: the bench does not compile with the reference in the answer's place either.
+    """
 
     right: bool
     score: float = 0.0
     words: str = ""
     late: bool = False
+    broken: bool = False
 
 
 def judge(spec: Spec, answer: Inspection, folder: Path, bounds: Bounds) -> Said:
     """Run the bench with the answer in it."""
-    assert spec.testbench is not None
     assert spec.pass_rule is not None
-    files = {
-        "bench.sv": spec.testbench,
-        "answer.sv": renamed(
-            answer.text, {name: fresh("part") for name in answer.modules if name != spec.top}
-        ),
-    }
-    if spec.reference is not None and spec.reference_top != spec.top:
-        files["reference.sv"] = spec.reference
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
-        for name, text in {**spec.aux_files, **files}.items():
-            (place / name).write_text(text, encoding="utf-8")
-        order = [name for name in ("bench.sv", "reference.sv", "answer.sv") if name in files]
-        built = compile_icarus(place, spec.testbench_top, order, bounds)
+        parts = {name: fresh("part") for name in answer.modules if name != spec.top}
+        built = _built(spec, renamed(answer.text, parts), place, bounds)
         if built.problem:
-            return Said(False, words=f"the bench does not compile with it: {built.problem}", late=built.late)
+            words = f"the bench does not compile with it: {built.problem}"
+            return Said(False, words=words, late=built.late, broken=_is_broken(spec, place, bounds))
         wide = Bounds(bounds.wall_s, bounds.cpu_s, bounds.memory_mb, bounds.file_mb, OUTPUT_BYTES)
         ran = run(["vvp", "-n", "sim", "-none"], place, wide)
     finally:
@@ -61,6 +55,28 @@ def judge(spec: Spec, answer: Inspection, folder: Path, bounds: Bounds) -> Said:
         return Said(False, words="the simulation does not end", late=True)
     right = ran.ok and re.search(spec.pass_rule, ran.out) is not None
     return Said(right, 1.0 if right else _counted(ran.out), _last(ran.out) or first_words(ran))
+
+
+def _built(spec: Spec, design: str, place: Path, bounds: Bounds) -> Built:
+    """The bench, compiled in `place` with `design` where the answer belongs."""
+    assert spec.testbench is not None
+    files = {"bench.sv": spec.testbench, "answer.sv": design}
+    if spec.reference is not None and spec.reference_top != spec.top:
+        files["reference.sv"] = spec.reference
+    for name, text in {**spec.aux_files, **files}.items():
+        (place / name).write_text(text, encoding="utf-8")
+    order = [name for name in ("bench.sv", "reference.sv", "answer.sv") if name in files]
+    return compile_icarus(place, spec.testbench_top, order, bounds)
+
+
+def _is_broken(spec: Spec, place: Path, bounds: Bounds) -> bool:
+    """Whether it is the bench that does not compile: it takes the reference itself no better."""
+    if spec.reference is None:
+        return False
+    modules = survey(spec.reference, spec.reference_top).modules
+    names = {name: spec.top if name == spec.reference_top else fresh("part") for name in modules}
+    built = _built(spec, renamed(spec.reference, names), place, bounds)
+    return bool(built.problem) and not built.late
 
 
 def _counted(output: str) -> float:

@@ -159,6 +159,8 @@ def _benched(spec: Spec, answer: Inspection, folder: Path, until: float) -> Find
     said = official.judge(spec, answer, folder, _bounds(until))
     if said.late:
         return timed_out("simulate", said.words, said.score)
+    if said.broken:
+        return errored("simulate", f"{said.words}; nor with the reference in its place")
     if not said.right:
         return failed("simulate", said.score, f"the bench says: {said.words}")
     return passed("simulate", 1.0, f"the bench says: {said.words}")
