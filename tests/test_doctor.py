@@ -78,6 +78,24 @@ def test_a_tool_that_is_too_old(tmp_path: Path) -> None:
     assert "bwrap is too old; install it with: sudo apt-get install bubblewrap" in err
 
 
+def test_a_domains_tool_that_no_worker_sees_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    program(mine, "yosys", "echo Yosys 0.40")
+    program(mine, "bwrap", "echo bubblewrap 0.9.0")
+    monkeypatch.setenv("PATH", f"{mine}:/bin")
+    monkeypatch.setattr(tools, "SYSTEM_PATH", str(tmp_path))
+    found = {one.name: one for one in tools.look_for_tools()}
+    assert (found["yosys"].state, found["bwrap"].state) == ("missing", "installed")
+    assert f"{mine}/yosys is where no sandbox sees it" in found["yosys"].purpose
+    monkeypatch.setattr(tools, "SYSTEM_PATH", str(mine))
+    seen = {one.name: one for one in tools.look_for_tools()}["yosys"]
+    assert (seen.state, seen.version) == ("installed", "0.40")
+    assert "no sandbox" not in seen.purpose
+
+
 def test_a_sandbox_that_does_not_work_here(tmp_path: Path) -> None:
     program(
         tmp_path,

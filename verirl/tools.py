@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from verirl.errors import InputError
+from verirl.sandbox import SYSTEM_PATH
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _REQUIREMENT = re.compile(r"^(?P<name>[\w.-]+)\s*(?:\[[^]]*\])?\s*(?P<bounds>[^;]*)(?:;(?P<marker>.*))?$")
@@ -84,11 +85,14 @@ def look_for_tools() -> list[Finding]:
 
 
 def _look_for(tool: Tool) -> Finding:
-    there = shutil.which(tool.command) is not None
-    version = version_of(tool.command) if there else ""
-    state = "missing" if not there else "too old" if older(version, tool.least) else "installed"
+    # The core's tools are started by us, a domain's by workers in a sandbox.
+    place = shutil.which(tool.command, path=None if tool.domain == "core" else SYSTEM_PATH)
+    version = version_of(place) if place else ""
+    state = "missing" if not place else "too old" if older(version, tool.least) else "installed"
     line = "" if state == "installed" else f"sudo apt-get install {tool.package}"
-    return Finding(tool.command, tool.least, version, state, tool.required, tool.domain, tool.purpose, line)
+    elsewhere = None if place else shutil.which(tool.command)
+    purpose = tool.purpose + (f"; {elsewhere} is where no sandbox sees it" if elsewhere else "")
+    return Finding(tool.command, tool.least, version, state, tool.required, tool.domain, purpose, line)
 
 
 def version_of(command: str) -> str:

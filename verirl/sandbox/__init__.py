@@ -1,11 +1,12 @@
 """Run one untrusted program, or wrap a long-lived one, so that it sees and uses only what it was given."""
 
-from verirl.sandbox.policy import HOME, Command, Limits, Policy, interpreter, spare_user, wrap
+from verirl.sandbox.policy import HOME, SYSTEM_PATH, Command, Limits, Policy, interpreter, spare_user, wrap
 from verirl.sandbox.probe import require
 from verirl.sandbox.program import Outcome, read_output, run
 
 __all__ = [
     "HOME",
+    "SYSTEM_PATH",
     "Command",
     "Limits",
     "Outcome",

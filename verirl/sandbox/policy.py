@@ -115,6 +115,9 @@ def _capabilities() -> int:
     return 0
 
 
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where a sandboxed program looks for others: the machine's own folders, the only ones it sees."""
+
 _spare: tuple[int, int] | None = None
 
 
@@ -133,9 +136,8 @@ def spare_user() -> int:
 
 def base_environment() -> dict[str, str]:
     """The environment of every program, the same on every machine."""
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     private = {"HOME": "/tmp", "TMPDIR": "/tmp"}  # noqa: S108 - the sandbox's own
-    return {"PATH": path, **private, "LANG": "C.UTF-8", "TZ": "UTC", "OMP_NUM_THREADS": "1"}
+    return {"PATH": SYSTEM_PATH, **private, "LANG": "C.UTF-8", "TZ": "UTC", "OMP_NUM_THREADS": "1"}
 
 
 def _options(policy: Policy, fds: list[int]) -> Iterator[str]:
