@@ -59,11 +59,14 @@ class RtlDomain:
         return {**versions(), "liberty": library_version()}
 
     def warm(self) -> None:
-        """Import what every verdict needs, once a worker."""
+        """Import what every verdict needs, once a worker, and let the reader make what it keeps."""
         from verirl.extras import need
 
         need("pyslang", "rtl")
-        import verirl_rtl.stages  # noqa: F401
+        import verirl_rtl.stages  # noqa: F401 - for the import alone
+        from verirl_rtl.policy import survey
+
+        survey("module m(input a, output y); assign y = a; endmodule", "m")
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not an RTL spec that an answer can be held to."""
