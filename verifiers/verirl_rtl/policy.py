@@ -13,7 +13,7 @@ import os
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -88,10 +88,12 @@ def survey(source: str, top: str, parameters: Mapping[str, str] | None = None) -
 
 def _confined(work: Callable[[], Inspection]) -> Inspection:
     """`work` in a forked child with limits; being ended by them is a refusal."""
+    # Whatever the child does first costs it the copy of a page: what can be done before is.
+    limits = _limits()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _child(write_end, work)
+        _child(write_end, work, limits)
     os.close(write_end)
     # No clock on the wall: the child does nothing but compute, so its CPU limit ends it.
     with os.fdopen(read_end, "rb") as said:
@@ -102,21 +104,26 @@ def _confined(work: Callable[[], Inspection]) -> Inspection:
     return Inspection(refusal=f"it nests too deep, or reading it takes more than {CPU_S} s or {MEMORY_MB} MB")
 
 
-def _child(write_end: int, work: Callable[[], Inspection]) -> NoReturn:
+def _limits() -> list[tuple[int, int]]:
+    """Which resources a child has how much of: memory on top of this process's own, and no more than it may."""
+    own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    wanted = (
+        (resource.RLIMIT_AS, own + MEMORY_MB * 1024 * 1024),
+        (resource.RLIMIT_CPU, CPU_S),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    )
+    hard = {which: resource.getrlimit(which)[1] for which, _ in wanted}
+    return [(w, v if hard[w] == resource.RLIM_INFINITY else min(v, hard[w])) for w, v in wanted]
+
+
+def _child(write_end: int, work: Callable[[], Inspection], limits: list[tuple[int, int]]) -> NoReturn:
     code = 1
     try:
-        own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        for which, value in (
-            (resource.RLIMIT_AS, own + MEMORY_MB * 1024 * 1024),
-            (resource.RLIMIT_CPU, CPU_S),
-            (resource.RLIMIT_FSIZE, 0),
-            (resource.RLIMIT_CORE, 0),
-        ):
-            hard = resource.getrlimit(which)[1]
-            allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        for which, allowed in limits:
             resource.setrlimit(which, (allowed, allowed))
         try:
-            found = asdict(work())
+            found = _to_json(work())
         except (AttributeError, ImportError, KeyError, NameError, TypeError) as problem:
             # Ours, which the parent raises; whatever else the reader throws, the text has made it throw.
             found = {"broken": f"{type(problem).__name__}: {problem}"[:500]}
@@ -128,6 +135,20 @@ def _child(write_end: int, work: Callable[[], Inspection]) -> NoReturn:
         os._exit(code)
 
 
+def _to_json(found: Inspection) -> dict[str, Any]:
+    # By hand, for the same reason: `dataclasses.asdict` copies all there is.
+    return {
+        "refusal": found.refusal,
+        "errors": found.errors,
+        "text": found.text,
+        "ports": [(port.name, port.direction, port.width, port.signed) for port in found.ports],
+        "parameters": found.parameters,
+        "overridden": found.overridden,
+        "modules": found.modules,
+        "edges": found.edges,
+    }
+
+
 def _from_json(data: bytes) -> Inspection:
     said = json.loads(data)
     if "broken" in said:
@@ -136,7 +157,7 @@ def _from_json(data: bytes) -> Inspection:
         refusal=said["refusal"],
         errors=tuple(said["errors"]),
         text=said["text"],
-        ports=tuple(Port(**port) for port in said["ports"]),
+        ports=tuple(Port(*port) for port in said["ports"]),
         parameters=said["parameters"],
         overridden=said["overridden"],
         modules=tuple(said["modules"]),
