@@ -105,7 +105,7 @@ def _confined(work: Callable[[], Inspection]) -> Inspection:
 
 
 def _limits() -> list[tuple[int, int]]:
-    """Which resources a child has how much of: memory on top of this process's own, and no more than it may."""
+    """Which resources a child has how much of: memory on top of our own, and no more than we may."""
     own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     wanted = (
         (resource.RLIMIT_AS, own + MEMORY_MB * 1024 * 1024),
