@@ -290,7 +290,9 @@ def test_no_worse_than_the_reference_under_its_own_names_is_as_good(tmp_path, mo
 
     monkeypatch.setattr(ppa, "synthesise", counted)
     monkeypatch.setattr(ppa, "baseline", lambda *_: ppa.Baseline(best, first))
-    assert verdict_of(judged(COUNTER, COUNTER, tmp_path)).score == 0.5
+    found = judged(COUNTER, COUNTER, tmp_path)
+    assert verdict_of(found).score == 0.5
+    assert {name: found[1].metrics[f"reference_{name}"] for name in BANDS} == first
     assert mapped == [range(1)]
     monkeypatch.setattr(ppa, "baseline", lambda *_: ppa.Baseline(best, best))
     assert verdict_of(judged(COUNTER, COUNTER, tmp_path)).score < 0.5
