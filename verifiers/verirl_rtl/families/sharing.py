@@ -63,10 +63,10 @@ def spaced(expression: str) -> str:
 
 
 def sharing_terse(rng: Random, difficulty: float) -> Design:
-    """A sum or a choice over four two-bit operands, the expression itself being the question."""
-    _, literal, shared, _ = _drawn(rng, "abcd", (_FORMS[0], _FORMS[2]))
+    """A sum or a choice over six two-bit operands, the expression itself being the question."""
+    _, literal, shared, _ = _drawn(rng, "abcdef", (_FORMS[0], _FORMS[2]))
     chosen = shared if rng.random() < SHARED else literal
-    ports = (*inputs(*((name, 2) for name in "abcd"), "s"), output("y", 5))
+    ports = (*inputs(*((name, 2) for name in "abcdef"), "s"), output("y", 5))
     return Design("t", ports, literal, f"assign y={literal};", terse=literal, answer=f"assign y={chosen};")
 
 
