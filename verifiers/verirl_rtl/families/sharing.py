@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from verirl_rtl.families.design import Design, Family, Port, inputs, output, width_of
 
-SHARED = 0.25
+SHARED = 1 / 3
 """Share of the worked answers in shorthand that use one multiplier."""
 
 
