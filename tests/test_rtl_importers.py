@@ -30,7 +30,7 @@ FILES = {
 
 PORTS = "(input a, output y);\n"
 BENCH = """`timescale 1ns/1ps
-module tb; reg a; wire y, z;
+module tb; reg a; wire y, z; reg m [0:1];
   // not a RefModule u (.a(a)); only a comment
   {reference}
   {top} dut (.a(a), .y(y));
