@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from code_attacks import BOMBS, FORGED, REACHES, TESTS_MISLED
+from pools import need_sandbox
 
-from verirl import domains, sandbox
+from verirl import domains
 from verirl.domains import Finding, Job
 from verirl.engine import Request, VerifierPool
-from verirl.errors import ToolMissingError
 from verirl.sandbox import processes
 from verirl.types import Message, Status, Task
 from verirl_code import launch, zygote
@@ -38,10 +38,7 @@ ASSERTS = {"test_code": "".join(f"assert f({n}) == {2 * n}\n" for n in range(1, 
 
 @pytest.fixture(autouse=True, scope="module")
 def _sandbox() -> None:
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
+    need_sandbox()
 
 
 def judge(spec: dict, answer: str, folder: Path, seconds: float = 8.0) -> list[Finding]:

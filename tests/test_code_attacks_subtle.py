@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from code_attacks_subtle import COMPLETIONS, HOOKS, KERNEL, PROGRAMS, RESULTS, SOURCES
+from pools import need_sandbox, sandboxed
 from test_code_attacks import judge, settled
 
-from verirl import sandbox
 from verirl.engine import Request, VerifierPool
-from verirl.errors import ToolMissingError
 from verirl.types import Message, Task, Verdict
 
 LISTS = [[1, 2, 3], [], [5], [0, -1], [7, 7, 7, 7], [2]]
@@ -41,11 +40,7 @@ HONEST_PROGRAM = "print(int(input()) ** 2)\n"
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[VerifierPool]:
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
-    with VerifierPool(workers=2, deadline_s=12) as made:
+    with sandboxed(2, 12) as made:
         yield made
 
 
@@ -90,10 +85,7 @@ def test_no_output_is_taken_for_another(pool: VerifierPool) -> None:
 
 
 def test_nothing_is_left(tmp_path: Path) -> None:
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
+    need_sandbox()
     judge(CALLS, HONEST, tmp_path)
     before = settled()
     for attack in [*KERNEL.values()][12:18]:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pools import sandboxed
 
-from verirl import sandbox
 from verirl.engine import Request, VerifierPool
-from verirl.errors import ToolMissingError
 from verirl.types import Message, Task, Verdict
 
 PROGRAM = {"tests": [{"stdin": f"{n}\n", "stdout": f"{n * n}\n"} for n in (2, 3)]}
@@ -145,11 +144,7 @@ COMPLETIONS = {
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[VerifierPool]:
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
-    with VerifierPool(workers=2, deadline_s=30) as made:
+    with sandboxed(2, 30) as made:
         yield made
 
 

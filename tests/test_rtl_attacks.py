@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import rtl_attacks as attacks
+from pools import need_sandbox, sandboxed
 
-from verirl import domains, sandbox
+from verirl import domains
 from verirl.domains import Job
 from verirl.engine import Request, VerifierPool
-from verirl.errors import ToolMissingError
 from verirl.types import Message, Status, Task, Verdict
 
 pytest.importorskip("pyslang")
@@ -89,13 +89,10 @@ def fenced(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[VerifierPool]:
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
+    need_sandbox()
     if there():
         runtime()
-    with VerifierPool(1, deadline_s=DEADLINE) as made:
+    with sandboxed(1, DEADLINE) as made:
         yield made
 
 

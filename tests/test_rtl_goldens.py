@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pools import sandboxed
 
 pytest.importorskip("pyslang")
 
-from verirl import sandbox
 from verirl.engine import Request, VerifierPool
-from verirl.errors import ToolMissingError
 from verirl.types import Task, Verdict
 from verirl_rtl.importers import IMPORTERS
 from verirl_rtl.policy import survey
@@ -41,11 +40,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[VerifierPool]:
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
-    with VerifierPool(1, deadline_s=90.0) as made:
+    with sandboxed(1, 90.0) as made:
         yield made
 
 

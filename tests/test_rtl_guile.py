@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 import rtl_guile as guile
+from pools import need_sandbox, sandboxed
 from rtl_attacks import REFERENCE, design
 from rtl_honest import HONEST
 
-from verirl import sandbox
 from verirl.engine import Request, VerifierPool
-from verirl.errors import ToolMissingError
 from verirl.types import Message, Task, Verdict
 
 pytest.importorskip("pyslang")
@@ -36,13 +35,10 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[VerifierPool]:
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
+    need_sandbox()
     if there():
         runtime()
-    with VerifierPool(1, deadline_s=DEADLINE) as made:
+    with sandboxed(1, DEADLINE) as made:
         yield made
 
 

@@ -87,16 +87,9 @@ class Judgement:
         return 2, -self.spot
 
 
-def prescription(spec: Spec, rows: tuple[Row, ...]) -> Prescription:
-    """The lens of an answer under the task's beam; GlassError on a glass that the task does not list."""
-    media: dict[str, Medium] = {}
-    for name in {row.glass for row in rows if row.glass is not None}:
-        if spec.glasses is not None and name not in spec.glasses:
-            raise GlassError(f"'{name}' is not one of the task's glasses")
-        media[name] = find(name)
-        for wavelength in spec.wavelengths:
-            media[name].index(wavelength)
-    surfaces = tuple(
+def glazed(rows: Sequence[Row], media: Mapping[str, Medium]) -> tuple[Surface, ...]:
+    """The surfaces that rows name, with their glasses; KeyError on one that is not in `media`."""
+    return tuple(
         Surface(
             row.radius,
             row.thickness,
@@ -107,7 +100,20 @@ def prescription(spec: Spec, rows: tuple[Row, ...]) -> Prescription:
         )
         for row in rows
     )
-    lens = Prescription(surfaces, Aperture("epd", spec.epd), spec.fields, spec.wavelengths, spec.primary)
+
+
+def prescription(spec: Spec, rows: tuple[Row, ...]) -> Prescription:
+    """The lens of an answer under the task's beam; GlassError on a glass that the task does not list."""
+    media: dict[str, Medium] = {}
+    for name in {row.glass for row in rows if row.glass is not None}:
+        if spec.glasses is not None and name not in spec.glasses:
+            raise GlassError(f"'{name}' is not one of the task's glasses")
+        media[name] = find(name)
+        for wavelength in spec.wavelengths:
+            media[name].index(wavelength)
+    lens = Prescription(
+        glazed(rows, media), Aperture("epd", spec.epd), spec.fields, spec.wavelengths, spec.primary
+    )
     return focused(lens, spec.epd) if rows[-1].focus else lens
 
 

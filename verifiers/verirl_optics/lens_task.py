@@ -16,7 +16,7 @@ from verirl.types import Message, Source, Task
 from verirl_optics.analysis import pupil_diameter
 from verirl_optics.answer import FormatError, Row, checked, parse, to_lines
 from verirl_optics.glass import GlassError, table
-from verirl_optics.judge import Judgement, judge
+from verirl_optics.judge import Judgement, glazed, judge
 from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.prompt import question
@@ -186,18 +186,7 @@ def _off(name: str, wanted: Sequence[float], wavelengths: Sequence[float]) -> fl
 
 
 def _prescribed(lens: Prescription, rows: tuple[Row, ...]) -> Prescription:
-    media = table()
-    surfaces = tuple(
-        Surface(
-            row.radius,
-            row.thickness,
-            None if row.glass is None else media[row.glass],
-            row.conic,
-            row.asphere,
-            stop=row.stop,
-        )
-        for row in rows
-    )
+    surfaces = glazed(rows, table())
     return Prescription(surfaces, Aperture("epd", 1.0), (0.0,), lens.wavelengths, lens.primary)
 
 
