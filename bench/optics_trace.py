@@ -1,6 +1,6 @@
 """Full evaluations of a lens a second, of ours and of optiland's numpy backend: one core, then two processes.
 
-python bench/optics_trace.py [--seconds 2] [--batch 16]
+python bench/optics_trace.py [--seconds 2] [--batch 32]
 
 An evaluation: first-order figures, and the RMS spots of 3 fields × 3 wavelengths × 217 hexapolar rays (ours
 adds chief rays, distortion, colour and the reasons of lost rays). Ours takes batches of different lenses. On
@@ -38,7 +38,7 @@ def main() -> None:
     asked.add_argument(
         "--seconds", type=float, default=2.0, help="for each measurement, of which the best counts"
     )
-    asked.add_argument("--batch", type=int, default=16)
+    asked.add_argument("--batch", type=int, default=32)
     arguments = asked.parse_args()
     if not peer.installed():
         raise SystemExit("optiland is not installed: pip install optiland==0.6.3")

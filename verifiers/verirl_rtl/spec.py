@@ -89,7 +89,7 @@ def read_spec(spec: Mapping[str, Any]) -> Spec:
     if equivalence != "off" and reference is None:
         raise SpecError("equivalence", "needs 'reference'")
     reference_top = _identifier(spec, "reference_top") or top
-    if reference is not None and not _defines(reference, reference_top):
+    if reference is not None and _head(reference, reference_top) is None:
         raise SpecError("reference", f"defines no module '{reference_top}' ('reference_top' names another)")
     if rule == "replay" and reference is not None and _two_way(reference, reference_top):
         raise SpecError(
@@ -113,19 +113,14 @@ def read_spec(spec: Mapping[str, Any]) -> Spec:
     )
 
 
-def _defines(text: str, module: str) -> bool:
-    return (
-        re.search(rf"\b(?:macro)?module\s+(?:(?:static|automatic)\s+)?{re.escape(module)}(?![\w$])", text)
-        is not None
-    )
+def _head(text: str, module: str) -> re.Match[str] | None:
+    return re.search(rf"\b(?:macro)?module\s+(?:(?:static|automatic)\s+)?{re.escape(module)}(?![\w$])", text)
 
 
 def _two_way(text: str, module: str) -> bool:
     """Whether a module has a port of both directions: the word, in it, outside of tasks and comments."""
     plain = _ASIDE.sub(" ", text)
-    found = re.search(
-        rf"\b(?:macro)?module\s+(?:(?:static|automatic)\s+)?{re.escape(module)}(?![\w$])", plain
-    )
+    found = _head(plain, module)
     return found is not None and "inout" in re.findall(r"[\w$]+", plain[found.end() :].split("endmodule")[0])
 
 
