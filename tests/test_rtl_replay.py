@@ -170,6 +170,32 @@ def test_what_verilator_cannot_read_is_given_to_icarus(tmp_path: Path) -> None:
     assert found.engine == "icarus"
 
 
+MIXED = COUNTER.replace("q <= 0", "q = (0) & 1'b1")
+"""Blocking and nonblocking assignments to one variable: what Verilator makes of it is reset only once."""
+
+
+@needs_verilator
+def test_what_verilator_does_in_another_order_is_left_to_icarus(tmp_path: Path) -> None:
+    recording = dataclasses.replace(
+        record(Spec(top="top", reference=COUNTER, reference_top="top"), tmp_path), seconds=60.0, early=64
+    )
+    assert against(recording, COUNTER, tmp_path, "auto").engine == "verilator"
+    assert not against(recording, MIXED, tmp_path, "verilator").right
+    assert against(recording, MIXED, tmp_path, "auto").right
+
+
+@needs_verilator
+def test_a_slow_reference_in_another_order_is_recorded_by_icarus(tmp_path: Path) -> None:
+    slow = " integer i; reg [31:0] n; always @* begin n = q; for (i = 0; i < 4000; i = i + 1) n = n * 5; end"
+    reference = MIXED.replace("endmodule", slow + " endmodule")
+    plain = COUNTER.replace("endmodule", slow + " endmodule")
+    recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
+    assert recording.long
+    assert not any("x" in line for line in recording.expected[64:])
+    for answer in (reference, plain):
+        assert against(recording, answer, tmp_path, "auto").right
+
+
 def test_undefined_is_wrong_where_the_reference_is_defined(tmp_path: Path) -> None:
     reference = design("always @(posedge clk) q <= b[0] ? a : {a[7:1], 1'bx};")
     recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)

@@ -13,7 +13,7 @@ from typing import Literal
 from verirl_rtl.harness import compile_canonical, first_words, for_icarus, fresh, harness
 from verirl_rtl.recording import Recording
 from verirl_rtl.tools import Bounds, Ran, run
-from verirl_rtl.verilating import model_files, model_script
+from verirl_rtl.verilating import UNSUPPORTED, model_files, model_script
 from verirl_rtl.verilating import usable as verilator_is_there
 
 Engine = Literal["auto", "icarus", "verilator"]
@@ -29,13 +29,15 @@ BUILD_MB, BUILD_CPU_S = 1536, 8
 class Played:
     """What a design put out: a line of bits a sample. `problem`: why there is less than that.
 
-    `uncompiled`: the engine does not take the text. `seconds`: CPU time of the simulation.
+    `uncompiled`: the engine does not take the text; `doubted`: it says that it may not do what the text says.
+    `seconds`: CPU time of the simulation.
     """
 
     lines: tuple[str, ...] = ()
     problem: str = ""
     late: bool = False
     uncompiled: bool = False
+    doubted: bool = False
     seconds: float = 0.0
     engine: str = "icarus"
 
@@ -118,7 +120,7 @@ def play(
 def _chosen(
     recording: Recording, source: str, top: str, given: Mapping[str, str], place: Path, bounds: Bounds
 ) -> Played:
-    """Verilator for what runs long, Icarus else; the other one for what the first cannot compile.
+    """Verilator for what runs long, Icarus else; the other one for what the first cannot do.
 
     Verilator knows no X and does not order all assignments as the standard says, so Icarus plays the opening
     of what Verilator plays, and has the last word there.
@@ -135,8 +137,10 @@ def _chosen(
         if start.late or (start.problem and not start.uncompiled):
             return start
     played = _verilator(recording, source, top, given, place, bounds)
-    if played.uncompiled and not played.late:
-        other = _icarus(recording, source, top, given, place, bounds)
+    if played.doubted or (played.uncompiled and not played.late):
+        # The bound on CPU time is of a reference that Verilator runs.
+        patient = replace(bounds, cpu_s=max(bounds.cpu_s, int(0.8 * bounds.wall_s)))
+        other = _icarus(recording, source, top, given, place, patient)
         return played if other.uncompiled else other
     if played.problem:
         return played
@@ -162,7 +166,8 @@ def _verilator(
         problem = first_words(built) or "Verilator does not compile it"
         return Played(problem=problem, late=built.late, uncompiled=True, engine="verilator")
     command = ["sh", "-c", f"exec ./model {MODELS} < script"]
-    return _lines(recording, run(command, place, _wide(recording, bounds)), "verilator")
+    played = _lines(recording, run(command, place, _wide(recording, bounds)), "verilator")
+    return replace(played, doubted=UNSUPPORTED in built.err)
 
 
 def _icarus(

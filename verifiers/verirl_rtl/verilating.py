@@ -33,11 +33,13 @@ READY, BEGUN = "ready", "begun"
 GRACE_S = 5.0
 """Seconds in which who makes the runtime has taken the lock."""
 
+UNSUPPORTED = "BLKANDNBLK"
+"""Verilator's warning of blocking and nonblocking assignments to one variable, whose order it changes."""
 QUIET = (
     "-Wno-fatal",
     "-Wno-lint",
     "-Wno-style",
-    "-Wno-BLKANDNBLK",
+    f"-Wwarn-{UNSUPPORTED}",
     "-Wno-MULTIDRIVEN",
     "-Wno-UNOPTFLAT",
     "-Wno-STMTDLY",
