@@ -29,6 +29,7 @@ from verirl_optics import domain
 from verirl_optics import pupil as pupils
 from verirl_optics.analysis import evaluate
 from verirl_optics.answer import Row, parse, to_lines
+from verirl_optics.benchmark import from_benchmark
 from verirl_optics.glass import find
 from verirl_optics.judge import judge, prescription
 from verirl_optics.lens_task import tasks
@@ -115,6 +116,11 @@ PADDED = {
     "plates that are all but flat": (
         "51 4 N-BK7 stop\n-51 1\n1e6 1 N-BK7\n-1e6 1\n1e6 1 F2\n-1e6 44", 3,
     ),
+    "one plate": ("51 4 N-BK7 stop\n-51 1\ninf 1 F2\ninf 46.4", 2),
+    "a shell of 3 metres' radius": ("51 4 N-BK7 stop\n-51 1\n3e3 1 F2\n-3e3 46.4", 2),
+    "a shell of a micrometre": ("51 4 N-BK7 stop\n-51 1\n300 1e-3 F2\n300 47.4", 2),
+    "one glass under two names, apart by the stop": ("51 2 N-BK7\ninf 2 S-BSL7 stop\n-51 48.6", 2),
+    "the same along a curve": ("51 2 N-BK7\n-300 2 S-BSL7 stop\n-51 48.6", 2),
 }  # fmt: skip
 GIVENS = {
     "a radius in its sixth digit": swap("22.01359", "22.01360"),
@@ -161,6 +167,40 @@ def test_the_elements_of_a_lens_are_counted_alike_at_every_size(size: float) -> 
 
 def test_a_stop_inside_a_glass_leaves_it_one_element() -> None:
     assert fell("51 2 N-BK7\ninf 2 N-BK7 stop\n-51 48.6", SINGLET_SPEC) == ""
+
+
+def test_a_stop_inside_a_glass_does_not_halve_its_thickness() -> None:
+    """Nor its edge, of which a front 0.3 mm before the stop has little left."""
+    spec = {**SINGLET_SPEC, "fno": 5.0, "half_fields_deg": [0], "min_edge_thickness_mm": 0.5}
+    for halves, least, most, stage in (
+        ((2, 2), 3, 5, ""),
+        ((0.3, 3.7), 3, 5, ""),
+        ((4, 4), 3, 5, "feasible"),
+        ((0.4, 0.4), 0.3, 5, "feasible"),
+        ((9, -5), 3, 5, "feasible"),
+    ):
+        front, back = halves
+        text = f"51 {front} N-BK7\ninf {back} N-BK7 stop\n-51 47.5"
+        limits = {"center_thickness_mm": {"min": least, "max": most}}
+        assert fell(text, {**spec, **limits}) == stage, halves
+
+
+@pytest.mark.skipif(not BENCHMARK.exists(), reason="no ../shared/benchmarks/optics here")
+@pytest.mark.parametrize(
+    ("name", "elements"),
+    [
+        ("lenslibrary-1975678", (7, 7)),
+        ("lenslibrary-kidger2004", (9, 9)),
+        ("lenslibrary-7821720a", (5, 7)),
+    ],
+)
+def test_hollows_and_windows_of_patents_can_be_asked_for(name: str, elements: tuple[int, int]) -> None:
+    """Surfaces that end within their neighbours' height, and plates that are none of the lens's power."""
+    rows = map(json.loads, (BENCHMARK / "classical_lenses.jsonl").read_text().splitlines())
+    [row] = [row for row in rows if row["id"] == name]
+    made = tasks(from_benchmark(row), name, Source(name="here"))
+    assert made[0].spec["elements"] == dict(zip(("min", "max"), elements, strict=True))
+    assert [fell(str(each.reference), each.spec) for each in made] == ["", ""]
 
 
 @pytest.mark.parametrize("name", GIVENS)

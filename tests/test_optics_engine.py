@@ -289,7 +289,13 @@ def test_edges_are_where_the_sags_say() -> None:
     depth = 51.0 - math.sqrt(51.0**2 - 144.0)
     assert float(centre[0, 0]) == 4.0
     assert float(edge[0, 0]) == pytest.approx(4.0 - 2 * depth, rel=1e-12)
-    assert bool(torch.isnan(gaps(system, torch.full((1, 2), 60.0, dtype=FLOAT))[1]).all())
+
+
+def test_a_deep_hollow_behind_a_wider_surface_has_a_flat_rim() -> None:
+    deep = lens(Surface(math.inf, 2.0, BK7, stop=True), Surface(10.0, 20.0), Surface(60.0, 3.0, BK7))
+    _, edge = gaps(build([deep]), torch.tensor([[14.0, 9.0, 14.0]], dtype=FLOAT))
+    rim, wide = (radius - math.sqrt(radius**2 - y**2) for radius, y in ((10.0, 9.5), (60.0, 14.0)))
+    assert edge[0].tolist() == pytest.approx([2.0 + rim, 20.0 - rim + wide], rel=1e-12)
 
 
 def failures(prescription: Prescription, **options: bool) -> set[int]:
