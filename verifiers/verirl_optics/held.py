@@ -15,7 +15,7 @@ from verirl_optics.glass import GlassError
 from verirl_optics.judge import judge, prescription
 from verirl_optics.prescription import Prescription
 from verirl_optics.spec import Spec, changed, completed, read_spec
-from verirl_optics.zmx import decode
+from verirl_optics.zmx import text_of
 
 
 class Held(NamedTuple):
@@ -30,14 +30,12 @@ def held(file: Path, tasks: Path, name: str | None) -> Held:
     """The answer in `file` held to the task `name` of `tasks` (None: its only one); InputError otherwise."""
     spec = read_spec(_task(tasks, name).spec)
     try:
-        rows = parse(extract(decode(file.read_bytes())))
+        rows = parse(extract(text_of(file)))
         difference = changed(spec.given, rows) if spec.given is not None else None
         if difference is not None:
             raise InputError.at(file, difference)
         rows = completed(spec.given, rows) if spec.given is not None else rows
         lens = prescription(spec, rows)
-    except OSError as problem:
-        raise InputError.at(file, problem.strerror or str(problem)) from problem
     except (NoAnswerError, FormatError, GlassError) as problem:
         raise InputError.at(file, str(problem)) from problem
     found = judge(spec, rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 
@@ -21,6 +22,7 @@ from verirl_optics.pupil import chief
 from verirl_optics.system import FLOAT, build
 from verirl_optics.trace import through_pupil, trace
 
+FILE_LIMIT = 64 * 1024 * 1024
 MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 UNITS = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0}
 ANGLE, PARAXIAL_HEIGHT, REAL_HEIGHT = "0", "2", "3"
@@ -35,6 +37,18 @@ SURFACE_WORDS = frozenset(
 )
 _ASPHERE_TERMS = 8
 _CODE_DIGITS = 6
+
+
+def text_of(path: Path) -> str:
+    """The text of a file; InputError where it cannot be read or does not end."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(FILE_LIMIT + 1)
+    except OSError as problem:
+        raise InputError.at(path, problem.strerror or str(problem)) from problem
+    if len(data) > FILE_LIMIT:
+        raise InputError.at(path, f"longer than {FILE_LIMIT} bytes")
+    return decode(data)
 
 
 def decode(data: bytes) -> str:
