@@ -33,7 +33,7 @@ HEIGHT_STEPS = 50
 BLANK = "___BLANK"
 OTHER_APERTURES = ("SQAP", "ELAP", "OBSC", "SQOB", "ELOB", "UDAD", "UDOB")
 SURFACE_WORDS = frozenset(
-    ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", "OBDC", "IGNR") + OTHER_APERTURES
+    ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", "OBDC", "IGNR", *OTHER_APERTURES)
 )
 FAR = 1e10
 """An object so far off, in the file's unit, is at infinity."""
