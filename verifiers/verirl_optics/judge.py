@@ -19,9 +19,10 @@ from verirl_optics.answer import Row
 from verirl_optics.focus import best_focus
 from verirl_optics.glass import GlassError, Medium, Tabled, find
 from verirl_optics.prescription import AIR, Aperture, Prescription, Surface
+from verirl_optics.pupil import Pupil
 from verirl_optics.spec import Spec
 from verirl_optics.system import FLOAT, System, build
-from verirl_optics.trace import Failure, sag
+from verirl_optics.trace import Failure, sag, through_pupil, trace
 
 MARGIN = 1.02
 """Edges are measured this much outside the traced height."""
@@ -29,6 +30,11 @@ SAME_INDEX = 1e-3
 """Two media whose indices differ by less at every wavelength of the task have no surface between them."""
 WEAKEST = 0.02
 """EFL ÷ radius up to which a surface counts as flat: a window's."""
+NEAR_AXIS = (0.1, 0.2)
+"""Shares of the beam's height at which rays by an asphere are near the axis, and by how much their focal
+length (height ÷ sine) may differ from the vertex's.
+"""
+NEAR = 0.02
 FLATNESS = 1e-4
 """Depth, mm, up to which an asphere over half the beam counts as flat, of a lens of `FLAT_FROM` mm or more;
 of a smaller one in proportion.
@@ -186,9 +192,25 @@ def _feasible(spec: Spec, lens: Prescription, system: System, found: Evaluation)
         checks.append(
             Check("track", long, 0.2 * spec.max_track, f"track {lens.total_track:.5g} mm is too long")
         )
+    if any(surface.aspheric for surface in lens.surfaces):
+        checks.append(_near_axis(spec, system, found))
     checks += _room(spec, lens, system, found)
     checks += _rays(spec, found)
     return checks
+
+
+def _near_axis(spec: Spec, system: System, found: Evaluation) -> Check:
+    """Whether rays near the axis have the focal length of the vertex, around which a conic may be flat."""
+    heights = torch.tensor(NEAR_AXIS, dtype=FLOAT)
+    near = Pupil(torch.zeros_like(heights), heights, torch.ones_like(heights))
+    axis = torch.zeros(1, 1, dtype=FLOAT)
+    done = trace(system, through_pupil(system, near, found.epd_B, axis, found.first.entrance_B))
+    p = spec.primary
+    efl = torch.where(done.valid, -heights * (spec.epd / 2.0) / done.rays.m, torch.nan)[0, 0, p]
+    off = (efl / found.first.efl_BW[0, p] - 1.0).abs()
+    worst = int(off.nan_to_num(nan=math.inf).argmax())
+    told = f"rays near the axis have an EFL of {float(efl[worst]):.4g} mm"
+    return Check("EFL", max(0.0, float(off[worst]) - NEAR), 0.5, told)
 
 
 def _short(value: float, least: float, *, strict: bool = False) -> float:
