@@ -425,6 +425,8 @@ def test_answers_are_read_in_the_ways_they_are_written(answer: Any, tmp_path: Pa
         ),
         ("focal length 50mm, f/5.0, FOV = 40 deg", 5.0, 20.0),
         ("The EFL is 50 mm and the F# is 5.", 5.0, 0.0),
+        ("EFL 50 mm, f/5, sharp over ±20°.", 5.0, 20.0),
+        ("EFL 50 mm, f/5, sharp over +/- 20 deg.", 5.0, 20.0),
     ],
 )
 def test_requirements_are_read_from_words(words: str, fno: float, half: float) -> None:
@@ -432,6 +434,26 @@ def test_requirements_are_read_from_words(words: str, fno: float, half: float) -
     assert asked.efl == 50.0
     assert asked.efl / lens.aperture.value == pytest.approx(fno)
     assert max(lens.fields) == half
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LINES.replace("N-SK16", "N-SK16 conic=-0.5 asphere=0,1e-6", 1),
+        [
+            {**row, **({} if s else {"conic": -0.5, "asphere": [0, 1e-6]})}
+            for s, row in enumerate(OBJECTS["lens"])
+        ],
+        [
+            {**row, **({} if s else {"K": "-0.5", "A4": "1e-6"}), **({"K": "-"} if s else {})}
+            for s, row in enumerate(OBJECTS["lens"])
+        ],
+    ],
+    ids=["lines", "objects", "columns"],
+)
+def test_aspheres_of_an_answer_are_not_lost(answer: Any) -> None:
+    _, lens, _ = read_pair({"question": QUESTION, "answer": answer, "fno": "5"})
+    assert [(s.conic, s.asphere) for s in lens.surfaces] == [(-0.5, (0.0, 1e-6)), *[(0.0, ())] * 5]
 
 
 def test_wavelengths_are_read_in_nanometres_and_micrometres() -> None:
