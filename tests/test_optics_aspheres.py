@@ -156,15 +156,7 @@ def test_surfaces_that_cross_between_axis_and_edge_are_no_lens() -> None:
     system, height = build([lens]), torch.full((1, 2), 6.5, dtype=FLOAT)
     centre, edge = gaps(system, height)
     assert min(float(centre), float(edge)) > 1.0
-    room = _zone(system, height, lens, 0)
-    assert room is not None
-    assert room < -0.1
-    assert (
-        _zone(
-            build([sphere := prescription(read_spec(SPEC), parse("51 4 F2 stop\n-51 48"))]), height, sphere, 0
-        )
-        is None
-    )
+    assert _zone(system, 6.5) < -0.1
 
 
 def test_an_asphere_without_curvature_is_no_free_window() -> None:

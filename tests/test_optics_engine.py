@@ -283,13 +283,47 @@ def test_mtf_starts_at_one_and_falls() -> None:
     assert bool((at[2][1] < at[1][1]).all())
 
 
+def test_mtf_of_a_disc_of_light_is_that_of_theory() -> None:
+    """A plano-hyperbolic lens of k = −n² has no error on axis; out of focus its spot is an even disc."""
+    n = BK7.index(0.5875618)
+    sharp = replace(
+        lens(Surface(math.inf, 4.0, BK7, stop=True), Surface(-50.0, 50.0 / (n - 1) + 1.0, conic=-(n**2))),
+        wavelengths=(0.5875618,),
+        primary=0,
+        aperture=Aperture("epd", 2.0),
+    )
+    system, epd, fields = tensors(sharp)
+    done = evaluate(system, epd, fields, pupils.gauss(16, 24)).traced
+    disc = 1.0 * (n - 1) / 50.0
+    for cycles in (0.0, 20.0, 50.0, 70.0):
+        x = torch.tensor(2 * math.pi * cycles * disc, dtype=FLOAT)
+        known = abs(float(2 * torch.special.bessel_j1(x) / x)) if cycles else 1.0
+        for side in mtf(done, pupils.gauss(16, 24), cycles):
+            assert float(side[0, 0]) == pytest.approx(known, abs=1e-3)
+
+
+def test_pupils_of_an_image_in_glass_are_where_a_chief_ray_says() -> None:
+    eye = lens(Surface(math.inf, 3.0, stop=True), Surface(8.0, 24.0, BK7), epd=2.0)
+    system, epd, _ = tensors(eye)
+    field = torch.tensor([[1e-5]], dtype=FLOAT)
+    end = trace(system, through_pupil(system, pupils.chief(), epd, field)).rays
+    crossing = 24.0 - float(end.y[0, 0, 1, 0] * end.n[0, 0, 1, 0] / end.m[0, 0, 1, 0])
+    assert float(first_order(system).exit_B[0]) == pytest.approx(crossing, rel=1e-6)
+
+
 def test_edges_are_where_the_sags_say() -> None:
     system, _, _ = tensors(SINGLET)
     centre, edge = gaps(system, torch.tensor([[10.0, 12.0]], dtype=FLOAT))
     depth = 51.0 - math.sqrt(51.0**2 - 144.0)
     assert float(centre[0, 0]) == 4.0
     assert float(edge[0, 0]) == pytest.approx(4.0 - 2 * depth, rel=1e-12)
-    assert bool(torch.isnan(gaps(system, torch.full((1, 2), 60.0, dtype=FLOAT))[1]).all())
+
+
+def test_a_deep_hollow_behind_a_wider_surface_has_a_flat_rim() -> None:
+    deep = lens(Surface(math.inf, 2.0, BK7, stop=True), Surface(10.0, 20.0), Surface(60.0, 3.0, BK7))
+    _, edge = gaps(build([deep]), torch.tensor([[14.0, 9.0, 14.0]], dtype=FLOAT))
+    rim, wide = (radius - math.sqrt(radius**2 - y**2) for radius, y in ((10.0, 9.5), (60.0, 14.0)))
+    assert edge[0].tolist() == pytest.approx([2.0 + rim, 20.0 - rim + wide], rel=1e-12)
 
 
 def failures(prescription: Prescription, **options: bool) -> set[int]:

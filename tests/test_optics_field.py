@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,31 @@ def test_first_order_figures_are_the_limit_of_real_rays(name: str) -> None:
     crossing = item.surfaces[-1].thickness - ray.y[0, 0, p, 0].item() / slope
     assert first.efl_BW[0, p].item() == pytest.approx(-height / slope, rel=1e-6)
     assert first.bfl_BW[0, p].item() == pytest.approx(crossing, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in LENSES if LENSES[name].fields != (7,)])
+def test_each_seidel_sum_is_the_limit_of_real_rays(name: str) -> None:
+    """Transverse errors at the paraxial focus, of a hundredth of beam and field (Welford, chapter 8)."""
+    item = LENSES[name]
+    system, epd, fields = beam(item)
+    first, p = first_order(system), item.primary
+    efl, small = first.efl_BW[0, p].item(), 1e-2
+    focus = torch.cat([system.thickness_BS[:, :-1], first.bfl_BW[:, p : p + 1]], dim=1)
+    height, tangent = small * epd[0].item() / 2.0, small * torch.tan(fields.abs().amax()).item()
+    points = pupils.Pupil(
+        *torch.tensor([[0.0, 0.0, 1.0, 0.0], [1.0, -1.0, 0.0, 0.0]], dtype=FLOAT), WHOLE.x_R
+    )
+    angles = torch.tensor([[0.0, math.atan(tangent)]], dtype=FLOAT)
+    rays = trace(replace(system, thickness_BS=focus), through_pupil(system, points, small * epd, angles)).rays
+    x, y = rays.x[0, :, p], rays.y[0, :, p]
+    scale = -2.0 * height / efl / small**4
+    spherical = (y[0, 0] - y[0, 1]) / 2.0
+    coma = (y[1, 0] + y[1, 1] - 2.0 * y[1, 3]) / 6.0
+    tangential, sagittal = (y[1, 0] - y[1, 1]) / 2.0 - spherical, x[1, 2] - spherical
+    bent = (tangential - sagittal) / 2.0
+    real = torch.stack([spherical, coma, bent, sagittal - bent, y[1, 3] - efl * tangent]) * scale
+    sums = seidel(system, epd, torch.tan(fields.abs().amax(-1))).sum(1)[0]
+    assert (real - sums).abs().max() < 1e-2 * sums.abs().max()
 
 
 @pytest.mark.parametrize("name", LENSES)

@@ -282,9 +282,16 @@ def test_units_fields_and_apertures_of_zemax() -> None:
     assert aside.fields[1] == pytest.approx(math.degrees(math.atan(both)))
     stopped = read_zmx(ZMX.replace("ENPD 1.0E+1", "FLOA").replace("  STOP\n", "  STOP\n  DIAM 3.5 1 0 0 1\n"))
     assert (stopped.aperture.kind, stopped.aperture.value) == ("stop", 3.5)
+    # What rays happened to need is the stop's size too, where the aperture floats by it.
+    drawn = read_zmx(ZMX.replace("ENPD 1.0E+1", "FLOA").replace("  STOP\n", "  STOP\n  DIAM 3.5 0 0 0 1\n"))
+    assert (drawn.aperture, drawn.surfaces[3].semi_diameter) == (stopped.aperture, None)
+    assert changed("DISZ INFINITY", "DISZ 1.0E+10").aperture.value == 10.0
     kept = [line for line in ZMX.splitlines() if not line.startswith("WAVM")]
     old = read_zmx("\n".join(["WAVN 0.4861327 0.5875618 0.6562725 0 0", *kept]))
     assert old.wavelengths == (0.4861327, 0.5875618, 0.6562725)
+    older = read_zmx("\n".join(["WAVL 0.4861327 0.5875618 0.6562725", "WWGT 1 1 0", *kept]))
+    assert older.wavelengths == (0.4861327, 0.5875618)
+    assert changed("YFLN 0 14 20", "YFLD 0 14 20").fields == (0.0, 14.0, 20.0)
     assert changed("DISZ 3.25896", "DISZ 3.25896\n  CLAP 0 9.5 0").surfaces[0].semi_diameter == 9.5
 
 
@@ -333,6 +340,8 @@ def test_glasses_of_zemax() -> None:
         ("TYPE EVENASPH", "TYPE COORDBRK", "COORDBRK"),
         ("DISZ 6.00755", "DISZ 6.00755\n  SQAP 3 3", "circular"),
         ("DISZ 6.00755", "DISZ 6.00755\n  CLAP 2 3 0", "ring"),
+        ("DISZ 6.00755", "DISZ 6.00755\n  CLAP 0 3 0\n  OBDC 0.5 0", "about the axis"),
+        ("DISZ 6.00755", "DISZ 6.00755\n  IGNR 1", "ignored"),
         ("DISZ 6.00755", "DISZ INFINITY", "infinite"),
         ("YFLN 0 14 20", "YFLN 0 14 95", "90"),
         ("CURV -2.2948388706E-3", "CURV", "short"),
@@ -416,6 +425,8 @@ def test_answers_are_read_in_the_ways_they_are_written(answer: Any, tmp_path: Pa
         ),
         ("focal length 50mm, f/5.0, FOV = 40 deg", 5.0, 20.0),
         ("The EFL is 50 mm and the F# is 5.", 5.0, 0.0),
+        ("EFL 50 mm, f/5, sharp over ±20°.", 5.0, 20.0),
+        ("EFL 50 mm, f/5, sharp over +/- 20 deg.", 5.0, 20.0),
     ],
 )
 def test_requirements_are_read_from_words(words: str, fno: float, half: float) -> None:
@@ -423,6 +434,26 @@ def test_requirements_are_read_from_words(words: str, fno: float, half: float) -
     assert asked.efl == 50.0
     assert asked.efl / lens.aperture.value == pytest.approx(fno)
     assert max(lens.fields) == half
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LINES.replace("N-SK16", "N-SK16 conic=-0.5 asphere=0,1e-6", 1),
+        [
+            {**row, **({} if s else {"conic": -0.5, "asphere": [0, 1e-6]})}
+            for s, row in enumerate(OBJECTS["lens"])
+        ],
+        [
+            {**row, **({} if s else {"K": "-0.5", "A4": "1e-6"}), **({"K": "-"} if s else {})}
+            for s, row in enumerate(OBJECTS["lens"])
+        ],
+    ],
+    ids=["lines", "objects", "columns"],
+)
+def test_aspheres_of_an_answer_are_not_lost(answer: Any) -> None:
+    _, lens, _ = read_pair({"question": QUESTION, "answer": answer, "fno": "5"})
+    assert [(s.conic, s.asphere) for s in lens.surfaces] == [(-0.5, (0.0, 1e-6)), *[(0.0, ())] * 5]
 
 
 def test_wavelengths_are_read_in_nanometres_and_micrometres() -> None:

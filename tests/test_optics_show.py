@@ -80,6 +80,10 @@ def test_json_has_the_figures(lens: Path, capsys: pytest.CaptureFixture[str]) ->
     assert [row["field_deg"] for row in found["fields"]] == [0.0, 3.0]
     assert all(row["rms_poly_um"] > 0 and row["vignetted_fraction"] == 0 for row in found["fields"])
     assert found["spaces"][0]["edge_mm"] < found["spaces"][0]["centre_mm"]
+    assert [part["cycles_per_mm"] for part in found["fields"][1]["mtf"]] == [10.0, 20.0, 40.0]
+    for row in found["fields"]:
+        contrast = [part["tangential"] for part in row["mtf"]]
+        assert 1.0 > contrast[0] > contrast[1] > contrast[2] > 0.0
 
 
 def test_every_layout_is_the_same_lens(
@@ -132,6 +136,20 @@ def test_a_table_for_people(lens: Path, capsys: pytest.CaptureFixture[str]) -> N
     told = capsys.readouterr().out
     assert "efl" in told
     assert "50.0103 mm" in told
+    assert "cycles/mm" in told
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless file here")
+@pytest.mark.parametrize("more", [[], ["--catalogue", "/dev/zero.agf"], ["--task", "/dev/null"]])
+def test_a_file_without_an_end_is_one_line(
+    more: list[str], lens: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endless = tmp_path / "endless.agf"
+    endless.symlink_to("/dev/zero")
+    file = lens if "--catalogue" in more else endless
+    arguments = [str(endless) if word == "/dev/zero.agf" else word for word in more]
+    assert run(["optics", "show", str(file), *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_drawing_is_svg_with_glass_and_rays(lens: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class OpticsDomain:
     """The domain `optics`; its rooms are imported when they are first needed."""
 
     name = "optics"
-    version = "1.3"
+    version = "1.4"
     confined = True
 
     @property

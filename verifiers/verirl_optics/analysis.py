@@ -26,6 +26,8 @@ DENSE = (16, 24)
 """Rings and arms of the pupil for a lens with aspheric terms. Ten of them can bend a surface so that it is
 right on six rings and wrong between them, but not on more rings than there are terms.
 """
+STEEPEST = 0.95
+"""Largest height ÷ radius up to which a surface can be made."""
 AIM_STEPS = 12
 AIM_CLOSE = 1e-10
 
@@ -203,12 +205,14 @@ def mtf(done: Traced, pupil: Pupil, cycles_per_mm: float) -> tuple[Tensor, Tenso
 def gaps(system: System, height_BS: Tensor) -> tuple[Tensor, Tensor]:
     """Thickness on the axis and at the edge of the space behind each surface but the last (B, S − 1).
 
-    The edge is at the larger of the two neighbours' `height_BS`; nan where a surface does not reach so far.
+    The edge is at the larger of the two neighbours' `height_BS`. A surface that cannot be made so far, such
+    as a deep hollow behind a wider one, has a flat rim from `STEEPEST` of its radius on.
     """
     centre = system.thickness_BS[:, :-1]
-    if system.count == 1:
+    if system.count < 2:
         return centre, centre
     square = torch.maximum(height_BS[:, :-1], height_BS[:, 1:]) ** 2
-    near, real_near = sags(system, square)
-    far, real_far = sags(system, square, first=1)
-    return centre, torch.where(real_near & real_far, centre + (far - near), torch.nan)
+    end = STEEPEST**2 / ((1.0 + system.conic_BS) * system.curvature_BS**2).clamp_min(1e-30)
+    near, _ = sags(system, torch.minimum(square, end[:, :-1]))
+    far, _ = sags(system, torch.minimum(square, end[:, 1:]), first=1)
+    return centre, centre + (far - near)

@@ -198,7 +198,7 @@ def _line(number: int, words: list[str]) -> Row:
 
 def _written(number: int, word: str) -> float:
     if len(word) > NUMBER_LIMIT or not _NUMBER.fullmatch(word):
-        raise FormatError(f"surface {number}: '{word[:NUMBER_LIMIT]}' is no number")
+        raise FormatError(f"surface {number}: {word[:NUMBER_LIMIT]!a} is no number")
     return _number(word)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from verirl.errors import InputError
 from verirl.jsonl import read_lines
 from verirl_optics.glass import Medium, from_row, table
-from verirl_optics.zmx import decode
+from verirl_optics.zmx import text_of
 
 POLYNOMIALS = {
     1: (0, 2, -2, -4, -6, -8),
@@ -47,10 +47,7 @@ def _rows(path: Path) -> dict[str, Medium]:
 
 
 def _agf(path: Path) -> dict[str, Medium]:
-    try:
-        text = decode(path.read_bytes())
-    except OSError as problem:
-        raise InputError.at(path, problem.strerror or str(problem)) from problem
+    text = text_of(path)
     own: dict[str, Medium] = {}
     unknown: list[str] = []
     name, formula, coefficients = "", 0, list[float]()

@@ -171,7 +171,8 @@ def _table(item: dict[str, Any]) -> RenderableType:
         first.add_row(key.removesuffix("_mm").replace("_", " "), f"{_shown(item[key])} {unit}".strip())
     fields = Table("field °", "RMS µm", "chief mm", "distortion %", "lateral µm", "T mm", "S mm", "lost")
     for row in item["fields"]:
-        lost = ", ".join(f"{count} {name}" for name, count in row["lost"].items())
+        share = row["vignetted_fraction"] or 0.0
+        lost = f"{100.0 * share:.3g} %: {', '.join(row['lost'])}" if row["lost"] else ""
         fields.add_row(
             f"{row['field_deg']:g}",
             *(
@@ -183,6 +184,11 @@ def _table(item: dict[str, Any]) -> RenderableType:
             ),
             lost,
         )  # fmt: skip
+    contrast = Table("MTF, tangential / sagittal", *(f"{part['field_deg']:g}°" for part in item["fields"]))
+    for i, part in enumerate(item["fields"][0]["mtf"]):
+        sides = [(row["mtf"][i]["tangential"], row["mtf"][i]["sagittal"]) for row in item["fields"]]
+        told = (" / ".join("–" if side is None else f"{side:.3f}" for side in pair) for pair in sides)
+        contrast.add_row(f"{part['cycles_per_mm']:g} cycles/mm", *told)
     limits = Table("figure", "found", "asked for")
     for row in item.get("limits", ()):
         limits.add_row(row["figure"], _shown(row["found"]), row["limit"])
@@ -191,7 +197,7 @@ def _table(item: dict[str, Any]) -> RenderableType:
         f"surfaces {s['behind']} and {s['behind'] + 1} overlap" for s in item["spaces"] if s["overlaps"]
     ]
     notes += [Text(note, style="yellow") for note in (*item["notes"], *narrow)]
-    return Group(first, fields, *([limits] if limits.row_count else []), *notes)
+    return Group(first, fields, contrast, *([limits] if limits.row_count else []), *notes)
 
 
 def _shown(value: float | None) -> str:

@@ -12,9 +12,8 @@ from verirl.errors import InputError
 from verirl_optics.benchmark import from_benchmark, number, numbers
 from verirl_optics.glass import GlassError, Medium, find, model
 from verirl_optics.prescription import Aperture, Prescription, Surface
-from verirl_optics.zmx import decode, read_zmx
+from verirl_optics.zmx import read_zmx, text_of
 
-FILE_LIMIT = 64 * 1024 * 1024
 KEYS = (
     "name",
     "surfaces",
@@ -42,13 +41,7 @@ def read(path: Path, catalogue: Catalogue = None) -> list[Prescription]:
 
     `catalogue`: the glasses that names stand for; the shipped table where None.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as problem:
-        raise InputError.at(path, problem.strerror or str(problem)) from problem
-    if len(data) > FILE_LIMIT:
-        raise InputError.at(path, f"longer than {FILE_LIMIT} bytes")
-    text = decode(data)
+    text = text_of(path)
     try:
         if path.suffix.lower() == ".zmx" or text.lstrip("\ufeff").startswith(("VERS", "MODE")):
             found = [read_zmx(text, catalogue)]

@@ -9,13 +9,13 @@ from verirl.answers import NoAnswerError
 from verirl.errors import InputError
 from verirl.jsonl import read_tasks
 from verirl.types import Task
-from verirl_optics.answer import FormatError, parse
+from verirl_optics.answer import FormatError, Row, parse
 from verirl_optics.extract import extract
 from verirl_optics.glass import GlassError
 from verirl_optics.judge import judge, prescription
 from verirl_optics.prescription import Prescription
 from verirl_optics.spec import Spec, changed, completed, read_spec
-from verirl_optics.zmx import decode
+from verirl_optics.zmx import text_of
 
 
 class Held(NamedTuple):
@@ -28,17 +28,11 @@ class Held(NamedTuple):
 
 def held(file: Path, tasks: Path, name: str | None) -> Held:
     """The answer in `file` held to the task `name` of `tasks` (None: its only one); InputError otherwise."""
-    spec = read_spec(_task(tasks, name).spec)
+    spec = read_spec(chosen(tasks, name).spec)
+    _, rows = answered(file, spec)
     try:
-        rows = parse(extract(decode(file.read_bytes())))
-        difference = changed(spec.given, rows) if spec.given is not None else None
-        if difference is not None:
-            raise InputError.at(file, difference)
-        rows = completed(spec.given, rows) if spec.given is not None else rows
         lens = prescription(spec, rows)
-    except OSError as problem:
-        raise InputError.at(file, problem.strerror or str(problem)) from problem
-    except (NoAnswerError, FormatError, GlassError) as problem:
+    except GlassError as problem:
         raise InputError.at(file, str(problem)) from problem
     found = judge(spec, rows)
     checks = [*found.feasible, *(check for _, check, _ in found.accurate)]
@@ -49,7 +43,23 @@ def held(file: Path, tasks: Path, name: str | None) -> Held:
     return Held(lens, figures, [check.detail for check in checks if not check.kept])
 
 
-def _task(path: Path, name: str | None) -> Task:
+def answered(file: Path, spec: Spec) -> tuple[str, tuple[Row, ...]]:
+    """The text of the answer in `file`, and its surfaces with the task's givens; InputError otherwise."""
+    try:
+        text = extract(text_of(file))
+        rows = parse(text)
+    except (NoAnswerError, FormatError) as problem:
+        raise InputError.at(file, str(problem)) from problem
+    if spec.given is None:
+        return text, rows
+    difference = changed(spec.given, rows)
+    if difference is not None:
+        raise InputError.at(file, difference)
+    return text, completed(spec.given, rows)
+
+
+def chosen(path: Path, name: str | None) -> Task:
+    """The optics task `name` of a file (None: its only one); InputError where there is no such one."""
     found = [task for task in read_tasks(path) if task.domain == "optics" and name in (None, task.id)]
     if len(found) != 1:
         told = f"holds {len(found)} optics tasks" if name is None else f"holds no optics task '{name}'"

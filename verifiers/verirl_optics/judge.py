@@ -10,31 +10,38 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import torch
 
-from verirl_optics.analysis import Evaluation, evaluate, gaps, sampling
+from verirl_optics.analysis import STEEPEST, Evaluation, evaluate, gaps, sampling
 from verirl_optics.answer import Row
 from verirl_optics.focus import best_focus
 from verirl_optics.glass import GlassError, Medium, Tabled, find
 from verirl_optics.prescription import AIR, Aperture, Prescription, Surface
+from verirl_optics.pupil import Pupil
 from verirl_optics.spec import Spec
 from verirl_optics.system import FLOAT, System, build
-from verirl_optics.trace import Failure, sag
+from verirl_optics.trace import Failure, sag, through_pupil, trace
 
 MARGIN = 1.02
 """Edges are measured this much outside the traced height."""
-STEEPEST = 0.95
-"""Largest height ÷ radius of a surface that can be made."""
 SAME_INDEX = 1e-3
 """Two media whose indices differ by less at every wavelength of the task have no surface between them."""
+WEAKEST = 0.02
+"""EFL ÷ radius up to which a surface counts as flat: a window's."""
+NEAR_AXIS = (0.1, 0.2)
+"""Shares of the beam's height at which rays by an asphere are near the axis, and by how much their focal
+length (height ÷ sine) may differ from the vertex's.
+"""
+NEAR = 0.02
 FLATNESS = 1e-4
-"""Sag, mm, up to which a surface does not count as curved, and thickness up to which glass is no element, of
-a lens of `FLAT_FROM` mm or more; of a smaller one in proportion.
+"""Depth, mm, up to which an asphere over half the beam counts as flat, of a lens of `FLAT_FROM` mm or more;
+of a smaller one in proportion.
 """
 FLAT_FROM = 50.0
-FREE_WINDOWS = 1
-"""Plane-parallel plates that count as elements; further ones are padding."""
+THINNEST = 2e-4
+"""Thickness ÷ EFL up to which glass is a coating, and no element."""
 BAD_SPOT = 30.0
 """A spot this many times the reference's is worth nothing."""
 ROUNDING = 1e-9
@@ -171,7 +178,7 @@ def _feasible(spec: Spec, lens: Prescription, system: System, found: Evaluation)
     scale = spec.efl
     last = lens.surfaces[-1]
     checks = [
-        _elements(spec, lens, system, found),
+        _elements(spec, lens, system),
         _aspheres(spec, lens.surfaces),
         Check("image", 0.0 if last.medium is None else math.inf, 1.0, "the image must lie in air"),
         Check(
@@ -185,9 +192,25 @@ def _feasible(spec: Spec, lens: Prescription, system: System, found: Evaluation)
         checks.append(
             Check("track", long, 0.2 * spec.max_track, f"track {lens.total_track:.5g} mm is too long")
         )
+    if any(surface.aspheric for surface in lens.surfaces):
+        checks.append(_near_axis(spec, system, found))
     checks += _room(spec, lens, system, found)
     checks += _rays(spec, found)
     return checks
+
+
+def _near_axis(spec: Spec, system: System, found: Evaluation) -> Check:
+    """Whether rays near the axis have the focal length of the vertex, around which a conic may be flat."""
+    heights = torch.tensor(NEAR_AXIS, dtype=FLOAT)
+    near = Pupil(torch.zeros_like(heights), heights, torch.ones_like(heights))
+    axis = torch.zeros(1, 1, dtype=FLOAT)
+    done = trace(system, through_pupil(system, near, found.epd_B, axis, found.first.entrance_B))
+    p = spec.primary
+    efl = torch.where(done.valid, -heights * (spec.epd / 2.0) / done.rays.m, torch.nan)[0, 0, p]
+    off = (efl / found.first.efl_BW[0, p] - 1.0).abs()
+    worst = int(off.nan_to_num(nan=math.inf).argmax())
+    told = f"rays near the axis have an EFL of {float(efl[worst]):.4g} mm"
+    return Check("EFL", max(0.0, float(off[worst]) - NEAR), 0.5, told)
 
 
 def _short(value: float, least: float, *, strict: bool = False) -> float:
@@ -211,28 +234,45 @@ def _aspheres(spec: Spec, surfaces: Sequence[Row | Surface]) -> Check:
     return Check("aspheres", max(0, count - spec.aspheres), 2.0, told)
 
 
-def _elements(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> Check:
+def _elements(spec: Spec, lens: Prescription, system: System) -> Check:
     surfaces = lens.surfaces
-    flat = FLATNESS * min(1.0, spec.efl / FLAT_FROM)
-    curved = [
-        abs(surface.curvature) * float(found.reach_BS[0, s]) ** 2 / 2 > flat
-        or (surface.aspheric and _depth(system, s, float(found.reach_BS[0, s])) > flat)
-        for s, surface in enumerate(surfaces)
-    ]
-    glass = lens.fronts
-    thin = sum(surfaces[s].thickness <= flat for s in glass)
-    windows = sum(not curved[s] and not curved[min(s + 1, len(surfaces) - 1)] for s in glass)
-    count = len(glass) - max(0, windows - FREE_WINDOWS) - thin
     for s, surface in enumerate(surfaces):
-        before = surfaces[s - 1].medium if s else AIR
-        if _alike(before, surface.medium, spec) and not surface.stop:
+        if not _alike(surfaces[s - 1].medium if s else AIR, surface.medium, spec):
+            continue
+        if not surface.stop:
             return Check("elements", math.inf, 1.0, f"surface {s + 1} separates nothing")
-        if before == surface.medium and (surface.curvature or surface.aspheric):
+        if surface.curvature or surface.aspheric:
             # Rays that miss it would be lost: a semi-diameter of the answer's own.
             return Check("elements", math.inf, 1.0, f"surface {s + 1}: a stop between equal media is a plane")
+    glass = sum(surfaces[s].medium is not None for s in _parting(spec, surfaces))
+    count = powered(spec, lens, system)
     low, high = spec.elements
-    excess = max(low - count, len(glass) - high, 0)
+    excess = max(low - count, glass - high, 0)
     return Check("elements", excess, 2.0, f"{count} elements with power; {low} to {high} are asked for")
+
+
+def powered(spec: Spec, lens: Prescription, system: System) -> int:
+    """How many elements are more than a window or a coating."""
+    surfaces = lens.surfaces
+    depth = FLATNESS * min(1.0, spec.efl / FLAT_FROM)
+    curved = [
+        _depth(system, s, spec.epd / 2.0) > depth
+        if any(surface.asphere)
+        else abs(surface.curvature) * spec.efl > WEAKEST
+        for s, surface in enumerate(surfaces)
+    ]
+    return sum(
+        surfaces[near].medium is not None
+        and (curved[near] or curved[far])
+        and sum(surface.thickness for surface in surfaces[near:far]) > THINNEST * spec.efl
+        for near, far in pairwise(_parting(spec, surfaces))
+    )
+
+
+def _parting(spec: Spec, surfaces: Sequence[Surface]) -> list[int]:
+    """The surfaces that part two media: all but a stop within one."""
+    before = (AIR, *(surface.medium for surface in surfaces))
+    return [s for s, surface in enumerate(surfaces) if not _alike(before[s], surface.medium, spec)]
 
 
 def _alike(first: Medium | Tabled | None, second: Medium | Tabled | None, spec: Spec) -> bool:
@@ -243,38 +283,37 @@ def _alike(first: Medium | Tabled | None, second: Medium | Tabled | None, spec: 
 
 
 def _room(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> list[Check]:
-    """Centre and edge of each glass and air space; a stop in air belongs to the space around it."""
+    """Centre and edge of each glass and air space; a stop belongs to the space around it."""
     height = found.reach_BS * MARGIN
-    centre, edge = gaps(system, height)
     checks: list[Check] = []
     surfaces = lens.surfaces
     scale = spec.efl * 0.05
     for s, surface in enumerate(surfaces[:-1]):
-        middle, rim = float(centre[0, s]), float(edge[0, s])
         name = f"space behind surface {s + 1}"
-        zone = _zone(system, height, lens, s)
-        if surface.medium is not None:
-            low, high = spec.centre
-            excess = max(
-                _short(middle, low, strict=True), _over(middle, high) if math.isfinite(high) else 0.0
-            )
-            checks.append(Check(name, excess, scale, f"{name}: centre {middle:.4g} mm"))
-            checks.append(Check(name, _short(rim, spec.min_edge), scale, f"{name}: edge {rim:.4g} mm"))
-            if zone is not None:
-                thin = _short(zone, min(low, spec.min_edge))
-                checks.append(Check(name, thin, scale, f"{name}: {zone:.4g} mm between axis and edge"))
+        checks.append(
+            Check(name, _short(surface.thickness, 0.0), scale, f"{name}: {surface.thickness:.4g} mm")
+        )
+    parting = _parting(spec, surfaces)
+    solid, sides = _only(system, parting), height[:, parting]
+    centre, edge = gaps(solid, sides)
+    for i, (near, far) in enumerate(pairwise(parting)):
+        middle, rim = float(centre[0, i]), float(edge[0, i])
+        name = f"space behind surface {near + 1}"
+        # Between spheres one end has the least room.
+        bent = surfaces[near].aspheric or surfaces[far].aspheric
+        zone = _zone(_only(solid, [i, i + 1]), float(sides[0, i : i + 2].max())) if bent else min(middle, rim)
+        if surfaces[near].medium is None:
+            least = min(middle, rim, zone)
+            checks.append(Check(name, _short(least, spec.min_gap), scale, f"{name}: air gap {least:.4g} mm"))
             continue
-        checks.append(Check(name, _short(middle, 0.0), scale, f"{name}: {middle:.4g} mm"))
-        empty = [_empty(lens, s), _empty(lens, s + 1)]
-        if not any(empty):
-            least = min(middle, rim, middle if zone is None else zone) if math.isfinite(rim) else rim
-            checks.append(Check(name, _short(least, spec.min_gap), scale, f"{name}: air gap {least:.4g} mm"))
-        elif empty[1] and s + 2 < len(surfaces):
-            # The stop stands alone in air: what must not touch are the glasses on both sides of it.
-            both = middle + float(system.thickness_BS[0, s + 1])
-            rim = _edge_across(system, height, s, s + 2, both)
-            least = min(both, rim) if math.isfinite(rim) else rim
-            checks.append(Check(name, _short(least, spec.min_gap), scale, f"{name}: air gap {least:.4g} mm"))
+        low, high = spec.centre
+        thick = _over(middle, high) if math.isfinite(high) else 0.0
+        excess = max(_short(middle, low, strict=True), thick)
+        checks.append(Check(name, excess, scale, f"{name}: centre {middle:.4g} mm"))
+        checks.append(Check(name, _short(rim, spec.min_edge), scale, f"{name}: edge {rim:.4g} mm"))
+        if bent:
+            thin = _short(zone, min(low, spec.min_edge))
+            checks.append(Check(name, thin, scale, f"{name}: {zone:.4g} mm between axis and edge"))
     for s, surface in enumerate(surfaces):
         reach = float(found.reach_BS[0, s])
         steep = _steepest(system, s, reach) if surface.aspheric else abs(surface.curvature) * reach
@@ -284,16 +323,21 @@ def _room(spec: Spec, lens: Prescription, system: System, found: Evaluation) -> 
     return checks
 
 
-def _empty(lens: Prescription, s: int) -> bool:
-    """Whether surface `s` has air on both sides, as a stop may."""
-    return lens.surfaces[s].medium is None and (s == 0 or lens.surfaces[s - 1].medium is None)
-
-
-def _edge_across(system: System, height: torch.Tensor, near: int, far: int, between: float) -> float:
-    square = (torch.maximum(height[:, near], height[:, far]) ** 2)[:, None, None, None]
-    first, _, real = sag(system, near, square)
-    second, _, also = sag(system, far, square)
-    return between + float(second - first) if bool(real & also) else math.nan
+def _only(system: System, surfaces: list[int]) -> System:
+    """Some of the surfaces, as far apart as they are."""
+    if surfaces == list(range(system.count)):
+        return system
+    ends = [*surfaces[1:], system.count]
+    apart = [system.thickness_BS[:, s:end].sum(1, True) for s, end in zip(surfaces, ends, strict=False)]
+    return replace(
+        system,
+        curvature_BS=system.curvature_BS[:, surfaces],
+        thickness_BS=torch.cat([system.thickness_BS[:, :0], *apart], dim=1),
+        conic_BS=system.conic_BS[:, surfaces],
+        asphere_BSA=system.asphere_BSA[:, surfaces],
+        index_BSW=system.index_BSW[:, surfaces],
+        semi_BS=system.semi_BS[:, surfaces],
+    )
 
 
 def _heights(reach: float) -> torch.Tensor:
@@ -315,15 +359,10 @@ def _steepest(system: System, s: int, reach: float) -> float:
     return float(torch.where(real, sine, torch.ones_like(sine)).max())
 
 
-def _zone(system: System, height: torch.Tensor, lens: Prescription, s: int) -> float | None:
-    """The least room behind surface `s` from axis to edge; None between spheres, where one end has it."""
-    if not (lens.surfaces[s].aspheric or lens.surfaces[s + 1].aspheric):
-        return None
-    square = _heights(float(torch.maximum(height[0, s], height[0, s + 1]))) ** 2
-    near, _, real = sag(system, s, square)
-    far, _, also = sag(system, s + 1, square)
-    room = lens.surfaces[s].thickness + far - near
-    return float(torch.where(real & also, room, torch.full_like(room, -math.inf)).min())
+def _zone(space: System, reach: float) -> float:
+    """The least room between the two surfaces of `space` from axis to edge."""
+    height = torch.linspace(0.0, reach, ZONES, dtype=FLOAT)[:, None].expand(-1, 2)
+    return float(gaps(space, height)[1].min())
 
 
 def _rays(spec: Spec, found: Evaluation) -> list[Check]:

@@ -16,7 +16,7 @@ from verirl.types import Message, Source, Task
 from verirl_optics.analysis import pupil_diameter
 from verirl_optics.answer import FormatError, Row, checked, parse, to_lines
 from verirl_optics.glass import GlassError, table
-from verirl_optics.judge import Judgement, glazed, judge
+from verirl_optics.judge import Judgement, glazed, judge, powered
 from verirl_optics.paraxial import first_order
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.prompt import question
@@ -114,6 +114,7 @@ def _specified(lens: Prescription, efl: float | None) -> tuple[dict[str, Any], t
             raise LensError(broken[0])
         # Wide fields live on vignetting, which tasks do not ask for.
         fields.pop()
+    spec["elements"]["min"] = max(1, powered(read_spec(spec), named, build([named])))
     spec |= _limits(rows, found)
     broken = [check.detail for check in _all(judge(read_spec(spec), rows)) if not check.kept]
     if broken:
@@ -215,7 +216,7 @@ def _bare(
         "half_fields_deg": fields,
         "wavelengths_um": list(lens.wavelengths),
         "primary": lens.primary,
-        "elements": {"min": count, "max": count},
+        "elements": {"min": 1, "max": count},
         "glasses": sorted(set(glasses)),
     } | ({"aspheres": bent} if bent else {})
 

@@ -61,7 +61,7 @@ def first_order(system: System) -> FirstOrder:
     straight, tilted = both.y[system.stop][..., p]
     y, nu = both.y[-1][..., p], both.nu[-1][..., p]
     exit_ = -(straight * y[1] - tilted * y[0]) / (straight * nu[1] - tilted * nu[0])
-    return FirstOrder(efl, bfl, tilted / straight, exit_, straight)
+    return FirstOrder(efl, bfl, tilted / straight, exit_ * system.index_BSW[:, -1, p], straight)
 
 
 def seidel(system: System, epd_B: Tensor, tangent_B: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.types import Task
-    from verirl_optics.answer import Row
     from verirl_optics.polish import Polished
     from verirl_optics.prescription import Prescription, Surface
 
@@ -32,7 +31,13 @@ ROWS = (
 
 @click.command(name="polish", epilog="Example: verirl optics polish triplet.json -o better.json")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--task", "tasks", metavar="TASKS", help="FILE is an answer to the task in this file.")
+@click.option(
+    "--task",
+    "tasks",
+    type=click.Path(path_type=Path),
+    metavar="TASKS",
+    help="FILE is an answer to the task in this file.",
+)
 @click.option("--id", "name", metavar="ID", help="Which task, where TASKS has several.")
 @click.option("--steps", type=click.IntRange(min=1), default=40, show_default=True, help="Of the search.")
 @click.option("--no-glasses", is_flag=True, help="Keep every glass.")
@@ -42,7 +47,7 @@ ROWS = (
 @console.quiet_option
 def command(
     file: Path,
-    tasks: str | None,
+    tasks: Path | None,
     name: str | None,
     steps: int,
     no_glasses: bool,
@@ -60,13 +65,15 @@ def command(
     from verirl.extras import need
 
     need("torch", "optics")
-    console.check_places((output,), (str(file), tasks or ""))
+    console.check_places((output,), (str(file), str(tasks or "")))
     if tasks is None:
         if name is not None:
             raise InputError("--id names a task: give --task too")
         found, text = _lens(file, steps, not no_glasses, digits, wanted=output is not None)
     else:
-        found, text = _answer(file, _task(tasks, name), steps, not no_glasses, digits)
+        from verirl_optics.held import chosen
+
+        found, text = _answer(file, chosen(tasks, name), steps, not no_glasses, digits)
     if output is not None:
         from verirl.jsonl import write_atomically
 
@@ -94,44 +101,18 @@ def _lens(file: Path, steps: int, glasses: bool, digits: int | None, *, wanted: 
     return found, json.dumps(to_object(found.lens), indent=1) if wanted else ""
 
 
-def _task(tasks: str, name: str | None) -> Task:
-    from verirl.jsonl import read_tasks
-
-    known = {task.id: task for task in read_tasks(tasks)}
-    if name is not None and name not in known:
-        raise InputError(f"--id: no task '{name}' in {tasks}")
-    if name is None and len(known) != 1:
-        raise InputError(f"{tasks} has {len(known)} tasks; say which with --id")
-    task = known[name] if name is not None else next(iter(known.values()))
-    if task.domain != "optics":
-        raise InputError(f"task '{task.id}' is of the domain {task.domain}; polish takes optics")
-    return task
-
-
 def _answer(file: Path, task: Task, steps: int, glasses: bool, digits: int | None) -> tuple[Polished, str]:
-    from verirl.answers import NoAnswerError
-    from verirl_optics.answer import ANSWER_LIMIT, FormatError, parse, to_json, to_lines
-    from verirl_optics.extract import extract
+    from verirl_optics.answer import to_json, to_lines
     from verirl_optics.glass import GlassError
+    from verirl_optics.held import answered
     from verirl_optics.polish import polish_rows
-    from verirl_optics.spec import changed, completed, read_spec
+    from verirl_optics.spec import read_spec
 
     spec = read_spec(task.spec)
+    text, rows = answered(file, spec)
     try:
-        with file.open(encoding="utf-8") as stream:
-            text = extract(stream.read(16 * ANSWER_LIMIT))
-        rows: tuple[Row, ...] = parse(text)
-        if spec.given is not None:
-            problem = changed(spec.given, rows)
-            if problem is not None:
-                raise InputError.at(file, problem)
-            rows = completed(spec.given, rows)
         better, found = polish_rows(spec, rows, steps=steps, glasses=glasses, digits=digits)
-    except OSError as problem:
-        raise InputError.at(file, problem.strerror or str(problem)) from problem
-    except UnicodeDecodeError as problem:
-        raise InputError.at(file, "is not UTF-8 text") from problem
-    except (NoAnswerError, FormatError, GlassError) as problem:
+    except GlassError as problem:
         raise InputError.at(file, str(problem)) from problem
     write = to_json if text.startswith(("{", "[")) else to_lines
     return found, write(better, 12)

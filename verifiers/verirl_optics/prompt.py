@@ -32,14 +32,15 @@ def _limits(spec: Mapping[str, Any]) -> list[str]:
     colours = spec["wavelengths_um"]
     fields = ", ".join(f"{angle:g}" for angle in spec["half_fields_deg"])
     low, high = spec["elements"]["min"], spec["elements"]["max"]
-    count = f"{low}" if low == high else f"{low} to {high}"
+    count = f"{low}, each" if low == high else f"{low} to {high}, at least {low}"
     lines = [
         f"Object at infinity. EFL {spec['efl_mm']:g} mm ± {100 * spec['efl_rel_tol']:g} %, "
         f"f/{spec['fno']:g} (entrance pupil diameter = {spec['efl_mm']:g}/{spec['fno']:g} mm), "
         f"half fields {fields} deg, wavelengths {', '.join(f'{w:g}' for w in colours)} um "
         f"(EFL at {colours[spec['primary']]:g}).",
-        f"Glass elements: {count}. Image in air, real, behind the last surface. Surfaces may not overlap, "
-        "nor rays meet one at more than 0.95 of its radius.",
+        f"Glass elements: {count} with power (a radius under 50 EFL, thicker than EFL/5000). Image in air, "
+        "real, behind the last surface. Surfaces may not overlap, nor rays meet one at more than 0.95 of its "
+        "radius.",
     ]
     if "glasses" in spec:
         lines.append(f"Glasses: {', '.join(spec['glasses'])}.")

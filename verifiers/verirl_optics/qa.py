@@ -35,6 +35,8 @@ THICKNESS = ("thickness", "t", "d", "distance", "spacing")
 GLASS = ("glass", "material", "medium", "mat")
 STOP = ("stop", "is_stop", "aperture_stop")
 LABELS = ("comment", "type", "name", "surf", "surface", "#")
+CONIC = ("conic", "k", "cc", "conic_constant")
+ASPHERE = ("asphere", "aspheric", "aspheres", "coefficients")
 INDEX, ABBE = ("nd", "n", "index"), ("vd", "v", "abbe")
 KEYS = {
     "efl": ("efl_mm", "efl", "focal_length", "focal_length_mm"),
@@ -58,12 +60,15 @@ WORDS = {
     "half": (
         rf"(?:half|semi)[\s-]*(?:field(?:\s+of\s+view)?|FOV|field\s+angle|angle)(?:\s*\(\s*HFOV\s*\))?{_N}",
         rf"\bHFOV{_N}",
+        r"(?:±|\+/?-)\s*(\d+(?:\.\d+)?)\s*(?:°|deg)",
     ),
     "full": (rf"(?:full\s+)?(?:field\s+of\s+view|FOV)(?:\s*\(\s*FOV\s*\))?{_N}",),
 }
 """Ways to say a requirement; the first that is found counts."""
 _WAVES = re.compile(r"(\d[\d.]*(?:\s*(?:,|and|/)+\s*\d[\d.]*)*)\s*(nm|µm|μm|um|microns?)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\d*\.?\d+(?:e[+-]?\d+)?|[+-]?inf(?:inity)?|\?|\[mask\]|<mask>|___", re.IGNORECASE)
+_TERM = re.compile(r"a(2|4|6|8|10|12|14|16|18|20)", re.IGNORECASE)
+"""A column of an asphere's coefficients: A4 is that of r⁴."""
 _WIDEST = 89.0
 
 
@@ -123,6 +128,8 @@ def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 def _figure(key: str, row: Mapping[str, Any], words: str) -> float | None:
     given = _first(row, KEYS[key])
+    if isinstance(given, str) and _NUMBER.fullmatch(given.strip()) and given.strip()[-1].isdigit():
+        given = float(given)
     if isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given):
         return float(given)
     for pattern in WORDS[key]:
@@ -204,8 +211,27 @@ def _cells(number: int, row: Any) -> Surface:
         math.inf if radius is None else _number(radius, where, "radius") or math.inf,
         _number(thickness, where, "thickness"),
         _medium(row, where),
+        _coefficient(_first(row, CONIC), where, "conic"),
+        _terms(row, where),
         stop=_true(stop) or called,
     )
+
+
+def _terms(row: Mapping[str, Any], where: str) -> tuple[float, ...]:
+    """The coefficients of r², r⁴, …: a list of them, or a column each that is named after its power."""
+    listed = _first(row, ASPHERE)
+    if listed is None:
+        named = {int(found[1]): row[key] for key in row if (found := _TERM.fullmatch(str(key)))}
+        listed = [named.get(power) for power in range(2, max(named, default=0) + 1, 2)]
+    if not isinstance(listed, list):
+        raise InputError(f"{where}: the asphere is no list of coefficients")
+    return tuple(_coefficient(value, where, "asphere") for value in listed)
+
+
+def _coefficient(value: Any, where: str, name: str) -> float:
+    """As `_number`, 0 where a cell is empty."""
+    empty = value is None or (isinstance(value, str) and value.strip() in ("", "-", "–"))
+    return 0.0 if empty else _number(value, where, name)
 
 
 def _true(value: Any) -> bool:
@@ -249,12 +275,16 @@ def _table(text: str) -> list[dict[str, Any]]:
         if set(names) & set(RADIUS) and set(names) & set(THICKNESS):
             return [dict(zip(names, cells, strict=False)) for cells in split[place + 1 :]]
     rows = []
-    for cells in split:
-        words = " ".join(cells).split()
+    for line, cells in zip(lines, split, strict=True):
+        words = line.split() if "=" in line else " ".join(cells).split()
         if len(words) >= 2 and all(_NUMBER.fullmatch(word) for word in words[:2]):
             stop = words[-1].lower() == "stop"
-            glass = words[2] if len(words) > 2 and not (stop and len(words) == 3) else None
-            rows.append({"radius": words[0], "thickness": words[1], "glass": glass, "stop": stop})
+            rest = words[2 : len(words) - stop]
+            glass = next((word for word in rest if "=" not in word), None)
+            named: dict[str, Any] = dict(word.split("=", 1) for word in rest if "=" in word)
+            if "asphere" in named:
+                named["asphere"] = named["asphere"].split(",")
+            rows.append({**named, "radius": words[0], "thickness": words[1], "glass": glass, "stop": stop})
     return rows
 
 

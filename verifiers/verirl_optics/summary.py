@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 
+from verirl_optics import pupil as pupils
 from verirl_optics.analysis import (
     Evaluation,
     evaluate,
     field_curvature,
     gaps,
+    mtf,
     pupil_diameter,
     sampling,
 )
@@ -20,9 +22,12 @@ from verirl_optics.prescription import Prescription
 from verirl_optics.system import FLOAT, System, build
 from verirl_optics.trace import NAMES
 
+CYCLES = (10.0, 20.0, 40.0)
+"""Spatial frequencies at which the geometric MTF is told, cycles/mm."""
+
 
 def summary(lens: Prescription, *, aim: bool = False) -> dict[str, Any]:
-    """First-order figures, spots by Gauss quadrature, aberrations and room of `lens`.
+    """First-order figures, spots by Gauss quadrature, geometric MTF, aberrations and room of `lens`.
 
     Rays outside a semi-diameter that the lens states are vignetted. `aim`: through the real stop.
     """
@@ -49,7 +54,7 @@ def summary(lens: Prescription, *, aim: bool = False) -> dict[str, Any]:
             "seidel_mm": [_known(value) for value in seidel(system, epd, widest).sum(1)[0]],
             "wavelengths_um": list(lens.wavelengths),
             "primary": p,
-            "fields": _fields(lens, system, epd, fields, found),
+            "fields": _fields(lens, system, epd, fields, found, aim=aim),
             "spaces": _spaces(lens, system, found),
             "notes": list(lens.notes),
         }
@@ -65,9 +70,19 @@ def _micron(value: Any) -> float | None:
 
 
 def _fields(
-    lens: Prescription, system: System, epd: torch.Tensor, fields: torch.Tensor, found: Evaluation
+    lens: Prescription,
+    system: System,
+    epd: torch.Tensor,
+    fields: torch.Tensor,
+    found: Evaluation,
+    *,
+    aim: bool,
 ) -> list[dict[str, Any]]:
     tangential, sagittal = field_curvature(system, epd, fields)
+    # A modulation wants more rays than a mean square does.
+    dense = pupils.gauss(32, 48)
+    traced = evaluate(system, epd, fields, dense, clip=True, aim=aim).traced
+    modulation = [(cycles, *mtf(traced, dense, cycles)) for cycles in CYCLES]
     rows = []
     for f, angle in enumerate(lens.fields):
         failed = found.traced.failure[0, f]
@@ -83,6 +98,14 @@ def _fields(
                 "lateral_colour_um": _micron(found.lateral_BF[0, f]),
                 "tangential_focus_mm": _known(tangential[0, f]),
                 "sagittal_focus_mm": _known(sagittal[0, f]),
+                "mtf": [
+                    {
+                        "cycles_per_mm": cycles,
+                        "tangential": _known(along[0, f]),
+                        "sagittal": _known(across[0, f]),
+                    }
+                    for cycles, along, across in modulation
+                ],
                 "vignetted_fraction": _known(1.0 - found.spots.arrived_BF[0, f].clamp(0.0, 1.0)),
                 "lost": {name: count for name, count in lost.items() if count},
             }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 
@@ -21,6 +22,7 @@ from verirl_optics.pupil import chief
 from verirl_optics.system import FLOAT, build
 from verirl_optics.trace import through_pupil, trace
 
+FILE_LIMIT = 64 * 1024 * 1024
 MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 UNITS = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0}
 ANGLE, PARAXIAL_HEIGHT, REAL_HEIGHT = "0", "2", "3"
@@ -31,10 +33,24 @@ HEIGHT_STEPS = 50
 BLANK = "___BLANK"
 OTHER_APERTURES = ("SQAP", "ELAP", "OBSC", "SQOB", "ELOB", "UDAD", "UDOB")
 SURFACE_WORDS = frozenset(
-    ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", *OTHER_APERTURES)
+    ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", "OBDC", "IGNR", *OTHER_APERTURES)
 )
+FAR = 1e10
+"""An object so far off, in the file's unit, is at infinity."""
 _ASPHERE_TERMS = 8
 _CODE_DIGITS = 6
+
+
+def text_of(path: Path) -> str:
+    """The text of a file; InputError where it cannot be read or does not end."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(FILE_LIMIT + 1)
+    except OSError as problem:
+        raise InputError.at(path, problem.strerror or str(problem)) from problem
+    if len(data) > FILE_LIMIT:
+        raise InputError.at(path, f"longer than {FILE_LIMIT} bytes")
+    return decode(data)
 
 
 def decode(data: bytes) -> str:
@@ -59,6 +75,7 @@ class _Draft:
     terms: dict[int, float] = field(default_factory=dict)
     medium: Medium | None = None
     semi: float | None = None
+    drawn: float = 0.0
     stop: bool = False
 
 
@@ -121,19 +138,23 @@ def _system(words: list[str], system: _System) -> None:
             system.field_kind = words[1]
             system.fields = int(words[3]) if len(words) > 3 else 0
             system.waves = int(words[4]) if len(words) > 4 else 0
-        case "XFLN":
+        case "XFLN" | "XFLD":
             system.x = [_real(word) for word in words[1:]]
-        case "YFLN":
+        case "YFLN" | "YFLD":
             system.y = [_real(word) for word in words[1:]]
         case "VDXN" | "VDYN" | "VCXN" | "VCYN" | "VANN" if any(_real(word) for word in words[1:]):
             system.notes["vignetting factors are left out: every field fills the pupil"] = None
-        case "FWGN" if len({_real(word) for word in words[1 : 1 + max(1, system.fields)]}) > 1:
+        case "FWGN" | "FWGT" if len({_real(word) for word in words[1 : 1 + max(1, system.fields)]}) > 1:
             system.notes["the weights of fields are left out: each counts the same"] = None
         case "WAVM":
             system.colours[int(words[1])] = (_real(words[2]), _real(words[3]))
         case "WAVN" | "WAVL":
             found = [_real(word) for word in words[1:]]
             system.colours |= {place: (value, 1.0) for place, value in enumerate(found, start=1) if value}
+        case "WWGN" | "WWGT":
+            for place, word in enumerate(words[1:], start=1):
+                if place in system.colours:
+                    system.colours[place] = (system.colours[place][0], _real(word))
         case "PWAV":
             system.primary = int(words[1])
         case "MNUM" if int(words[1]) > 1:
@@ -163,12 +184,17 @@ def _surface(
             draft.stop = True
         case "DIAM":
             # A second word of 1 says that the designer fixed it; else it is what rays happened to need.
-            if len(words) > 2 and words[2] == "1" and _real(words[1]) > 0.0:
-                draft.semi = _real(words[1])
+            draft.drawn = _real(words[1])
+            if len(words) > 2 and words[2] == "1" and draft.drawn > 0.0:
+                draft.semi = draft.drawn
         case "CLAP" if _real(words[2]) > 0.0:
             if _real(words[1]) > 0.0:
                 raise ValueError("ring-shaped apertures are not read")
             draft.semi = _real(words[2])
+        case "OBDC" if any(_real(word) for word in words[1:3]):
+            raise ValueError("only apertures about the axis are read")
+        case "IGNR" if any(word != "0" for word in words[1:2]):
+            raise ValueError("surfaces that are to be ignored are not read")
         case name if name in OTHER_APERTURES:
             raise ValueError("only circular apertures are read")
         case "GLAS":
@@ -206,7 +232,7 @@ def _real(word: str) -> float:
 def _lens(system: _System, drafts: list[_Draft]) -> Prescription:
     if len(drafts) < 3:
         raise InputError("has no surfaces between object and image")
-    if not math.isinf(drafts[0].thickness):
+    if not drafts[0].thickness >= FAR:
         raise InputError(f"the object is {drafts[0].thickness:g} away; only objects at infinity are read")
     if drafts[-1].curvature:
         system.notes["the image surface is curved; a plane is taken"] = None
@@ -216,20 +242,20 @@ def _lens(system: _System, drafts: list[_Draft]) -> Prescription:
         raise InputError("exactly one surface between object and image must be the stop")
     wavelengths, primary = _colours(system)
     lens = Prescription(
-        surfaces, _aperture(system, surfaces), (0.0,), wavelengths, primary, system.name, tuple(system.notes)
+        surfaces, _aperture(system, drafts), (0.0,), wavelengths, primary, system.name, tuple(system.notes)
     )
     return replace(lens, fields=_angles(system, lens))
 
 
-def _aperture(system: _System, surfaces: tuple[Surface, ...]) -> Aperture:
+def _aperture(system: _System, drafts: list[_Draft]) -> Aperture:
     if system.aperture is None:
         raise InputError("has no aperture (ENPD, FNUM or FLOA)")
     aperture = system.aperture
     if aperture.kind == "stop":
-        semi = next(surface.semi_diameter for surface in surfaces if surface.stop)
-        if semi is None:
-            raise InputError("the aperture floats by the stop's size, and the stop has no fixed one")
-        return Aperture("stop", semi)
+        semi = next(draft.drawn or draft.semi for draft in drafts if draft.stop)
+        if not semi:
+            raise InputError("the aperture floats by the stop's size, and the stop has none")
+        return Aperture("stop", semi * system.unit)
     return Aperture("epd", aperture.value * system.unit) if aperture.kind == "epd" else aperture
 
 
