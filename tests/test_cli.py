@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -253,6 +254,12 @@ class TestLines:
         Path("tasks.jsonl").write_text(json.dumps(TASK) + "\n{\n", encoding="utf-8")
         line = refused(capsys, "verify", "tasks.jsonl", "reference")
         assert line.startswith("verirl: tasks.jsonl:2: not valid JSON")
+
+    def test_a_file_without_an_end(self) -> None:
+        command = f"ulimit -v 4000000; exec {sys.executable} -m verirl verify /dev/zero reference"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert re.fullmatch(r"verirl: /dev/zero:1: longer than \d+ characters\n", done.stderr)
 
     @pytest.mark.parametrize("text", ["[1]", "3", '"a"', "null"])
     def test_no_object(self, text: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,12 +57,13 @@ def _open(path: Path) -> TextIO:
 
 
 def _parse(name: str, stream: TextIO) -> Iterator[Line]:
-    for number, text in enumerate(stream, start=1):
+    # A file without an end, such as a device, may be one line without an end.
+    for number, text in enumerate(iter(lambda: stream.readline(LINE_LIMIT + 1), ""), start=1):
+        if len(text) > LINE_LIMIT:
+            raise InputError.at(name, f"longer than {LINE_LIMIT} characters", line=number)
         text = text.removeprefix("\ufeff") if number == 1 else text
         if not text.strip():
             continue
-        if len(text) > LINE_LIMIT:
-            raise InputError.at(name, f"longer than {LINE_LIMIT} characters", line=number)
         try:
             value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
         except RecursionError as problem:
