@@ -429,12 +429,9 @@ class _Spaces:
         self.zone = limits(min(low, spec.min_edge), spec.min_gap)
         self.thickest = limits(high, math.inf)
         self.bounded = bool(torch.isfinite(self.thickest).any())
-        self.alone = [
-            s
-            for near, far in zip(self.near, self.far, strict=True)
-            if far - near > 1
-            for s in range(near, far)
-        ]
+        # Beside a stop in air: between elements, in front of them all, or behind.
+        whole = {near for near, far in zip(self.near, self.far, strict=True) if far - near == 1}
+        self.alone = [s for s in free.thicknesses if s < base.count - 1 and s not in whole]
         aspheric = bool(
             free.terms or free.conics or (base.conic_BS != 0.0).any() or (base.asphere_BSA != 0.0).any()
         )

@@ -172,6 +172,8 @@ def spec_of(lens: Prescription) -> Spec:
     glass = [s.thickness for s in inner if s.medium is not None]
     air = [s.thickness for s in inner if s.medium is None]
     size = abs(efl) if math.isfinite(efl) and efl else 1.0
+    # Where the image plane is off, a lens is as long as up to its focus.
+    to_image = max(lens.surfaces[-1].thickness, bfl if math.isfinite(bfl) else 0.0)
     loose = Spec(
         task="synthesis",
         efl=size,
@@ -181,7 +183,7 @@ def spec_of(lens: Prescription) -> Spec:
         wavelengths=lens.wavelengths,
         primary=lens.primary,
         elements=(1, max(1, lens.elements)),
-        max_track=1.1 * lens.total_track,
+        max_track=1.1 * (sum(s.thickness for s in inner) + to_image),
         min_bfl=0.9 * max(0.0, bfl),
         centre=(max(0.0, min(glass, default=0.0)), math.inf),
         min_edge=0.0,
@@ -287,6 +289,9 @@ def _polish(start: Prescription, spec: Spec, scope: Scope, judged: Judge, steps:
                 best.offer(_rounded(found, spec, scope))
             if best.found.rank[0] == 2:
                 break
+        if best.found.rank[0] < 2 or best.lens is start:
+            for found in _inside(start, spec, scope, steps):
+                best.offer(_rounded(found, spec, scope))
         lens = best.lens
         if scope.glasses:
             for _ in range(ROUNDS):
@@ -384,6 +389,19 @@ def _moved(start: Prescription, spec: Spec, scope: Scope, steps: int, margin: fl
         at, _ = minimise(fine, at, steps // 2)
         made = free.write(fine.base, at)
         ends += [_with(start, made, row) for row in range(KEPT)]
+    return ends
+
+
+def _inside(start: Prescription, spec: Spec, scope: Scope, steps: int) -> list[Prescription]:
+    """Where the search leads that keeps the limits from the first step on.
+
+    Not as far as the way through soft limits, from which there may be no way back.
+    """
+    merit = _merit([start], spec, scope, MARGIN, fine=True, penalty=HARD * PENALTY)
+    ends = []
+    for at in (scope.free.read(merit.base), _scaled(merit, spec, scope)):
+        at, _ = minimise(merit, at, steps)
+        ends.append(_with(start, scope.free.write(merit.base, at), 0))
     return ends
 
 
