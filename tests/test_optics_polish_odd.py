@@ -10,13 +10,16 @@ import pytest
 import torch
 
 from verirl_optics import polish as module
+from verirl_optics.analysis import sampling
 from verirl_optics.answer import parse
+from verirl_optics.free import Free
 from verirl_optics.glass import find
+from verirl_optics.judge import judge_lens
 from verirl_optics.merit import Merit
-from verirl_optics.polish import polish
+from verirl_optics.polish import polish, spec_of
 from verirl_optics.prescription import Aperture, Prescription, Surface
 from verirl_optics.spec import Spec
-from verirl_optics.system import System
+from verirl_optics.system import System, build
 
 torch.set_num_threads(1)
 
@@ -107,3 +110,35 @@ def test_the_limits_of_a_lens_of_another_layout() -> None:
     singlet = replace(like, surfaces=(replace(like.surfaces[0], stop=True), like.surfaces[1]))
     found = polish(singlet, like, steps=4, glasses=False)
     assert found.after.rank >= found.before.rank
+
+
+def test_the_search_measures_the_slope_of_an_asphere_as_the_judge_does() -> None:
+    """Its sine off the axis, not height ÷ vertex radius, which is 0 here."""
+    glass = find("N-BK7")
+    for bend in (1e-6, 1e-4, 1e-3):
+        bent = Surface(math.inf, 12.0, glass, asphere=(0.0, bend), stop=True)
+        lens = Prescription((bent, Surface(math.inf, 30.0)), Aperture("epd", 20.0), (0.0,), (0.5876,), 0)
+        spec = replace(spec_of(lens), efl=50.0)
+        checks = judge_lens(spec, lens, whole=True).feasible
+        broken = [check for check in checks if check.name == "surface 1" and not check.kept]
+        merit = Merit(build([lens]), spec, Free((0,), (0,)), pupil=sampling(lens))
+        active = merit.active(merit.free.read(merit.base)[0])
+        assert bool(broken) == ("slope of surface 1" in active)
+
+
+def test_the_fine_search_samples_an_asphere_as_the_judge_does() -> None:
+    rows = parse("29.8 4.6 F2 conic=-0.6 asphere=0,-1.2e-06,-1e-09 stop\n-199 39.5")
+    plain = [replace(row, conic=0.0, asphere=()) for row in rows]
+    for chosen, points in ((rows, 192), (plain, 36)):
+        surfaces = tuple(
+            Surface(row.radius, row.thickness, find(row.glass) if row.glass else None, row.conic, row.asphere)
+            for row in chosen
+        )
+        lens = Prescription(
+            (replace(surfaces[0], stop=True), surfaces[1]), Aperture("epd", 13.0), (0.0,), (0.5876,), 0
+        )
+        spec = module.spec_of(lens)
+        scope = module.Scope(Free((0, 1), (1,)), {}, focus=True)
+        merit = module._merit([lens], spec, scope, 0.0, fine=True)
+        spots = merit.linear(merit.free.read(merit.base)).values.shape[1]
+        assert spots == 2 * points

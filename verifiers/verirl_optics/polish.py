@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from verirl.errors import InputError
-from verirl_optics.analysis import evaluate, gaps, pupil_diameter
+from verirl_optics.analysis import evaluate, gaps, pupil_diameter, sampling
 from verirl_optics.answer import RADIUS_MAX, Row
 from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
@@ -395,7 +395,7 @@ def _merit(
         build(lenses),
         spec,
         scope.free,
-        pupil=gauss() if fine else None,
+        pupil=sampling(lenses[0]) if fine else None,
         clip=clips(lenses[0]),
         margin=margin,
         penalty=penalty,
