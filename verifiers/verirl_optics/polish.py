@@ -521,7 +521,7 @@ def _with(lens: Prescription, system: System, row: int) -> Prescription:
         surfaces=tuple(
             replace(
                 surface,
-                radius=1.0 / c if abs(c) > 1.0 / RADIUS_MAX else math.inf,
+                radius=1.0 / c if 1.0 / RADIUS_MAX < abs(c) < math.inf else math.inf,
                 thickness=t,
                 conic=k,
                 asphere=tuple(a[: len(surface.asphere)]),
