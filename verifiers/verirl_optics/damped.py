@@ -107,7 +107,8 @@ def _steps(near: Linear, damping: Tensor, largest: Tensor) -> tuple[Tensor, Tens
     met = broken.expand(len(damping), -1, -1)
     for _ in range(CROSSINGS):
         held = (walls * met[..., None]).mT
-        moves = torch.linalg.solve(normal + held @ walls, downhill - held @ limits[..., None])
+        # A system that has no solution gives a step that is none, which is not taken.
+        moves, _ = torch.linalg.solve_ex(normal + held @ walls, downhill - held @ limits[..., None])
         ahead = (limits + (walls @ moves)[..., 0]) > 0.0
         if bool((ahead == met).all()):
             break

@@ -429,16 +429,14 @@ class _Spaces:
         self.zone = limits(min(low, spec.min_edge), spec.min_gap)
         self.thickest = limits(high, math.inf)
         self.bounded = bool(torch.isfinite(self.thickest).any())
-        self.alone = [
-            s
-            for near, far in zip(self.near, self.far, strict=True)
-            if far - near > 1
-            for s in range(near, far)
-        ]
+        # Beside a stop in air: between elements, in front of them all, or behind.
+        whole = {near for near, far in zip(self.near, self.far, strict=True) if far - near == 1}
+        self.alone = [s for s in free.thicknesses if s < base.count - 1 and s not in whole]
         aspheric = bool(
             free.terms or free.conics or (base.conic_BS != 0.0).any() or (base.asphere_BSA != 0.0).any()
         )
         self.shares = (0.25, 0.5, 0.75) if aspheric else ()
+        self.slopes = (*self.shares, 1.0) if aspheric else ()
 
     def lacks(self, system: System, efl: Tensor, bfl: Tensor, square: Tensor) -> Tensor:
         """What lacks to each limit, mm (B, C); at most 0 where it is kept, nan where it has no measure.
@@ -463,8 +461,11 @@ class _Spaces:
             parts.append(between + small - self.thickest)
         if self.alone:
             parts.append(small / 100.0 - thickness[:, self.alone])
-        steep = system.curvature_BS[:, self.surfaces].abs() * square[:, self.surfaces].clamp_min(0.0).sqrt()
+        height2 = square[:, self.surfaces].clamp_min(0.0)
+        steep = system.curvature_BS[:, self.surfaces].abs() * height2.sqrt()
         parts.append((steep - STEEPEST) * spec.efl * 0.1)
+        for share in self.slopes:
+            parts.append((self._sine(system, height2 * share) - STEEPEST) * spec.efl * 0.1)
         # Past its hemisphere a surface has no edge there.
         root = torch.sqrt((1.0 + system.conic_BS).clamp_min(0.0)) * system.curvature_BS.abs()
         both = torch.maximum(root[:, self.near], root[:, self.far]) * widest.clamp_min(0.0).sqrt()
@@ -478,7 +479,7 @@ class _Spaces:
         for kind in ("centre", "edge", *["room"] * len(self.shares), *["centre at most"] * self.bounded):
             found += [f"{kind}, {space}" for space in spaces]
         found += [f"thickness behind surface {s + 1}" for s in self.alone]
-        found += [f"slope of surface {s + 1}" for s in self.surfaces]
+        found += [f"slope of surface {s + 1}" for s in self.surfaces] * (1 + len(self.slopes))
         return found + [f"edge, {space}" for space in spaces]
 
     def _room(self, system: System, between: Tensor, square: Tensor) -> Tensor:
@@ -486,6 +487,15 @@ class _Spaces:
 
     def _sag(self, system: System, surfaces: list[int], square: Tensor) -> Tensor:
         """Sag of several surfaces (B, Q) at r² of the same shape."""
+        return self._shape(system, surfaces, square)[0]
+
+    def _sine(self, system: System, square: Tensor) -> Tensor:
+        """The sine of the slope of each solid surface (B, Q) at r² of the same shape."""
+        tangent2 = 4.0 * square * self._shape(system, self.surfaces, square)[1] ** 2
+        return torch.sqrt((tangent2 / (1.0 + tangent2)).clamp_min(1e-30))
+
+    def _shape(self, system: System, surfaces: list[int], square: Tensor) -> tuple[Tensor, Tensor]:
+        """Sag, and its slope by r²."""
         terms = system.asphere_BSA[:, surfaces]
         one = System(
             system.curvature_BS[:, surfaces].reshape(-1, 1),
@@ -496,5 +506,5 @@ class _Spaces:
             system.semi_BS[:1],
             0,
         )
-        depth, _, _ = sag(one, 0, square.reshape(-1, 1, 1, 1))
-        return depth.view(square.shape)
+        depth, slope, _ = sag(one, 0, square.reshape(-1, 1, 1, 1))
+        return depth.view(square.shape), slope.view(square.shape)

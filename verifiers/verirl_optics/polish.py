@@ -8,14 +8,15 @@ The result is rounded before it is judged, and it is the start itself where the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from verirl.errors import InputError
-from verirl_optics.analysis import evaluate, gaps, pupil_diameter
+from verirl_optics.analysis import evaluate, gaps, pupil_diameter, sampling
 from verirl_optics.answer import RADIUS_MAX, Row
 from verirl_optics.damped import minimise
 from verirl_optics.focus import best_focus
@@ -53,8 +54,11 @@ NEIGHBOURS = 6
 APART = 0.6
 """Least distance of two glasses that are tried: 0.01 in nd, or 1 in Vd, is 1."""
 WORTH_IT = 0.98
+SEEN = 16
+"""How many fields, and wavelengths, the search sees; the judge sees all."""
 DIGITS = 6
 
+T = TypeVar("T")
 Judge = Callable[[Prescription], Judgement]
 
 
@@ -107,7 +111,7 @@ def polish(
 
     That is its beam, fields and wavelengths, EFL within 1 %, track and BFL within 10 %, centres, edges and
     gaps at least its thinnest, no more elements and aspheres, and as many rays that arrive. A limit that
-    `like` breaks itself must not be broken by more.
+    `like` breaks itself must not be broken by more, where both have the same layout.
     """
     model = like or lens
     spec = spec_of(model)
@@ -116,17 +120,27 @@ def polish(
     start = replace(
         lens, aperture=beam, fields=spec.fields, wavelengths=spec.wavelengths, primary=spec.primary
     )
-    allowed = judge_lens(spec, known, whole=True).feasible
+    alike = _layout(start) == _layout(known)
+    allowed = judge_lens(spec, known, whole=True).feasible if alike else ()
     palette = _palette(spec, start) if glasses else {}
     free = _all_free(start)
-    granted = Merit(build([known]), spec, free, pupil=gauss(), clip=clips(known), margin=0.0).breaches()
+    granted = None
+    if alike:
+        granted = Merit(build([known]), spec, free, pupil=gauss(), clip=clips(known), margin=0.0).breaches()
     scope = Scope(free, palette, focus=True, digits=digits, granted=granted)
     return _polish(start, spec, scope, lambda found: _held(spec, found, allowed), steps)
+
+
+def _layout(lens: Prescription) -> list[tuple[bool, bool, bool]]:
+    """Where glass, stop and aspheres are: what decides which limits there are."""
+    return [(surface.medium is None, surface.stop, surface.aspheric) for surface in lens.surfaces]
 
 
 def _held(spec: Spec, lens: Prescription, allowed: tuple[Check, ...]) -> Judgement:
     """The judgement, in which a limit counts as kept that is broken by no more than is allowed."""
     found = judge_lens(spec, lens, whole=True)
+    if not allowed:
+        return found
     checks = tuple(
         replace(check, excess=0.0) if not known.kept and not check.excess > known.excess else check
         for check, known in zip(found.feasible, allowed, strict=True)
@@ -172,6 +186,8 @@ def spec_of(lens: Prescription) -> Spec:
     glass = [s.thickness for s in inner if s.medium is not None]
     air = [s.thickness for s in inner if s.medium is None]
     size = abs(efl) if math.isfinite(efl) and efl else 1.0
+    # Where the image plane is off, a lens is as long as up to its focus.
+    to_image = max(lens.surfaces[-1].thickness, bfl if math.isfinite(bfl) else 0.0)
     loose = Spec(
         task="synthesis",
         efl=size,
@@ -181,7 +197,7 @@ def spec_of(lens: Prescription) -> Spec:
         wavelengths=lens.wavelengths,
         primary=lens.primary,
         elements=(1, max(1, lens.elements)),
-        max_track=1.1 * lens.total_track,
+        max_track=1.1 * (sum(s.thickness for s in inner) + to_image),
         min_bfl=0.9 * max(0.0, bfl),
         centre=(max(0.0, min(glass, default=0.0)), math.inf),
         min_edge=0.0,
@@ -281,22 +297,31 @@ def _apart(one: Medium, other: Medium) -> float:
 
 def _polish(start: Prescription, spec: Spec, scope: Scope, judged: Judge, steps: int) -> Polished:
     best = _Best(start, judged)
+    few = _thinned(start)
+    spec = replace(spec, fields=few.fields, wavelengths=few.wavelengths, primary=few.primary)
+
+    def offer(found: Prescription) -> bool:
+        return best.offer(_rounded(replace(start, surfaces=found.surfaces), spec, scope))
+
     if scope.free.count and best.traced:
         for margin in TRIES:
-            for found in _moved(start, spec, scope, steps, margin * MARGIN):
-                best.offer(_rounded(found, spec, scope))
+            for found in _moved(few, spec, scope, steps, margin * MARGIN):
+                offer(found)
             if best.found.rank[0] == 2:
                 break
-        lens = best.lens
+        if best.found.rank[0] < 2 or best.lens is start:
+            for found in _inside(few, spec, scope, steps):
+                offer(found)
+        lens = replace(few, surfaces=best.lens.surfaces)
         if scope.glasses:
             for _ in range(ROUNDS):
                 swapped = _exchanged(lens, spec, scope, steps)
-                if swapped is None or not best.offer(_rounded(swapped, spec, scope)):
+                if swapped is None or not offer(swapped):
                     break
                 lens = swapped
     active: tuple[str, ...] = ()
     if scope.free.count:
-        merit = _merit([best.lens], spec, scope, MARGIN)
+        merit = _merit([replace(few, surfaces=best.lens.surfaces)], spec, scope, MARGIN)
         active = merit.active(scope.free.read(merit.base)[0])
     swaps = tuple(
         (s + 1, _name(old), _name(new))
@@ -304,6 +329,26 @@ def _polish(start: Prescription, spec: Spec, scope: Scope, judged: Judge, steps:
         if _name(old) != _name(new)
     )
     return Polished(start, best.lens, best.before, best.found, active, swaps, scope.digits)
+
+
+def _thinned(lens: Prescription) -> Prescription:
+    """The lens with the fields and wavelengths that the search sees: all but where they are very many."""
+    fields = sorted(lens.fields)
+    colours = range(len(lens.wavelengths))
+    kept = sorted({*_spread(sorted(colours, key=lambda w: lens.wavelengths[w])), lens.primary})
+    return replace(
+        lens,
+        fields=tuple(_spread(fields)) if len(fields) > SEEN else lens.fields,
+        wavelengths=tuple(lens.wavelengths[w] for w in kept),
+        primary=kept.index(lens.primary),
+    )
+
+
+def _spread(values: Sequence[T]) -> list[T]:
+    """At most SEEN of the values, evenly taken, the first and the last among them."""
+    if len(values) <= SEEN:
+        return list(values)
+    return [values[i * (len(values) - 1) // (SEEN - 1)] for i in range(SEEN)]
 
 
 def _name(surface: Surface) -> str:
@@ -319,8 +364,8 @@ class _Best:
 
     @property
     def traced(self) -> bool:
-        """Whether there are rays to begin with."""
-        return self.found.figures.get("valid_ray_fraction", 0.0) > 0.0 and "efl_mm" in self.found.figures
+        """Whether there is something to begin with; rays that do not arrive yet may arrive later."""
+        return "efl_mm" in self.found.figures
 
     def offer(self, lenses: Iterable[Prescription]) -> bool:
         """Take the best of `lenses` if it beats what there is."""
@@ -350,7 +395,7 @@ def _merit(
         build(lenses),
         spec,
         scope.free,
-        pupil=gauss() if fine else None,
+        pupil=sampling(lenses[0]) if fine else None,
         clip=clips(lenses[0]),
         margin=margin,
         penalty=penalty,
@@ -384,6 +429,19 @@ def _moved(start: Prescription, spec: Spec, scope: Scope, steps: int, margin: fl
         at, _ = minimise(fine, at, steps // 2)
         made = free.write(fine.base, at)
         ends += [_with(start, made, row) for row in range(KEPT)]
+    return ends
+
+
+def _inside(start: Prescription, spec: Spec, scope: Scope, steps: int) -> list[Prescription]:
+    """Where the search leads that keeps the limits from the first step on.
+
+    Not as far as the way through soft limits, from which there may be no way back.
+    """
+    merit = _merit([start], spec, scope, MARGIN, fine=True, penalty=HARD * PENALTY)
+    ends = []
+    for at in (scope.free.read(merit.base), _scaled(merit, spec, scope)):
+        at, _ = minimise(merit, at, steps)
+        ends.append(_with(start, scope.free.write(merit.base, at), 0))
     return ends
 
 
@@ -463,7 +521,7 @@ def _with(lens: Prescription, system: System, row: int) -> Prescription:
         surfaces=tuple(
             replace(
                 surface,
-                radius=1.0 / c if abs(c) > 1.0 / RADIUS_MAX else math.inf,
+                radius=1.0 / c if 1.0 / RADIUS_MAX < abs(c) < math.inf else math.inf,
                 thickness=t,
                 conic=k,
                 asphere=tuple(a[: len(surface.asphere)]),
