@@ -142,3 +142,12 @@ def test_the_fine_search_samples_an_asphere_as_the_judge_does() -> None:
         merit = module._merit([lens], spec, scope, 0.0, fine=True)
         spots = merit.linear(merit.free.read(merit.base)).values.shape[1]
         assert spots == 2 * points
+
+
+def test_elements_that_have_become_one_glass_are_no_crash() -> None:
+    crown, flint = find("N-BK7"), find("F2")
+    surfaces = (Surface(33.6, 9.0, crown, stop=True), Surface(-22.0, 3.0, flint), Surface(-180.0, 45.0))
+    doublet = Prescription(surfaces, Aperture("epd", 10.0), (0.0, 1.0), (0.4861, 0.5876, 0.6563), 1)
+    merged = replace(doublet, surfaces=(surfaces[0], replace(surfaces[1], medium=crown), surfaces[2]))
+    assert polish(merged, doublet, steps=5, glasses=False).after.rank[0] == 0
+    assert polish(merged, doublet, steps=5).after.rank[0] >= 0

@@ -131,15 +131,20 @@ def polish(
     return _polish(start, spec, scope, lambda found: _held(spec, found, allowed), steps)
 
 
-def _layout(lens: Prescription) -> list[tuple[bool, bool, bool]]:
-    """Where glass, stop and aspheres are: what decides which limits there are."""
-    return [(surface.medium is None, surface.stop, surface.aspheric) for surface in lens.surfaces]
+def _layout(lens: Prescription) -> list[tuple[bool, bool, bool, bool]]:
+    """Where glass, its surfaces, stop and aspheres are: what decides which limits there are."""
+    parts = solid(build([lens]))
+    return [
+        (surface.medium is None, s in parts, surface.stop, surface.aspheric)
+        for s, surface in enumerate(lens.surfaces)
+    ]
 
 
 def _held(spec: Spec, lens: Prescription, allowed: tuple[Check, ...]) -> Judgement:
     """The judgement, in which a limit counts as kept that is broken by no more than is allowed."""
     found = judge_lens(spec, lens, whole=True)
-    if not allowed:
+    if len(found.feasible) != len(allowed):
+        # Another layout, such as that of two elements that have become one glass.
         return found
     checks = tuple(
         replace(check, excess=0.0) if not known.kept and not check.excess > known.excess else check
@@ -479,7 +484,7 @@ def _exchanged(lens: Prescription, spec: Spec, scope: Scope, steps: int) -> Pres
         _with_glass(lens, s, glass)
         for s, glasses in scope.glasses.items()
         for glass in glasses
-        if glass.name != _name(lens.surfaces[s])
+        if glass.name != _name(lens.surfaces[s]) and not _merges(lens, s, glass)
     ]
     if not tried:
         return None
@@ -493,6 +498,12 @@ def _exchanged(lens: Prescription, spec: Spec, scope: Scope, steps: int) -> Pres
     fine = _merit([found], spec, scope, MARGIN, fine=True)
     at, _ = minimise(fine, scope.free.read(fine.base), steps)
     return _with(found, scope.free.write(fine.base, at), 0)
+
+
+def _merges(lens: Prescription, s: int, glass: Medium) -> bool:
+    """Whether `glass` behind surface `s` would make one element of two that are cemented."""
+    beside = (lens.surfaces[i].medium for i in (s - 1, s + 1) if 0 <= i < len(lens.surfaces))
+    return any(isinstance(other, Medium) and _apart(glass, other) <= APART for other in beside)
 
 
 def _with_glass(lens: Prescription, s: int, glass: Medium) -> Prescription:
