@@ -184,6 +184,7 @@ def test_what_verilator_does_in_another_order_is_left_to_icarus(tmp_path: Path) 
     assert against(recording, MIXED, tmp_path, "auto").right
 
 
+@pytest.mark.slow
 @needs_verilator
 def test_a_slow_reference_in_another_order_is_recorded_by_icarus(tmp_path: Path) -> None:
     slow = " integer i; reg [31:0] n; always @* begin n = q; for (i = 0; i < 4000; i = i + 1) n = n * 5; end"
