@@ -155,8 +155,7 @@ def main() -> int:
             reference = reference_of(case.spec)
             top = case.spec.reference_top
             given = recording.parameters
-            inputs = [port for port in reference.ports if port.direction == "input"]
-            what = roles(inputs, reference.edges, case.spec.clock, case.spec.reset)
+            what = roles(recording.inputs, reference.edges, case.spec.clock, case.spec.reset)
             proof = prove(
                 reference.text,
                 top,

@@ -236,15 +236,16 @@ def _aspheres(spec: Spec, surfaces: Sequence[Row | Surface]) -> Check:
 
 def _elements(spec: Spec, lens: Prescription, system: System) -> Check:
     surfaces = lens.surfaces
+    parting = _parting(spec, surfaces)
     for s, surface in enumerate(surfaces):
-        if not _alike(surfaces[s - 1].medium if s else AIR, surface.medium, spec):
+        if s in parting:
             continue
         if not surface.stop:
             return Check("elements", math.inf, 1.0, f"surface {s + 1} separates nothing")
         if surface.curvature or surface.aspheric:
             # Rays that miss it would be lost: a semi-diameter of the answer's own.
             return Check("elements", math.inf, 1.0, f"surface {s + 1}: a stop between equal media is a plane")
-    glass = sum(surfaces[s].medium is not None for s in _parting(spec, surfaces))
+    glass = sum(surfaces[s].medium is not None for s in parting)
     count = powered(spec, lens, system)
     low, high = spec.elements
     excess = max(low - count, glass - high, 0)
