@@ -24,16 +24,16 @@ from transformers.utils import logging as transformers_logging
 from trl import GRPOConfig, GRPOTrainer
 
 from datasets import Dataset
-from verirl import domains
-from verirl.engine import Request, VerifierPool
-from verirl.policy import tiny
-from verirl.policy.local import Loaded
+from verirl import registry
+from verirl.models import tiny
+from verirl.models.local import Loaded
+from verirl.pool import Request, VerifierPool
 from verirl.rewards import reward, scheme
-from verirl.synthesis import synthesise
+from verirl.taskgen.generate import generate_tasks
 from verirl.training import schedule
 from verirl.training.pipeline import encode_example
 from verirl.training.recipe import Grpo, Model, Optimiser, Sft
-from verirl.training.trl_bridge import StepLog, run_grpo, run_sft
+from verirl.training.trl_trainers import StepLog, run_grpo, run_sft
 from verirl.types import Message, Task, Verdict
 
 PROMPTS, GROUP, NEW_TOKENS = 16, 8, 48
@@ -73,8 +73,8 @@ def main() -> None:
 
 
 def _tasks(pool: VerifierPool, *, long: bool) -> list[Task]:
-    made = synthesise(
-        domains.load("math"), 1500, 1, pool=pool, difficulty=(0.1, 0.25), families=["arithmetic"],
+    made = generate_tasks(
+        registry.load("math"), 1500, 1, pool=pool, difficulty=(0.1, 0.25), families=["arithmetic"],
         check_mutants=False, style="terse",
     ).tasks  # fmt: skip
     if not long:
@@ -108,7 +108,7 @@ class _Judge:
         self._tasks = {task.id: task for task in tasks}
         self._pool = pool
         self._scheme = scheme("lexicographic")
-        self._ladder = domains.load("math").ladder
+        self._ladder = registry.load("math").ladder
 
     def __call__(
         self, ids: Sequence[str], texts: Sequence[str], tokens: Sequence[int], first: int
@@ -139,7 +139,7 @@ def _ours(loaded: Loaded, rows: Any, judge: _Judge, steps: int, folder: Path) ->
     )  # fmt: skip
     run_grpo(
         loaded, rows, settings, Model(), judge=judge, record=lambda *_: None,
-        columns=["reward", *(stage.name for stage in domains.load("math").ladder)], seed=0,
+        columns=["reward", *(stage.name for stage in registry.load("math").ladder)], seed=0,
         folder=folder / "ours", resume=None, trackers=(), callbacks=[clock.callback],
     )  # fmt: skip
     return clock.seconds

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from math_verify import parse, verify
 
-from verirl.engine import Request, VerifierPool
-from verirl.jsonl import read_lines
+from verirl.io.jsonl import read_lines
+from verirl.pool import Request, VerifierPool
 from verirl.types import Message, Task
 
 ROOT = Path(__file__).resolve().parents[1]

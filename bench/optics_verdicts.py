@@ -17,10 +17,10 @@ from random import Random
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
 
-from verirl import domains  # noqa: E402 - threads are counted when a library is imported
-from verirl.domains import Job  # noqa: E402
-from verirl.engine import Request, VerifierPool  # noqa: E402
-from verirl.engine.climb import Climb, climb, verdict  # noqa: E402
+from verirl import registry  # noqa: E402 - threads are counted when a library is imported
+from verirl.domain import StageContext  # noqa: E402
+from verirl.pool import Request, VerifierPool  # noqa: E402
+from verirl.pool.stage_runner import StageRunner, run_stages, verdict  # noqa: E402
 from verirl.rewards import reward, scheme  # noqa: E402
 from verirl.types import Message, Task, Verdict  # noqa: E402
 
@@ -64,7 +64,7 @@ def main() -> None:
     )
     answers = [answer(seed) for seed in range(ROUNDS * arguments.n)]
     rounds = [answers[start : start + arguments.n] for start in range(0, len(answers), arguments.n)]
-    domain = domains.load("optics")
+    domain = registry.load("optics")
     domain.warm()  # type: ignore[attr-defined]
     alone(task, answers[0])
     rates = []
@@ -92,15 +92,15 @@ def answer(seed: int) -> str:
 
 
 def alone(task: Task, text: str) -> Verdict:
-    domain = domains.load("optics")
-    progress = Climb(domain.ladder)
-    for _ in climb(domain, task, text, Job(Path(), 10.0), progress):
+    domain = registry.load("optics")
+    progress = StageRunner(domain.ladder)
+    for _ in run_stages(domain, task, text, StageContext(Path(), 10.0), progress):
         pass
     return verdict(task.id, 0, domain.ladder, progress.findings, {})
 
 
 def rewarded(found: Verdict) -> Verdict:
-    return reward(scheme("lexicographic"), domains.load("optics").ladder, found)
+    return reward(scheme("lexicographic"), registry.load("optics").ladder, found)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from code_attacks import BOMBS, FORGED
-from throwaway import install, processes_with, toy_task
+from cases.code.attacks import BOMBS, FORGED
+from support.toy_domain import install, processes_with, toy_task
 
-from verirl import domains, seeds
-from verirl.engine import Request, VerifierPool
+from verirl import registry, seeds
+from verirl.pool import Request, VerifierPool
 from verirl.sandbox import processes
 from verirl.types import Message, Task, Verdict
 from verirl_code.launch import AHEAD, KINDS
@@ -184,8 +184,8 @@ def yardstick() -> float:
 
 def code_jobs(count: int, hostile: float) -> tuple[list[Request], list[bool]]:
     """Answers to code tasks, no two alike, and whether each must pass."""
-    code = domains.load("code")
-    tasks = [code.synth(11, index, 0.5) for index in range(60)]
+    code = registry.load("code")
+    tasks = [code.generate(11, index, 0.5) for index in range(60)]
     wrong = [next(iter(code.mutants(task))).completion for task in tasks]
     tests = [{"input": [n], "expected": 2 * n} for n in range(1, 7)]
     spec = {"entry_point": "f", "tests": tests, "time_s": 1.0, "memory_mb": 256}
@@ -274,12 +274,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="stress-") as folder:
         install(Path(folder))
         sys.path.insert(0, folder)
-        domains.installed.cache_clear()
+        registry.installed.cache_clear()
         fine = measure("trivial", *jobs(options.jobs, 0.0), options.workers, options.deadline)
         fine &= measure("hostile", *jobs(options.jobs, options.hostile), options.workers, options.deadline)
     if options.math:
-        math = domains.load("math")
-        tasks = [math.synth(11, index, 0.5) for index in range(options.jobs // 10)]
+        math = registry.load("math")
+        tasks = [math.generate(11, index, 0.5) for index in range(options.jobs // 10)]
         requests = [Request(task, str(task.reference)) for task in tasks]
         fine &= measure("math references", requests, ["passed"] * len(requests), options.workers, 10.0)
     return 0 if fine else 1

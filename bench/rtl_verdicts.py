@@ -23,7 +23,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from verirl.engine import Request, VerifierPool
+from verirl.pool import Request, VerifierPool
 from verirl.types import Task
 from verirl_rtl.extract import extract
 from verirl_rtl.importers import IMPORTERS

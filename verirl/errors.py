@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -73,3 +74,40 @@ class PoolError(VerirlError, RuntimeError):
 
 class SandboxError(VerirlError, RuntimeError):
     """The sandbox could not be made for a program: our failure, never the program's."""
+
+
+def unknown(what: str, name: str, known: Iterable[str], *, listed: str = "there are") -> InputError:
+    """An error for a name that does not exist, with the nearest one that does.
+
+    Args:
+        what: What the name stands for, such as `domain`.
+        name: The name that was given.
+        known: The names that exist.
+        listed: Introduces the list of names if none is near.
+
+    Returns:
+        The error to raise.
+
+    Example:
+        >>> str(unknown("scheme", "binray", ["binary", "gated"]))
+        "unknown scheme 'binray'; did you mean 'binary'?"
+    """
+    return InputError(f"unknown {what} '{name}'; {suggestion(name, known, listed=listed)}")
+
+
+def suggestion(name: str, known: Iterable[str], *, listed: str = "there are") -> str:
+    """`did you mean 'X'?`, or the list of what is known if nothing is near.
+
+    Args:
+        name: The name that was given.
+        known: The names that exist, in the order in which to list them.
+        listed: Introduces the list of names if none is near.
+
+    Returns:
+        The second half of an error message.
+    """
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"{listed}: {', '.join(names) or 'none'}"

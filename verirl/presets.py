@@ -1,6 +1,6 @@
 """Reward schemes that a domain brings for its own ladder, beside those that fit every ladder.
 
-A domain may have an attribute `presets`: name → scheme (see `verirl.rewards.Scheme`). A preset is used
+A domain's `reward_presets()` maps names to schemes (see `verirl.rewards.Scheme`). A preset is used
 wherever a scheme is named, on tasks of its domain alone.
 """
 
@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from verirl import domains
+from verirl import registry
 from verirl.errors import InputError
 from verirl.rewards import SCHEMES, Scheme, scheme
 
@@ -20,9 +20,9 @@ def presets(domain: str) -> Mapping[str, Scheme]:
 
     Raises InputError where one is no scheme, or has the name of a scheme that fits every ladder.
     """
-    found: Any = getattr(domains.load(domain), "presets", None) or {}
+    found: Any = registry.load(domain).reward_presets()
     if not isinstance(found, Mapping):
-        raise InputError(f"domain '{domain}': `presets` must map names to schemes")
+        raise InputError(f"domain '{domain}': `reward_presets` must map names to schemes")
     for name, made in found.items():
         if name in SCHEMES:
             raise InputError(f"domain '{domain}': its preset '{name}' has the name of a common scheme")
@@ -34,7 +34,7 @@ def presets(domain: str) -> Mapping[str, Scheme]:
 def installed() -> dict[str, tuple[str, ...]]:
     """Preset name → the domains that have it, over every domain that loads."""
     found: dict[str, tuple[str, ...]] = {}
-    for domain in domains.load_all():
+    for domain in registry.load_all():
         for name in presets(domain):
             found[name] = (*found.get(name, ()), domain)
     return found

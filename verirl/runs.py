@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 from verirl.errors import InputError
-from verirl.jsonl import storage_errors, write_atomically, write_records
+from verirl.io.atomic import storage_errors, write_atomically
+from verirl.io.jsonl import write_records
 from verirl.types import Task
 
 RECIPE, JOURNAL, LOCK = "recipe.yaml", "journal.jsonl", ".lock"

@@ -16,7 +16,9 @@ DETAIL_LIMIT = 2000
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """A frozen value that is one JSON object of the outward contract."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def to_json(self) -> str:
@@ -26,14 +28,14 @@ class _Record(BaseModel):
         )
 
 
-class Message(_Record):
+class Message(Record):
     """One turn of a chat prompt."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class Source(_Record):
+class Source(Record):
     """Where a task came from. `kill_rate`: share of its mutants that its checks reject."""
 
     name: str
@@ -53,7 +55,7 @@ def known_issues(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(tag.removeprefix(KNOWN_ISSUE) for tag in tags if tag.startswith(KNOWN_ISSUE))
 
 
-class Task(_Record):
+class Task(Record):
     """A prompt whose answer a machine can check. `spec` is for the verifier and never shown to a policy."""
 
     id: str = Field(min_length=1)
@@ -73,7 +75,7 @@ class Task(_Record):
         )
 
 
-class Completion(_Record):
+class Completion(Record):
     """What a policy wrote for a task. `sample` numbers several completions of one task.
 
     Answers come from anywhere (a rollout, another system's log): fields that are not ours are ignored.
@@ -96,7 +98,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
-class Stage(_Record):
+class Stage(Record):
     """One rung of a domain's ladder. `levels`: how finely its score is quantised in a lexicographic key."""
 
     name: str
@@ -109,7 +111,7 @@ Ladder = tuple[Stage, ...]
 """Stages, most important first."""
 
 
-class StageResult(_Record):
+class StageResult(Record):
     """What one stage found. `score` in [0, 1]; a stage that passed may still score below 1 (quality)."""
 
     name: str
@@ -119,7 +121,7 @@ class StageResult(_Record):
     detail: str = ""
 
 
-class RewardValue(_Record):
+class RewardValue(Record):
     """A verdict's worth under a scheme: a number in [0, 1] and a lexicographic key."""
 
     scheme: str
@@ -127,7 +129,7 @@ class RewardValue(_Record):
     key: tuple[int, ...] = ()
 
 
-class Verdict(_Record):
+class Verdict(Record):
     """What the ladder said of one completion, and what it was made with."""
 
     task_id: str
@@ -146,7 +148,7 @@ class Verdict(_Record):
         return any(stage.status is Status.ERROR for stage in self.stages)
 
 
-def climbed(ladder: Ladder, stages: tuple[StageResult, ...]) -> bool:
+def all_correct(ladder: Ladder, stages: tuple[StageResult, ...]) -> bool:
     """Whether every correctness stage of `ladder` was reached and passed (`skipped` stages are neutral)."""
     status = {stage.name: stage.status for stage in stages}
     return all(

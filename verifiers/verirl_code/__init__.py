@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from verirl.domain import Domain, GenerationOptions
+from verirl.spec import Spec
 from verirl.types import Ladder
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.domain import Importer, Mutant, StageContext
+    from verirl.outcomes import StageOutcome
     from verirl.types import Task, Verdict
 
 
-class CodeDomain:
-    """The domain `code`; its rooms are imported when they are first needed."""
+class CodeOptions(GenerationOptions):
+    """Options of the task families: a question in words, or shorthand for small models."""
+
+    style: Literal["prose", "terse"] = "prose"
+
+
+class CodeDomain(Domain):
+    """The domain `code`; its modules are imported when they are first needed."""
 
     name = "code"
     version = "1.2"
@@ -33,6 +42,16 @@ class CodeDomain:
         """The interpreter that answers run in is this one."""
         return {"python": platform.python_version()}
 
+    @property
+    def spec_model(self) -> type[Spec]:
+        """The pydantic model of a task's `spec`."""
+        return Spec
+
+    @property
+    def options_model(self) -> type[GenerationOptions]:
+        """The options of the task families."""
+        return CodeOptions
+
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not a code spec that can be checked."""
         from verirl_code.spec import check_spec
@@ -46,13 +65,13 @@ class CodeDomain:
 
         return FAMILIES
 
-    def families_with(self, style: str = "prose", **_: object) -> tuple[str, ...]:
+    def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
         """The families that have tasks in a style."""
         from verirl_code.synth import families_with
 
-        return families_with(style)
+        return families_with(self._read(options).style)
 
-    def synth(
+    def generate(
         self,
         seed: int,
         index: int,
@@ -60,18 +79,22 @@ class CodeDomain:
         *,
         split: str = "train",
         family: str | None = None,
-        style: str = "prose",
+        options: GenerationOptions | None = None,
     ) -> Task:
-        """The task at `(split, seed, index)`, in words (`prose`) or as one lambda in shorthand (`terse`)."""
+        """Make the task at `(split, seed, index)`."""
         from verirl_code.synth import synth
 
-        return synth(seed, index, difficulty, split=split, family=family, style=style)
+        chosen = self._read(options)
+        return synth(seed, index, difficulty, split=split, family=family, style=chosen.style)
 
-    def stages(self, task: Task, completion: str, job: Job) -> Iterator[Finding]:
+    def _read(self, options: GenerationOptions | None) -> CodeOptions:
+        return options if isinstance(options, CodeOptions) else CodeOptions()
+
+    def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
         """Judge one completion."""
         from verirl_code.stages import climb
 
-        return climb(task, completion, job)
+        return climb(task, completion, context)
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
         """Wrong completions near the task's reference."""

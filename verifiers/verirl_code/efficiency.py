@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from verirl.domains import Finding, passed, skipped
+from verirl.outcomes import StageOutcome, passed, skipped
 from verirl_code.ladder import LEVELS
 from verirl_code.trial import Trial
 
@@ -29,7 +29,7 @@ _references: dict[str, Trial] = {}
 
 def efficiency(
     answer: Trial, reference: str | None, key: str, again: Callable[[str | None], Trial | None]
-) -> Finding:
+) -> StageOutcome:
     """The stage's finding for an answer that passed its tests in the trial `answer`.
 
     `reference`: the task's own program, None where it has none; `key`: names the task. `again` puts the
@@ -83,5 +83,5 @@ def _reference(key: str, code: str, again: Callable[[str | None], Trial | None])
     return _references[key]
 
 
-def _found(value: float, cpu_s: float, words: str) -> Finding:
+def _found(value: float, cpu_s: float, words: str) -> StageOutcome:
     return passed("efficiency", value, f"{cpu_s:.3f} s of CPU time; {words}", cpu_s=round(cpu_s, 3))

@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from verirl.domains import Importer
+from verirl.domain import Importer
 from verirl.errors import InputError, SpecError
-from verirl.jsonl import Line
+from verirl.io.jsonl import Line
 from verirl.types import Message, Source, Task
 from verirl_code.oracle import results
 from verirl_code.spec import check_spec

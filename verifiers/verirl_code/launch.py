@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from verirl import sandbox
 from verirl.errors import SandboxError
-from verirl.sandbox import policy
+from verirl.sandbox import profile
 from verirl_code import barrier
 from verirl_code.data import pack, unpack
 
@@ -156,7 +156,7 @@ class _Zygote:
 def _start(control: int, namespaces: bool, sandboxed: bool, home: Path | None) -> subprocess.Popen[bytes]:
     """The zygote's process. -s -P -S: nothing but the standard library; the environment is ours."""
     here = Path(__file__).parent
-    user = policy.user_id() if sandboxed and namespaces and policy.switches_user() else None
+    user = profile.user_id() if sandboxed and namespaces and profile.switches_user() else None
     setting = {
         "control": control,
         "namespaces": namespaces,
@@ -175,7 +175,7 @@ def _start(control: int, namespaces: bool, sandboxed: bool, home: Path | None) -
         elif namespaces:
             argv = [*_bwrap(environment), *python]
         else:
-            walls = sandbox.Policy(
+            walls = sandbox.SandboxProfile(
                 limits=sandbox.Limits(cpu_s=None, memory_mb=None, tmp_mb=16, processes=64),
                 readable=_interpreter(),
                 environment=environment,
@@ -193,7 +193,7 @@ def _start(control: int, namespaces: bool, sandboxed: bool, home: Path | None) -
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=fds,
-            env={**policy.base_environment(), **environment},
+            env={**profile.base_environment(), **environment},
             start_new_session=True,
         )
 
@@ -207,11 +207,11 @@ def _bwrap(environment: dict[str, str]) -> Iterator[str]:
     yield from ("bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
     yield from ("--unshare-cgroup-try", "--new-session", "--die-with-parent", "--as-pid-1")
     yield from ("--hostname", "sandbox", "--clearenv", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN")
-    if policy.switches_user():
+    if profile.switches_user():
         yield from ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_KILL")
     else:
         yield "--unshare-user"
-    for name, value in {**policy.base_environment(), **environment}.items():
+    for name, value in {**profile.base_environment(), **environment}.items():
         yield from ("--setenv", name, value)
     yield from ("--ro-bind", "/usr", "/usr")
     for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"):
@@ -364,7 +364,7 @@ class Nest:
         self._zygote: _Zygote | None = None
         self._spares: dict[_Kind, list[Guest]] = {}
         # Where guests share a user, those made ahead are counted with the threads of the one that runs.
-        own_users = policy.switches_user()
+        own_users = profile.switches_user()
         self._ahead, self._kinds = (AHEAD, KINDS) if own_users else (1, 1)
         if sandboxed:
             sandbox.require()

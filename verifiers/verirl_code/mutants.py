@@ -6,7 +6,7 @@ other task nothing may be run here: there remain the answers in bad faith, wrong
 
 from __future__ import annotations
 
-from verirl.domains import Mutant
+from verirl.domain import Mutant
 from verirl.seeds import rng
 from verirl.types import Task
 from verirl_code.families.slips import Slip

@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from verirl.answers import NoAnswerError
-from verirl.reporting.verdicts import fallen, framed, ladder, listing
-from verirl.reporting.words import clean
+from verirl.reporting.answer_view import fallen, framed, ladder, listing
+from verirl.reporting.formatting import clean
 from verirl.types import StageResult, Task, Verdict
 from verirl_code.compare import shown
 from verirl_code.extract import extract

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 
 from verirl.answers import NoAnswerError
-from verirl.domains import Finding, Job, failed, passed, timed_out
+from verirl.domain import StageContext
+from verirl.outcomes import StageOutcome, failed, passed, timed_out
 from verirl.types import Status, Task
 from verirl_code.efficiency import efficiency
 from verirl_code.extract import extract
@@ -20,7 +21,7 @@ _WALL = 3
 _SHOWN = 120
 
 
-def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
+def climb(task: Task, completion: str, job: StageContext) -> Iterator[StageOutcome]:
     """One finding a stage, in order, up to the first that was not climbed."""
     started = time.monotonic()
     spec = read_spec(task.spec)
@@ -58,7 +59,7 @@ def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
     yield efficiency(trial, spec.reference, key, again)
 
 
-def _fall(stage: str, trial: Trial) -> Finding:
+def _fall(stage: str, trial: Trial) -> StageOutcome:
     words = f"{trial.why} (line {trial.line})" if trial.line else trial.why
     if trial.late:
         return timed_out(stage, words)
@@ -66,7 +67,7 @@ def _fall(stage: str, trial: Trial) -> Finding:
     return failed(stage, detail=words, feedback=f"{head}: {words}.")
 
 
-def _tests(spec: Spec, trial: Trial) -> Finding:
+def _tests(spec: Spec, trial: Trial) -> StageOutcome:
     """The share passed; visible and hidden tests apart in the figures."""
     right = {number for number, result in trial.results.items() if result.right}
     share = len(right) / trial.total
@@ -83,7 +84,7 @@ def _tests(spec: Spec, trial: Trial) -> Finding:
     detail = f"{count}; {_words(spec, number, result, hidden=False)}"
     feedback = f"{count}. {_words(spec, number, result, hidden=number >= spec.visible)}"
     found = timed_out("tests", detail, score) if result.late else failed("tests", score, detail)
-    return Finding(found.stage, metrics, feedback)
+    return StageOutcome(found.stage, metrics, feedback)
 
 
 def _worst(trial: Trial) -> tuple[int, Result]:

@@ -16,9 +16,9 @@ from random import Random
 from typing import Any
 
 from verirl import __version__
-from verirl.domains import check_draw
 from verirl.errors import InputError
 from verirl.seeds import derive, rng
+from verirl.taskgen.draw import check_draw
 from verirl.types import Message, Source, Task
 from verirl_code.families import FAMILIES as _FAMILIES
 from verirl_code.families import wording

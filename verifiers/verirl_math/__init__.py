@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from verirl.domain import Domain, GenerationOptions
+from verirl.spec import Spec
 from verirl.types import Ladder
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.domain import Importer, Mutant, StageContext
+    from verirl.outcomes import StageOutcome
     from verirl.types import Task, Verdict
 
 
-class MathDomain:
-    """The domain `math`; its rooms are imported when they are first needed."""
+class MathOptions(GenerationOptions):
+    """Options of the task families: a question in words, or shorthand for small models."""
+
+    style: Literal["prose", "terse"] = "prose"
+
+
+class MathDomain(Domain):
+    """The domain `math`; its modules are imported when they are first needed."""
 
     name = "math"
     version = "1.4"
@@ -33,6 +42,16 @@ class MathDomain:
         """The packages whose version could change a verdict."""
         return {name: _version(name) for name in ("mpmath", "sympy")}
 
+    @property
+    def spec_model(self) -> type[Spec]:
+        """The pydantic model of a task's `spec`."""
+        return Spec
+
+    @property
+    def options_model(self) -> type[GenerationOptions]:
+        """The options of the task families."""
+        return MathOptions
+
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not a math spec whose gold can be checked."""
         from verirl_math.spec import check_spec
@@ -46,7 +65,7 @@ class MathDomain:
 
         return FAMILIES
 
-    def synth(
+    def generate(
         self,
         seed: int,
         index: int,
@@ -54,14 +73,18 @@ class MathDomain:
         *,
         split: str = "train",
         family: str | None = None,
-        style: str = "prose",
+        options: GenerationOptions | None = None,
     ) -> Task:
-        """The task at `(split, seed, index)`, in words (`prose`) or in shorthand (`terse`)."""
+        """Make the task at `(split, seed, index)`."""
         from verirl_math.synth import synth
 
-        return synth(seed, index, difficulty, split=split, family=family, style=style)
+        chosen = self._read(options)
+        return synth(seed, index, difficulty, split=split, family=family, style=chosen.style)
 
-    def stages(self, task: Task, completion: str, job: Job) -> Iterator[Finding]:
+    def _read(self, options: GenerationOptions | None) -> MathOptions:
+        return options if isinstance(options, MathOptions) else MathOptions()
+
+    def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
         """Judge one completion."""
         from verirl_math.stages import climb
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verirl.extras import need
+from verirl.optional_dependencies import import_optional
 from verirl_math.exact import is_rational_function, rational
 from verirl_math.nodes import Node, Num, Op, Rel, Sym, symbols, walk
 from verirl_math.scalars import constant_ratio, same_value
@@ -84,7 +84,7 @@ def _degree(node: Node) -> int:
 
 def _same_numerator(left: Node, right: Node) -> bool:
     """Whether the reduced numerators differ by a constant factor (`y = 1/x` and `xy = 1`)."""
-    sympy = need("sympy", "math")
+    sympy = import_optional("sympy", "math")
 
     names = {name: sympy.Symbol(f"v{k}", real=True) for k, name in enumerate(sorted(symbols(left)))}
     numerators = [sympy.fraction(sympy.cancel(_expression(side, names)))[0] for side in (left, right)]
@@ -96,7 +96,7 @@ def _same_numerator(left: Node, right: Node) -> bool:
 
 def _expression(node: Node, names: dict[str, object]) -> object:
     """A rational function as a sympy expression, built from the tree: no text is ever given to sympy."""
-    sympy = need("sympy", "math")
+    sympy = import_optional("sympy", "math")
 
     match node:
         case Num(value):

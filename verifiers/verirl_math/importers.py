@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from verirl.answers import NoAnswerError
-from verirl.domains import Importer
+from verirl.domain import Importer
 from verirl.errors import InputError, SpecError
-from verirl.jsonl import Line, read_lines
+from verirl.io.jsonl import Line, read_lines
 from verirl.types import Message, Source, Task
 from verirl_math.extract import last_box
 from verirl_math.nodes import Text

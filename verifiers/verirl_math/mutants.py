@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
-from verirl.domains import Mutant
+from verirl.domain import Mutant
 from verirl.seeds import rng
 from verirl.types import Task
 from verirl_math.families.problem import Problem

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from verirl.extras import need
+from verirl.optional_dependencies import import_optional
 from verirl_math.exact import UndefinedError, rational
 from verirl_math.nodes import BudgetError, Const, Node, Num, Op, Rel, Sym
 
-mpmath = need("mpmath", "math")
+mpmath = import_optional("mpmath", "math")
 
 DIGITS = 50
 MAGNITUDE_LIMIT = 2500

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verirl.answers import NoAnswerError
-from verirl.reporting.verdicts import first_line, framed, ladder
-from verirl.reporting.words import one_line
+from verirl.reporting.answer_view import first_line, framed, ladder
+from verirl.reporting.formatting import one_line
 from verirl.types import StageResult, Status, Task, Verdict
 from verirl_math.extract import extract
 

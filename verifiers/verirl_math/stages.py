@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from verirl.answers import NoAnswerError
-from verirl.domains import Finding, failed, passed
+from verirl.outcomes import StageOutcome, failed, passed
 from verirl.types import Task
 from verirl_math.compare import Rules, difference
 from verirl_math.exact import UndefinedError
@@ -32,7 +32,7 @@ class Judgement(NamedTuple):
     score: float = 1.0
 
 
-def climb(task: Task, completion: str) -> Iterator[Finding]:
+def climb(task: Task, completion: str) -> Iterator[StageOutcome]:
     """One finding a stage, in order, up to the first that was not climbed."""
     spec = read_spec(task.spec)
     try:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from random import Random
 
 from verirl import __version__
-from verirl.domains import check_draw
 from verirl.errors import InputError
 from verirl.seeds import derive, rng
+from verirl.taskgen.draw import check_draw
 from verirl.types import Message, Source, Task
 from verirl_math.families import FAMILIES as _FAMILIES
 from verirl_math.families.problem import Problem, Step, shorthand

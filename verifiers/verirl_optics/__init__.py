@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from verirl.errors import InputError
+from verirl.domain import Domain, GenerationOptions
+from verirl.spec import Spec
 from verirl.types import Ladder
 
 if TYPE_CHECKING:
     from click import Command
     from rich.console import RenderableType
 
-    from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.domain import Importer, Mutant, StageContext
+    from verirl.outcomes import StageOutcome
     from verirl.rewards import Scheme
     from verirl.types import Task, Verdict
 
 
-class OpticsDomain:
-    """The domain `optics`; its rooms are imported when they are first needed."""
+class OpticsOptions(GenerationOptions):
+    """Options of the task families: a question in words, or shorthand for small models."""
+
+    style: Literal["prose", "terse"] = "prose"
+
+
+class OpticsDomain(Domain):
+    """The domain `optics`; its modules are imported when they are first needed."""
 
     name = "optics"
     version = "1.4"
@@ -32,8 +40,7 @@ class OpticsDomain:
 
         return LADDER
 
-    @property
-    def presets(self) -> Mapping[str, Scheme]:
+    def reward_presets(self) -> Mapping[str, Scheme]:
         """Rewards for this ladder alone."""
         from verirl_optics.presets import PRESETS
 
@@ -46,15 +53,25 @@ class OpticsDomain:
         except PackageNotFoundError:
             return {"torch": "missing"}
 
-    def warm(self) -> None:
+    def warm_up(self) -> None:
         """Import what verdicts need; one thread, for a worker has one core."""
-        from verirl.extras import need
+        from verirl.optional_dependencies import import_optional
 
-        need("torch", "optics").set_num_threads(1)
+        import_optional("torch", "optics").set_num_threads(1)
         from verirl_optics import judge, stages  # noqa: F401 - for the import alone
         from verirl_optics.glass import table
 
         table()
+
+    @property
+    def spec_model(self) -> type[Spec]:
+        """The pydantic model of a task's `spec`."""
+        return Spec
+
+    @property
+    def options_model(self) -> type[GenerationOptions]:
+        """The options of the task families."""
+        return OpticsOptions
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not an optics spec that an answer can be held to."""
@@ -69,19 +86,19 @@ class OpticsDomain:
 
         return FAMILIES
 
-    def families_with(self, style: str = "prose", **_: object) -> tuple[str, ...]:
+    def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
         """The families that have tasks in a style."""
         from verirl_optics import terse
 
-        return terse.FAMILIES if style == "terse" else self.families
+        return terse.FAMILIES if self._read(options).style == "terse" else self.families
 
-    def span(self, family: str, style: str = "prose", **_: object) -> tuple[float, float]:
+    def difficulty_range(self, family: str, options: GenerationOptions) -> tuple[float, float]:
         """The fifth of the difficulties that is a family's level; all for the one level of shorthand."""
         from verirl_optics.synth import span
 
-        return (0.0, 1.0) if style == "terse" else span(family)
+        return (0.0, 1.0) if self._read(options).style == "terse" else span(family)
 
-    def synth(
+    def generate(
         self,
         seed: int,
         index: int,
@@ -89,26 +106,27 @@ class OpticsDomain:
         *,
         split: str = "train",
         family: str | None = None,
-        style: str = "prose",
+        options: GenerationOptions | None = None,
     ) -> Task:
-        """The task at `(split, seed, index)`; `style`: `prose`, or `terse` for small models."""
-        if style == "terse":
+        """Make the task at `(split, seed, index)`."""
+        if self._read(options).style == "terse":
             from verirl_optics import terse
 
             return terse.synth(seed, index, difficulty, split=split, family=family)
-        if style != "prose":
-            raise InputError(f"unknown style '{style}'; there are: prose, terse")
         from verirl_optics.synth import synth
 
         return synth(seed, index, difficulty, split=split, family=family)
 
-    def stages(self, task: Task, completion: str, job: Job) -> Iterator[Finding]:
+    def _read(self, options: GenerationOptions | None) -> OpticsOptions:
+        return options if isinstance(options, OpticsOptions) else OpticsOptions()
+
+    def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
         """Judge one completion."""
         from verirl_optics.stages import climb
 
         return climb(task, completion)
 
-    def polishing(self, task: Task) -> Task:
+    def polished(self, task: Task) -> Task | None:
         """The same task, for which an answer is polished before it is judged."""
         return task.model_copy(update={"spec": {**task.spec, "polish": True}})
 
@@ -125,12 +143,11 @@ class OpticsDomain:
 
         return IMPORTERS
 
-    @property
-    def command(self) -> Command:
-        """The click command `verirl optics`."""
+    def commands(self) -> Sequence[Command]:
+        """Return `verirl optics`."""
         from verirl_optics.cli import command
 
-        return command
+        return (command,)
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
         """The answer beside the limits, with the ladder."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from verirl.errors import InputError
-from verirl.jsonl import read_lines
+from verirl.io.jsonl import read_lines
 from verirl_optics.glass import Medium, from_row, table
 from verirl_optics.zmx import text_of
 

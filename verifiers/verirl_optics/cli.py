@@ -75,9 +75,9 @@ def show(
     answer, and each figure has the limit beside it.
     """
     from verirl.errors import InputError
-    from verirl.extras import need
+    from verirl.optional_dependencies import import_optional
 
-    need("torch", "optics")
+    import_optional("torch", "optics")
     from verirl_optics.files import read
 
     told: dict[str, Any] = {}

@@ -71,7 +71,7 @@ def _object(text: str) -> Any | None:
 
 
 def _json_lines(path: Path, catalogue: Catalogue) -> list[Prescription]:
-    from verirl.jsonl import read_lines
+    from verirl.io.jsonl import read_lines
 
     lenses = []
     for line in read_lines(path):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from verirl.answers import NoAnswerError
 from verirl.errors import InputError
-from verirl.jsonl import read_tasks
+from verirl.io.sources import read_tasks
 from verirl.types import Task
 from verirl_optics.answer import FormatError, Row, parse
 from verirl_optics.extract import extract

@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 
 from verirl.answers import NoAnswerError, said
-from verirl.engine import Request
 from verirl.errors import VerirlError
-from verirl.policy import Policy
+from verirl.models import Policy
+from verirl.pool import Request
 from verirl.types import Message, StageResult, Status, Task, Verdict
 from verirl_optics.answer import LINE
 

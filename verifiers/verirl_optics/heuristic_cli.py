@@ -45,22 +45,22 @@ def command(
     The model sees the prescription of a lens that passed, as the ladder read it, and nothing else. Its
     opinion counts after quality and never decides whether an answer passes.
     """
-    from verirl import policy
+    from verirl import models
     from verirl.cli.verify import read_jobs
-    from verirl.engine import VerifierPool
-    from verirl.extras import need
-    from verirl.jsonl import write_atomically
+    from verirl.io.atomic import write_atomically
+    from verirl.optional_dependencies import import_optional
+    from verirl.pool import VerifierPool
     from verirl.rewards import scheme
     from verirl_optics.heuristic import rate, told
     from verirl_optics.ladder import HEURISTIC, LADDER
 
-    need("torch", "optics")
+    import_optional("torch", "optics")
     console.check_places((output,), (tasks, answers))
     jobs = read_jobs(tasks, answers)
     strange = next((job.task for job in jobs if job.task.domain != "optics"), None)
     if strange is not None:
         raise InputError(f"task '{strange.id}' is of the domain {strange.domain}; only lenses are rated")
-    judge, worth = policy.load(model), scheme(scheme_name)
+    judge, worth = models.load(model), scheme(scheme_name)
     with VerifierPool(workers) as pool, console.progress("verdicts", len(jobs), quiet=quiet) as advance:
         verdicts = rate(judge, pool.verify([told(job) for job in jobs], lambda *_: advance(1)))
     verdicts = [

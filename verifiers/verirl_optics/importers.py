@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verirl.domains import Importer
+from verirl.domain import Importer
 from verirl.errors import InputError
-from verirl.extras import need
-from verirl.jsonl import Line, read_lines
+from verirl.io.jsonl import Line, read_lines
+from verirl.optional_dependencies import import_optional
 from verirl.types import Source, Task
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def lenses(path: Path) -> Iterator[Task]:
     """JSON lines of prescriptions: the benchmark's rows, or objects as `verirl optics show` reads them."""
-    need("torch", "optics")
+    import_optional("torch", "optics")
     from verirl_optics.files import from_object
 
     for line in _lines(path):
@@ -40,7 +40,7 @@ def lenses(path: Path) -> Iterator[Task]:
 
 def zmx(path: Path) -> Iterator[Task]:
     """A Zemax `.zmx` file, or a folder of them, in which one that is not understood is left out."""
-    need("torch", "optics")
+    import_optional("torch", "optics")
     if not path.is_dir():
         yield from _zmx(path, path.stem)
         return
@@ -63,7 +63,7 @@ def _zmx(path: Path, name: str) -> Iterator[Task]:
 
 def question_answers(path: Path) -> Iterator[Task]:
     """JSON lines of question and answer, as OptiDesignQA is described: see `qa`."""
-    need("torch", "optics")
+    import_optional("torch", "optics")
     from verirl_optics.qa import read_pair
 
     for line in _lines(path):

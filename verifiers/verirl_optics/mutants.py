@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from verirl.answers import NoAnswerError
-from verirl.domains import Mutant
+from verirl.domain import Mutant
 from verirl.types import Task
 from verirl_optics.answer import FormatError, Row, parse, to_lines
 from verirl_optics.extract import extract

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from verirl.errors import InputError, StorageError
-from verirl.extras import need
+from verirl.optional_dependencies import import_optional
 
 Point = tuple[float, float]
 INK, SOFT, PAPER = "#222222", "#8a8f98", "#ffffff"
@@ -109,7 +109,7 @@ def svg(picture: Picture) -> str:
 def png(picture: Picture) -> bytes:
     """The picture as a PNG file; ToolMissingError where Pillow is not installed."""
     image_of, draw_of, font_of = (
-        need(f"PIL.{name}", "optics") for name in ("Image", "ImageDraw", "ImageFont")
+        import_optional(f"PIL.{name}", "optics") for name in ("Image", "ImageDraw", "ImageFont")
     )
     times = SCALE * SMOOTH
     size = (math.ceil(picture.width * times), math.ceil(picture.height * times))

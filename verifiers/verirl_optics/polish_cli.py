@@ -62,9 +62,9 @@ def command(
     in the task's list or the catalogue; what a completion task gives stays. The result is rounded before it
     is judged and is never worse than FILE. With --task, FILE is a completion, and so is what -o writes.
     """
-    from verirl.extras import need
+    from verirl.optional_dependencies import import_optional
 
-    need("torch", "optics")
+    import_optional("torch", "optics")
     console.check_places((output,), (str(file), str(tasks or "")))
     if tasks is None:
         if name is not None:
@@ -75,7 +75,7 @@ def command(
 
         found, text = _answer(file, chosen(tasks, name), steps, not no_glasses, digits)
     if output is not None:
-        from verirl.jsonl import write_atomically
+        from verirl.io.atomic import write_atomically
 
         def put(stream: TextIO) -> None:
             stream.write(text + "\n")

@@ -11,14 +11,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 from verirl.errors import InputError
-from verirl.rewards import Climb, LadderScheme
+from verirl.rewards import LadderScheme, StageReadings
 from verirl_optics.ladder import LADDER
 
 TIERS = (("extract", "format"), ("feasible",), ("accurate",), ("quality",))
 """The stages of each tier: structural format, feasibility, light manipulation, and how sharp it is."""
 
 
-def _worth(rungs: Climb) -> Fraction:
+def _worth(rungs: StageReadings) -> Fraction:
     credit = {rung.stage.name: rung.credit for rung in rungs}
     if list(credit) != [stage.name for stage in LADDER]:
         raise InputError("the optiagent reward goes with the optics ladder and no other")

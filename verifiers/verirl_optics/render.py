@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verirl.answers import NoAnswerError
-from verirl.reporting.verdicts import framed, ladder
-from verirl.reporting.words import clean, one_line
+from verirl.reporting.answer_view import framed, ladder
+from verirl.reporting.formatting import clean, one_line
 from verirl.types import Task, Verdict
 from verirl_optics.extract import extract
 

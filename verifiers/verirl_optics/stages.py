@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from verirl.answers import NoAnswerError
-from verirl.domains import Finding, failed, passed, skipped
+from verirl.outcomes import StageOutcome, failed, passed, skipped
 from verirl.types import Task
 from verirl_optics.answer import FormatError, Row, parse, to_lines
 from verirl_optics.extract import extract
@@ -15,7 +15,7 @@ from verirl_optics.spec import Spec, changed, completed, read_spec
 SHOWN = 6
 
 
-def climb(task: Task, completion: str) -> Iterator[Finding]:
+def climb(task: Task, completion: str) -> Iterator[StageOutcome]:
     """One finding a stage, in order, up to the first that was not climbed."""
     spec = read_spec(task.spec)
     try:

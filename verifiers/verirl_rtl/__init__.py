@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from verirl.domain import Domain, GenerationOptions
+from verirl.spec import Spec
 from verirl.types import Ladder
 
 if TYPE_CHECKING:
-    from click import Command
+    from click import Command, Option
     from rich.console import RenderableType
 
-    from verirl.domains import Finding, Importer, Job, Mutant
+    from verirl.domain import Importer, Mutant, StageContext
+    from verirl.outcomes import StageOutcome
     from verirl.rewards import Scheme
     from verirl.types import Task, Verdict
 
 
-class RtlDomain:
-    """The domain `rtl`; its rooms are imported when they are first needed."""
+class RtlOptions(GenerationOptions):
+    """Options of the task families: a question words or shorthand; area, delay and power scored or not."""
+
+    style: Literal["prose", "terse"] = "prose"
+    ppa: Literal["score", "off"] = "score"
+
+
+class RtlDomain(Domain):
+    """The domain `rtl`; its modules are imported when they are first needed."""
 
     name = "rtl"
     version = "1.1"
@@ -33,15 +43,13 @@ class RtlDomain:
 
         return LADDER
 
-    @property
-    def presets(self) -> Mapping[str, Scheme]:
+    def reward_presets(self) -> Mapping[str, Scheme]:
         """Published rewards for this ladder."""
         from verirl_rtl.presets import PRESETS
 
         return PRESETS
 
-    @property
-    def files(self) -> Mapping[str, Path]:
+    def worker_files(self) -> Mapping[str, Path]:
         """What a worker reads: the Liberty file in use and, if there is Verilator, its compiled runtime.
 
         That is compiled once for a machine; a worker that needs it before it is there waits for it.
@@ -58,15 +66,25 @@ class RtlDomain:
 
         return {**versions(), "liberty": library_version()}
 
-    def warm(self) -> None:
+    def warm_up(self) -> None:
         """Import what every verdict needs, once a worker, and let the reader make what it keeps."""
-        from verirl.extras import need
+        from verirl.optional_dependencies import import_optional
 
-        need("pyslang", "rtl")
+        import_optional("pyslang", "rtl")
         import verirl_rtl.stages  # noqa: F401 - for the import alone
         from verirl_rtl.policy import survey
 
         survey("module m(input a, output y); assign y = a; endmodule", "m")
+
+    @property
+    def spec_model(self) -> type[Spec]:
+        """The pydantic model of a task's `spec`."""
+        return Spec
+
+    @property
+    def options_model(self) -> type[GenerationOptions]:
+        """The options of the task families."""
+        return RtlOptions
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
         """Raise SpecError where `spec` is not an RTL spec that an answer can be held to."""
@@ -81,13 +99,13 @@ class RtlDomain:
 
         return FAMILIES
 
-    def families_with(self, style: str = "prose", **_: object) -> tuple[str, ...]:
+    def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
         """The families that have tasks in a style."""
         from verirl_rtl.synth import families_with
 
-        return families_with(style)
+        return families_with(self._read(options).style)
 
-    def synth(
+    def generate(
         self,
         seed: int,
         index: int,
@@ -95,19 +113,22 @@ class RtlDomain:
         *,
         split: str = "train",
         family: str | None = None,
-        style: str = "prose",
-        ppa: str = "score",
+        options: GenerationOptions | None = None,
     ) -> Task:
-        """The task at `(split, seed, index)`, in words (`prose`) or in shorthand (`terse`)."""
+        """Make the task at `(split, seed, index)`."""
         from verirl_rtl.synth import synth
 
-        return synth(seed, index, difficulty, split=split, family=family, style=style, ppa=ppa)
+        chosen = self._read(options)
+        return synth(seed, index, difficulty, split=split, family=family, style=chosen.style, ppa=chosen.ppa)
 
-    def stages(self, task: Task, completion: str, job: Job) -> Iterator[Finding]:
+    def _read(self, options: GenerationOptions | None) -> RtlOptions:
+        return options if isinstance(options, RtlOptions) else RtlOptions()
+
+    def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
         """Judge one completion."""
         from verirl_rtl.stages import climb
 
-        return climb(task, completion, job)
+        return climb(task, completion, context)
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
         """Wrong completions near the task's reference."""
@@ -122,12 +143,24 @@ class RtlDomain:
 
         return IMPORTERS
 
-    @property
-    def command(self) -> Command:
-        """The click command `verirl rtl`."""
+    def commands(self) -> Sequence[Command]:
+        """Return `verirl rtl`."""
         from verirl_rtl.cli import command
 
-        return command
+        return (command,)
+
+    @property
+    def official_importers(self) -> Mapping[str, Importer]:
+        """Benchmark name → reader whose tasks are judged by the benchmark's own testbench."""
+        from verirl_rtl.importers import OFFICIAL_IMPORTERS
+
+        return OFFICIAL_IMPORTERS
+
+    def judging_options(self) -> Sequence[Option]:
+        """Return `--liberty`."""
+        from verirl_rtl.cli import liberty_option
+
+        return (liberty_option(),)
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
         """The answer beside its first mismatching cycle and its area, delay and power."""

@@ -8,6 +8,21 @@ from typing import TextIO
 import click
 
 from verirl.cli import console
+from verirl.cli.options import environment_option
+
+LIBERTY_VARIABLE = "VERIRL_LIBERTY"
+"""The variable with the path of the standard-cell library."""
+
+
+def liberty_option() -> click.Option:
+    """Make `--liberty`, for every command that judges designs."""
+    return environment_option(
+        "--liberty",
+        variable=LIBERTY_VARIABLE,
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Standard cells that RTL designs are mapped to, in Liberty format.",
+    )
 
 
 @click.group(name="rtl", epilog="Example: verirl rtl show tasks.jsonl answers.jsonl --vcd waves.vcd")
@@ -31,7 +46,6 @@ def command() -> None:
 @click.option(
     "--schematic", type=click.Path(path_type=Path), metavar="OUT.svg", help="Draw the design as a schematic."
 )
-@console.liberty_option
 @console.quiet_option
 def show(
     tasks: str,
@@ -48,9 +62,9 @@ def show(
     TASKS and ANSWERS are those of `verirl verify`. The waveform file has the recorded inputs, what the
     reference put out and what the answer did.
     """
-    from verirl.engine import Request, VerifierPool
     from verirl.errors import InputError
-    from verirl.jsonl import read_completions, read_tasks
+    from verirl.io.sources import read_completions, read_tasks
+    from verirl.pool import Request, VerifierPool
     from verirl.types import Completion
     from verirl_rtl import exhibit
     from verirl_rtl.render import render
@@ -83,9 +97,12 @@ def show(
 
 
 def _write(path: Path, text: str) -> None:
-    from verirl.jsonl import write_atomically
+    from verirl.io.atomic import write_atomically
 
     def fill(stream: TextIO) -> None:
         stream.write(text)
 
     write_atomically(path, fill)
+
+
+show.params.append(liberty_option())

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from verirl.domains import Finding, failed, passed, skipped
+from verirl.outcomes import StageOutcome, failed, passed, skipped
 from verirl_rtl.policy import Inspection, Port
 from verirl_rtl.recording import Recording, reference_of
 from verirl_rtl.replay import compared, play
@@ -82,7 +82,7 @@ class Proof:
 
 def judge(
     spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, *, until: float
-) -> Finding:
+) -> StageOutcome:
     """The stage `equivalent`. `until`: the moment of `time.monotonic()` at which the verdict is due.
 
     Only a difference that was found, with the inputs that show it, makes an answer fall, and only where the

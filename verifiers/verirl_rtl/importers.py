@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from verirl.domains import Importer
+from verirl.domain import Importer
 from verirl.errors import InputError, SpecError
-from verirl.jsonl import Line, read_lines
+from verirl.io.jsonl import Line, read_lines
 from verirl.types import Message, Source, Task
 from verirl_rtl.hdl import fenced, outline, renamed
 from verirl_rtl.spec import read_spec
@@ -255,13 +255,18 @@ def _data_files(folder: Path, testbench: str) -> dict[str, str]:
     return {file.name: _read(file) for file in sorted(folder.iterdir()) if file.name in named}
 
 
-IMPORTERS: Mapping[str, Importer] = {
+_READERS: Mapping[str, Callable[..., Iterable[Task]]] = {
     "verilogeval-v1-human": partial(verilogeval_v1, part="Human"),
     "verilogeval-v1-machine": partial(verilogeval_v1, part="Machine"),
     "verilogeval-v2": verilogeval_v2,
     "verilogeval-v2-complete": verilogeval_v2_complete,
     "rtllm-v1.1": partial(rtllm, source="rtllm-v1.1"),
     "rtllm-v2": partial(rtllm, source="rtllm-v2"),
+}
+
+IMPORTERS: Mapping[str, Importer] = _READERS
+OFFICIAL_IMPORTERS: Mapping[str, Importer] = {
+    name: partial(reader, official=True) for name, reader in _READERS.items()
 }
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from verirl.errors import InputError
-from verirl.tools import list_file
+from verirl.requirements import list_file
 from verirl_rtl.tools import Bounds, run
 
 VARIABLE = "VERIRL_LIBERTY"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from verirl.domains import Mutant
+from verirl.domain import Mutant
 from verirl.errors import SpecError
 from verirl.seeds import rng
 from verirl.types import Task

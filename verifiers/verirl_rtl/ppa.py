@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from verirl.domains import Finding, failed, passed, skipped, timed_out
+from verirl.outcomes import StageOutcome, failed, passed, skipped, timed_out
 from verirl_rtl.liberty import Library, library
 from verirl_rtl.policy import Inspection
 from verirl_rtl.power import analyse, toggles
@@ -121,7 +121,7 @@ def _advantage(name: str, mine: float, reference: float) -> float:
 
 def judge(
     spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, *, until: float
-) -> Iterator[Finding]:
+) -> Iterator[StageOutcome]:
     """The stages `synthesise` and `ppa` for an answer that is correct.
 
     `recording`: the task's; without one there is nothing to compare with. `until`: the moment of
@@ -147,7 +147,7 @@ def judge(
     yield _scored(spec, recording, answer, cells, folder, until, mapped, base)
 
 
-def _skipped(why: str) -> Iterator[Finding]:
+def _skipped(why: str) -> Iterator[StageOutcome]:
     yield skipped("synthesise", why)
     yield skipped("ppa", why)
 
@@ -189,7 +189,7 @@ def _scored(
     until: float,
     mapped: Synthesis,
     base: Baseline,
-) -> Finding:
+) -> StageOutcome:
     figures, played = measure(mapped, spec.top, recording, cells, folder)
     if played.broken and base.faithful:
         return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {played.broken}")

@@ -17,24 +17,24 @@ from __future__ import annotations
 from fractions import Fraction
 
 from verirl.errors import InputError
-from verirl.rewards import Climb, LadderScheme
-from verirl.rewards.ladder import Rung
+from verirl.rewards import LadderScheme, StageReadings
+from verirl.rewards.stages import StageReading
 from verirl_rtl.ladder import LADDER
 from verirl_rtl.ppa import gain
 
 
-def _by_name(name: str, rungs: Climb) -> dict[str, Rung]:
+def _by_name(name: str, rungs: StageReadings) -> dict[str, StageReading]:
     found = {rung.stage.name: rung for rung in rungs}
     if list(found) != [stage.name for stage in LADDER]:
         raise InputError(f"the {name} reward goes with the rtl ladder and no other")
     return found
 
 
-def _right(rungs: Climb) -> bool:
+def _right(rungs: StageReadings) -> bool:
     return all(rung.passed for rung in rungs if rung.stage.kind == "correctness")
 
 
-def _verireason(rungs: Climb) -> Fraction:
+def _verireason(rungs: StageReadings) -> Fraction:
     found = _by_name("verireason", rungs)
     form = Fraction(found["extract"].passed, 10)
     if _right(rungs):
@@ -43,7 +43,7 @@ def _verireason(rungs: Climb) -> Fraction:
     return (form + compiled) / Fraction("2.1")
 
 
-def _chipseek(rungs: Climb) -> Fraction:
+def _chipseek(rungs: StageReadings) -> Fraction:
     found = _by_name("chipseek", rungs)
     if not _right(rungs):
         return Fraction(found["elaborate"].passed, 5) / 2

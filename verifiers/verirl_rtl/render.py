@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from verirl.answers import NoAnswerError
-from verirl.reporting.verdicts import fallen, framed, ladder, listing
-from verirl.reporting.words import clean, one_line
+from verirl.reporting.answer_view import fallen, framed, ladder, listing
+from verirl.reporting.formatting import clean, one_line
 from verirl.types import Task, Verdict
 from verirl_rtl.extract import extract
 from verirl_rtl.waves import HEAD, cells

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from verirl.answers import NoAnswerError
-from verirl.domains import Finding, Job, errored, failed, passed, timed_out
+from verirl.domain import StageContext
+from verirl.outcomes import StageOutcome, errored, failed, passed, timed_out
 from verirl.types import Status, Task
 from verirl_rtl import equivalence, official, ppa
 from verirl_rtl.extract import extract
@@ -27,7 +28,7 @@ LEAST_CPU_S, SLOWER = 2, 20
 """CPU seconds that any simulation may take, and how many times those of the reference's on top."""
 
 
-def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
+def climb(task: Task, completion: str, job: StageContext) -> Iterator[StageOutcome]:
     """One finding a stage, in order, up to the first that was not climbed."""
     until = time.monotonic() + job.seconds
     spec = read_spec(task.spec)
@@ -70,8 +71,13 @@ def climb(task: Task, completion: str, job: Job) -> Iterator[Finding]:
 
 
 def _deserved(
-    spec: Spec, recording: Recording | None, answer: Inspection, folder: Path, until: float, found: Finding
-) -> Finding:
+    spec: Spec,
+    recording: Recording | None,
+    answer: Inspection,
+    folder: Path,
+    until: float,
+    found: StageOutcome,
+) -> StageOutcome:
     """A gain, but none by what the simulation cannot see: bits that stay as they are all the time."""
     if recording is None or not recording.unmoved or equivalence.held(spec, recording, answer, folder, until):
         return found
@@ -82,7 +88,7 @@ def _deserved(
     return replace(found, stage=stage)
 
 
-def _elaborated(answer: Inspection, recording: Recording | None) -> Finding:
+def _elaborated(answer: Inspection, recording: Recording | None) -> StageOutcome:
     """Whether it elaborates and has the ports that were asked for; half a score for what elaborates."""
     if answer.errors:
         words = "; ".join(answer.errors)
@@ -107,7 +113,7 @@ def _differences(got: Sequence[Port], wanted: Sequence[Port]) -> list[str]:
     return wrong + [f"an extra port '{port}'" for port in have.values()]
 
 
-def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, until: float) -> Finding:
+def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, until: float) -> StageOutcome:
     """The share of samples that agree with the reference, beyond what a constant would earn."""
     bounds = _bounds(until)
     allowed = math.ceil(LEAST_CPU_S + SLOWER * recording.seconds)
@@ -154,7 +160,7 @@ def _value(bits: str) -> str:
     return f"{len(bits)}'b{bits if len(bits) <= 32 else bits[:32] + '…'}"
 
 
-def _benched(spec: Spec, answer: Inspection, folder: Path, until: float) -> Finding:
+def _benched(spec: Spec, answer: Inspection, folder: Path, until: float) -> StageOutcome:
     """What the benchmark's own bench says."""
     said = official.judge(spec, answer, folder, _bounds(until))
     if said.late:

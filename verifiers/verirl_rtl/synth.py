@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from verirl import __version__
-from verirl.domains import check_draw
 from verirl.errors import InputError
 from verirl.seeds import derive, rng
+from verirl.taskgen.draw import check_draw
 from verirl.types import Message, Source, Task
 from verirl_rtl.families import FAMILIES as _FAMILIES
 from verirl_rtl.families.design import Design

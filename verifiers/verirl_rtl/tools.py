@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 
 from verirl.errors import ToolMissingError
-from verirl.tools import install_line
+from verirl.requirements import install_line
 
 _MIB = 1024 * 1024
 _VERSION = re.compile(r"\d+(?:\.\d+)+")

@@ -73,10 +73,10 @@ class Module:
         self._place = place
         limits = sandbox.Limits(cpu_s=None, wall_s=float("inf"), memory_mb=1024, file_mb=1024)
         if backend == "verilator":
-            argv, policy = ["./model", "1"], sandbox.Policy(limits, folder=place)
+            argv, policy = ["./model", "1"], sandbox.SandboxProfile(limits, folder=place)
         else:
             argv = [sys.executable, "-P", "-m", "verirl_rtl.bridge"]
-            policy = sandbox.Policy(limits, _readable(), folder=place, environment=_environment())
+            policy = sandbox.SandboxProfile(limits, _readable(), folder=place, environment=_environment())
         with sandbox.wrap(argv, policy) as command:
             self._process = subprocess.Popen(
                 command.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=command.fds

@@ -22,7 +22,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from verirl.errors import ToolMissingError, VerirlError
-from verirl.tools import install_line
+from verirl.requirements import install_line
 from verirl_rtl.harness import identifier, overrides, span
 from verirl_rtl.policy import Port
 from verirl_rtl.tools import version

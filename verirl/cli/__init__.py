@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import importlib
 import io
 import os
@@ -13,6 +15,8 @@ from typing import Any
 import click
 
 from verirl import __version__
+from verirl.cli.options import JudgingCommand
+from verirl.errors import VerirlError, suggestion
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "What is installed, what is missing, and the line that installs it."),
@@ -24,8 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "Compare two evaluations, paired by task."),
     "report": ("report", "Show what a run learned."),
     "audit": ("audit", "Hold rewards to their properties; show counterexamples."),
-    "optics": ("optics", "Evaluate and draw lens prescriptions."),
-    "rtl": ("rtl", "Look at designs: first mismatches, area, waveforms, schematic."),
+    "spec": ("spec", "Print the JSON Schema of a domain's task specs."),
 }
 """Command → its module in this package and its line in `verirl --help`."""
 
@@ -42,40 +45,60 @@ OF_THE_SYSTEM = (
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, not when they are listed."""
+    """A group whose commands are imported when they are called, and to which domains add their own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of the work they do."""
-        return list(COMMANDS)
+        """List the core's commands in the order of the work they do, then those of the domains."""
+        return [*COMMANDS, *_domain_commands()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of `cmd_name` and hand out its `command`."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"verirl.cli.{COMMANDS[cmd_name][0]}")
-        command = module.command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"verirl.cli.{COMMANDS[cmd_name][0]}.command is not a click command")
-        _name_variables(command, f"VERIRL_{cmd_name.upper()}")
+        """Import the command `cmd_name`; None if there is none."""
+        command = _core_command(cmd_name) if cmd_name in COMMANDS else _domain_commands().get(cmd_name)
+        if isinstance(command, JudgingCommand):
+            command.add_domain_options()
+        if command is not None:
+            _name_variables(command, f"VERIRL_{cmd_name.upper()}")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table, so that help imports none of them."""
+        """List the core's commands from the table, so that help imports none of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        added = [(name, command.get_short_help_str(80)) for name, command in _domain_commands().items()]
+        if added:
+            with formatter.section("Commands of domains"):
+                formatter.write_dl(added)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Like click's, with a suggestion where the command is not known."""
+        """Resolve a command as click does, with a suggestion if it is unknown."""
         name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in COMMANDS:
-            import difflib
-
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(COMMANDS)}"
-            raise click.UsageError(f"no command '{name}'; {hint}", ctx)
+        if name and not name.startswith("-") and name not in self.list_commands(ctx):
+            raise click.UsageError(f"no command '{name}'; {suggestion(name, self.list_commands(ctx))}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _core_command(name: str) -> click.Command:
+    module = importlib.import_module(f"verirl.cli.{COMMANDS[name][0]}")
+    command = module.command
+    if not isinstance(command, click.Command):
+        raise TypeError(f"verirl.cli.{COMMANDS[name][0]}.command is not a click command")
+    return command
+
+
+@functools.cache
+def _domain_commands() -> dict[str, click.Command]:
+    """The commands that installed domains bring; a domain that does not load brings none."""
+    from verirl import registry
+
+    commands: dict[str, click.Command] = {}
+    for domain in sorted(registry.installed()):
+        with contextlib.suppress(VerirlError):  # `verirl doctor` says why it does not load
+            for command in registry.load(domain).commands():
+                if command.name and command.name not in COMMANDS:
+                    commands.setdefault(command.name, command)
+    return commands
 
 
 def _name_variables(command: click.Command, prefix: str) -> None:
@@ -125,18 +148,14 @@ def run(args: list[str] | None = None) -> int:
         # The reader went away; closing standard output again at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except VerirlError as problem:
+        return _say(str(problem), problem.exit_code)
     except OSError as problem:
-        if hasattr(problem, "exit_code"):
-            return _say(str(problem), int(problem.exit_code))
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
             place = problem.filename or "standard output or a temporary file"
             return _say(f"{place}: {problem.strerror}; free some space and run the command again", 1)
         if problem.filename and problem.errno in OF_THE_SYSTEM:
             return _say(f"{problem.filename}: {problem.strerror}", 1)
-        raise
-    except Exception as problem:
-        if hasattr(problem, "exit_code"):
-            return _say(str(problem), int(problem.exit_code))
         raise
     return value if isinstance(value, int) else 0
 
@@ -148,7 +167,7 @@ def _usage_line(problem: click.ClickException) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    from verirl.reporting.words import clean
+    from verirl.reporting.formatting import clean
 
     # The line may quote what a file or a model wrote.
     one_line = clean(" ".join(message.split("\n")))

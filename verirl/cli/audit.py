@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from verirl.rewards import Scheme
-    from verirl.rewards.audit import Finding
+    from verirl.rewards.audit import PropertyResult
 
 MARKS = {
     "holds": "[green]holds[/]",
@@ -56,14 +56,14 @@ def rewards(
     Each property that a scheme claims must hold on every small case and on --examples drawn ones; what
     breaks is shown as the smallest counterexample found. Leaves with 3 where a claim does not hold.
     """
-    from verirl import domains
+    from verirl import registry
     from verirl.rewards.audit import audit, audit_scheme
 
-    ladder = domains.load(domain).ladder if domain else None
+    ladder = registry.load(domain).ladder if domain else None
     schemes = [scheme for name in names for scheme in _schemes(name)]
     on_schemes, on_advantages = audit(schemes, ladder=ladder, examples=examples, seed=seed)
     for preset, home in (pair for name in names for pair in _presets(name, domain)):
-        own = domains.load(home).ladder
+        own = registry.load(home).ladder
         on_schemes += audit_scheme(preset, ladder=own, examples=examples, seed=seed)
     findings = on_schemes + on_advantages
     if as_json:
@@ -136,7 +136,7 @@ def _foreign(place: str) -> Scheme:
     return found
 
 
-def _show(on_schemes: list[Finding], on_advantages: list[Finding], *, quiet: bool) -> None:
+def _show(on_schemes: list[PropertyResult], on_advantages: list[PropertyResult], *, quiet: bool) -> None:
     from rich.markup import escape
 
     console.show(_table("Reward schemes", on_schemes), quiet=quiet)
@@ -154,7 +154,7 @@ def _show(on_schemes: list[Finding], on_advantages: list[Finding], *, quiet: boo
             console.show(f"  {escape(line)}", quiet=quiet)
 
 
-def _table(title: str, findings: list[Finding]) -> Table:
+def _table(title: str, findings: list[PropertyResult]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 

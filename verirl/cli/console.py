@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-LIBERTY = "VERIRL_LIBERTY"
-"""The variable with the standard cells of the domain rtl."""
-
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
 
 SHOWN_ISSUES = 20
@@ -60,32 +57,6 @@ unsafe_option = click.option(
     "--unsafe-no-sandbox",
     is_flag=True,
     help="Run without bubblewrap. Answers then run with your rights: only for text that you trust.",
-)
-
-
-def _use_cells(ctx: click.Context, _option: click.Parameter, path: str | None) -> None:
-    """Set the variable that the domain reads, while the command runs."""
-    if path is None:
-        return
-    before = os.environ.get(LIBERTY)
-    os.environ[LIBERTY] = str(Path(path).absolute())
-
-    def restore() -> None:
-        if before is None:
-            os.environ.pop(LIBERTY, None)
-        else:
-            os.environ[LIBERTY] = before
-
-    ctx.call_on_close(restore)
-
-
-liberty_option = click.option(
-    "--liberty",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False),
-    expose_value=False,
-    callback=_use_cells,
-    help="Standard cells that RTL designs are mapped to, in Liberty format.",
 )
 
 
@@ -152,7 +123,7 @@ def warn(message: str) -> None:
     """A warning that even `--quiet` does not silence."""
     from rich.text import Text
 
-    from verirl.reporting.words import clean
+    from verirl.reporting.formatting import clean
 
     err().print(Text(f"warning: {clean(message)}", style="yellow"))
 

@@ -39,12 +39,12 @@ def command(as_json: bool, quiet: bool) -> int:
 
 def examine() -> dict[str, Any]:
     """Everything that `doctor` reports, as plain JSON."""
-    from verirl import __version__, tools
+    from verirl import __version__, requirements
 
-    found_tools = [finding._asdict() for finding in tools.look_for_tools()]
-    packages = [finding._asdict() for finding in tools.look_for_packages()]
+    found_tools = [finding._asdict() for finding in requirements.look_for_tools()]
+    packages = [finding._asdict() for finding in requirements.look_for_packages()]
     sandbox = _sandbox()
-    domains = _domains()
+    domain = _domains()
     problems = [
         f"{entry['name']} is {entry['state']}; install it with: {entry['install']}"
         for entry in (*found_tools, *packages)
@@ -54,7 +54,7 @@ def examine() -> dict[str, Any]:
         entry["name"] == "bwrap" for entry in found_tools if entry["install"]
     ):
         problems.append(f"the sandbox does not work: {sandbox['problem']}; what to do: {sandbox['install']}")
-    for entry in domains:
+    for entry in domain:
         if entry["problem"]:
             advice = f"; install it with: {entry['install']}" if entry["install"] else ""
             problems.append(f"domain '{entry['name']}' does not load: {entry['problem']}{advice}")
@@ -66,7 +66,7 @@ def examine() -> dict[str, Any]:
         "sandbox": sandbox,
         "tools": found_tools,
         "packages": packages,
-        "domains": domains,
+        "domains": domain,
     }
 
 
@@ -89,17 +89,17 @@ def _sandbox() -> dict[str, Any]:
 
 
 def _domains() -> list[dict[str, Any]]:
-    from verirl import domains
+    from verirl import registry
     from verirl.errors import ToolMissingError
 
     found = []
-    for name in sorted(domains.installed()):
+    for name in sorted(registry.installed()):
         entry: dict[str, Any] = {"name": name, "version": "", "tools": {}, "confined": None}
         entry |= {"problem": "", "install": ""}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                domain = domains.load(name)
+                domain = registry.load(name)
                 entry |= {
                     "version": domain.version,
                     "confined": domain.confined,

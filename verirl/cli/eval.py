@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from verirl.cli import console
+from verirl.cli.options import JudgingCommand
 from verirl.errors import GateError, InputError
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from rich.table import Table
 
     from verirl.evaluation.gates import Gate, GateResult
     from verirl.evaluation.result import Evaluation, Polishing
     from verirl.evaluation.run import Evaluated
-    from verirl.types import Task
+    from verirl.types import Record, Task
 
 
 SHOWN_GROUPS = 12
@@ -28,6 +28,7 @@ SHOWN_GROUPS = 12
 
 
 @click.command(
+    cls=JudgingCommand,
     name="eval",
     epilog="Example: verirl eval ./model verirl:math-mini -n 4 -k 1 -k 4 --min 'pass@1>=0.5' -o eval.json",
 )
@@ -54,7 +55,6 @@ SHOWN_GROUPS = 12
 )
 @click.option("--polish", is_flag=True, help="Also judge each answer after the domain's own optimiser.")
 @click.option("--no-cache", is_flag=True, help="Judge everything anew and keep nothing.")
-@console.liberty_option
 @console.workers_option
 @console.unsafe_option
 @console.json_option
@@ -91,14 +91,14 @@ def command(
     mean_reward, error_rate or stage.NAME, with a group or the end of an interval where wanted:
     'pass@1[tag=fractions].low>=0.4'. Leaves with 3 where one is not met.
     """
-    from verirl import domains
-    from verirl.engine import VerdictCache, VerifierPool
+    from verirl import registry
     from verirl.evaluation import gates as gating
-    from verirl.evaluation.polish import PATIENCE, polished, polishers
+    from verirl.evaluation.polish import PATIENCE, check_polishable, polished
     from verirl.evaluation.result import Settings
     from verirl.evaluation.run import check_settings, evaluate, require_usable
-    from verirl.jsonl import read_tasks
-    from verirl.policy import load
+    from verirl.io.sources import read_tasks
+    from verirl.models import load
+    from verirl.pool import VerdictCache, VerifierPool
     from verirl.presets import find as find_scheme
 
     wanted = [gating.parse(text) for text in minima]
@@ -119,7 +119,7 @@ def command(
         scheme=rate.name,
     )
     if polish:
-        polishers(task.domain for task in chosen)
+        check_polishable(task.domain for task in chosen)
     policy = load(model)
     check_settings(policy, chosen, settings)
     console.warn_if_unsafe(unsafe_no_sandbox)
@@ -141,7 +141,7 @@ def command(
             keep=partial(_records, completions) if completions else None,
         )
         if polish:
-            plain = deadline or max(domains.deadline(domains.load(task.domain)) for task in chosen)
+            plain = deadline or max(registry.load(task.domain).deadline_s for task in chosen)
             patient = stack.enter_context(
                 VerifierPool(
                     workers, deadline_s=PATIENCE * plain, cache=cache, sandboxed=not unsafe_no_sandbox
@@ -165,12 +165,12 @@ def command(
 
 def _check_gates(wanted: Sequence[Gate], tasks: Sequence[Task]) -> None:
     """Refuse a gate on a tag or a stage that is not there before anything is sampled."""
-    from verirl import domains
+    from verirl import registry
     from verirl.evaluation.gates import select
     from verirl.evaluation.result import rows_of
 
     if wanted:
-        ladders = {name: domains.load(name).ladder for name in {task.domain for task in tasks}}
+        ladders = {name: registry.load(name).ladder for name in {task.domain for task in tasks}}
         rows = rows_of(tasks, (), ladders)
         for gate in wanted:
             select(gate, rows)
@@ -186,7 +186,8 @@ def _write(
 ) -> None:
     from verirl.evaluation.junit import to_junit
     from verirl.evaluation.markdown import to_markdown
-    from verirl.jsonl import write_atomically, write_records
+    from verirl.io.atomic import write_atomically
+    from verirl.io.jsonl import write_records
 
     if output:
         write_atomically(output, lambda stream: _put(stream, found.evaluation.to_json()))
@@ -198,8 +199,8 @@ def _write(
         write_records(verdicts, found.verdicts)
 
 
-def _records(place: Path, records: Iterable[BaseModel]) -> None:
-    from verirl.jsonl import write_records
+def _records(place: Path, records: Iterable[Record]) -> None:
+    from verirl.io.jsonl import write_records
 
     write_records(place, records)
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import functools
-import inspect
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from verirl.cli import console
-from verirl.errors import InputError
+from verirl.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from verirl.domains import Importer
+    from verirl.domain import Importer
     from verirl.types import Task
 
 
@@ -47,13 +44,11 @@ def command(
     SOURCE names the layout (an unknown name lists them all); PATH is its file or folder, as downloaded.
     Imported tasks belong to the eval split unless the benchmark says otherwise.
     """
-    from verirl.jsonl import write_records
+    from verirl.io.jsonl import write_records
 
     if as_json and output == "-":
         raise InputError("--json and -o - both write to standard output; give -o a file")
-    domain, importer = _importer(source)
-    if official:
-        importer = _official(source, importer)
+    domain, importer = _importer(source, official=official)
     if not path.exists():
         raise InputError.at(path, "no such file or folder")
     with warnings.catch_warnings(record=True) as caught:
@@ -75,26 +70,18 @@ def command(
         console.show(f"{count} {domain} tasks → {output}", quiet=quiet)
 
 
-def _importer(source: str) -> tuple[str, Importer]:
-    from verirl import domains
+def _importer(source: str, *, official: bool) -> tuple[str, Importer]:
+    from verirl import registry
 
-    known = {
-        name: (domain.name, reader)
-        for domain in domains.load_all().values()
-        for name, reader in domain.importers.items()
-    }
-    if source in known:
-        return known[source]
-    near = difflib.get_close_matches(source, known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
-    raise InputError(f"unknown source '{source}'; {hint}")
-
-
-def _official(source: str, importer: Importer) -> Importer:
-    """The reader, asked for tasks that the benchmark's own rule judges."""
-    if "official" not in inspect.signature(importer).parameters:
+    known = {name: domain for domain in registry.load_all().values() for name in domain.importers}
+    if source not in known:
+        raise unknown("source", source, sorted(known))
+    domain = known[source]
+    if not official:
+        return domain.name, domain.importers[source]
+    if source not in domain.official_importers:
         raise InputError(f"'{source}' has one rule, which is used anyway; leave out --official")
-    return functools.partial(cast("Callable[..., Iterable[Task]]", importer), official=True)
+    return domain.name, domain.official_importers[source]
 
 
 def _unique(tasks: Iterable[Task], path: Path) -> Iterator[Task]:

@@ -22,7 +22,7 @@ def command(run: Path, html: Path | None, as_json: bool, quiet: bool) -> None:
     standard output; with --html and --quiet only the file is written.
     """
     from verirl.errors import InputError
-    from verirl.jsonl import write_atomically
+    from verirl.io.atomic import write_atomically
     from verirl.reporting import page, summary, terminal
     from verirl.runs import RunFolder
 

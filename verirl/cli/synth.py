@@ -15,7 +15,7 @@ from verirl.cli import console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from verirl.synthesis import SynthesisReport
+    from verirl.taskgen.generate import GenerationReport
 
 
 class Range(click.ParamType[tuple[float, float]]):
@@ -101,24 +101,25 @@ def command(
     """
     from rich.text import Text
 
-    from verirl import domains
-    from verirl.engine import VerifierPool
-    from verirl.jsonl import write_records
-    from verirl.synthesis import check_options, synthesise
+    from verirl import registry
+    from verirl.io.jsonl import write_records
+    from verirl.pool import VerifierPool
+    from verirl.taskgen.generate import generate_tasks
+    from verirl.taskgen.options import read_options
 
     if as_json and output == "-":
         raise click.UsageError("--json needs -o FILE: standard output cannot hold the tasks as well")
     if output != "-" and Path(output).is_dir():
         raise click.UsageError(f"-o {output} is a folder: name a file")
     console.warn_if_unsafe(unsafe_no_sandbox)
-    found = domains.load(domain)
-    check_options(found, dict(options))
+    found = registry.load(domain)
+    chosen = read_options(found, dict(options))
     started = time.monotonic()
     with (
         VerifierPool(workers=workers, sandboxed=not unsafe_no_sandbox) as pool,
         console.progress(f"synth {domain}", count, quiet=quiet) as advance,
     ):
-        report = synthesise(
+        report = generate_tasks(
             found,
             count,
             seed,
@@ -128,7 +129,7 @@ def command(
             families=families or None,
             check_mutants=mutants,
             on_progress=advance,
-            **dict(options),
+            options=chosen,
         )
     write_records(output, report.tasks)
     seconds = time.monotonic() - started
@@ -145,7 +146,7 @@ def command(
         console.show(Text(words), quiet=quiet)
 
 
-def summary(report: SynthesisReport, output: str, seconds: float) -> dict[str, Any]:
+def summary(report: GenerationReport, output: str, seconds: float) -> dict[str, Any]:
     """The report without its tasks, for `--json`."""
     return {
         "output": output,
@@ -169,7 +170,7 @@ def summary(report: SynthesisReport, output: str, seconds: float) -> dict[str, A
     }
 
 
-def table(report: SynthesisReport, output: str, seconds: float) -> Table:
+def table(report: GenerationReport, output: str, seconds: float) -> Table:
     """One row a family, and the sum."""
     from rich.table import Table
 

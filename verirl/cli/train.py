@@ -13,7 +13,6 @@ import click
 from verirl.cli.console import (
     emit_json,
     json_option,
-    liberty_option,
     out,
     progress,
     quiet_option,
@@ -22,6 +21,7 @@ from verirl.cli.console import (
     warn_if_unsafe,
     workers_option,
 )
+from verirl.cli.options import JudgingCommand
 
 if TYPE_CHECKING:
     from verirl.runs import RunFolder
@@ -40,7 +40,7 @@ QUIET_LIBRARIES = {
 }
 
 
-@click.command(epilog="Example: verirl train quickstart --set seed=3 --run runs/third")
+@click.command(cls=JudgingCommand, epilog="Example: verirl train quickstart --set seed=3 --run runs/third")
 @click.argument("recipe", required=False)
 @click.option("--set", "overrides", multiple=True, metavar="KEY.PATH=VALUE", help="Override a key.")
 @click.option("--lora", type=click.IntRange(min=1), metavar="RANK", help="Train low-rank adapters (peft).")
@@ -54,7 +54,6 @@ QUIET_LIBRARIES = {
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder, from where it was.")
 @click.option("--list", "list_recipes", is_flag=True, help="List the built-in recipes.")
 @click.option("--show", "show_recipe", is_flag=True, help="Print the resolved recipe and stop.")
-@liberty_option
 @workers_option
 @unsafe_option
 @json_option
@@ -178,14 +177,14 @@ def _set_up_libraries(recipe: Recipe) -> None:
         os.environ.setdefault(name, value)
     cores = len(os.sched_getaffinity(0))
     os.environ.setdefault("OMP_NUM_THREADS", str(recipe.threads or cores))
-    from verirl.extras import need
+    from verirl.optional_dependencies import import_optional
 
     for tracker in recipe.trackers:
-        need(tracker, tracker)
+        import_optional(tracker, tracker)
     if recipe.grpo and recipe.grpo.sampler == "vllm":
-        need("vllm", "vllm")
-    torch = need("torch", "train")
-    need("trl", "train")
+        import_optional("vllm", "vllm")
+    torch = import_optional("torch", "train")
+    import_optional("trl", "train")
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
@@ -193,7 +192,7 @@ def _set_up_libraries(recipe: Recipe) -> None:
 
 
 def _carry_out(recipe: Recipe, folder: RunFolder, workers: int | None, *, unsafe: bool, quiet: bool) -> None:
-    from verirl.engine import VerdictCache, VerifierPool
+    from verirl.pool import VerdictCache, VerifierPool
     from verirl.training.pipeline import Pipeline, Ui
 
     ui = Ui(

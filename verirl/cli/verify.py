@@ -16,7 +16,6 @@ from verirl.cli.console import (
     check_places,
     emit_json,
     json_option,
-    liberty_option,
     progress,
     quiet_option,
     show,
@@ -25,11 +24,12 @@ from verirl.cli.console import (
     warn_if_unsafe,
     workers_option,
 )
+from verirl.cli.options import JudgingCommand
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from verirl.engine import Request
+    from verirl.pool import Request
     from verirl.rewards import Scheme
     from verirl.types import Task, Verdict
 
@@ -37,7 +37,8 @@ _OUTCOMES = ("passed", "failed", "timeout", "error")
 
 
 @click.command(
-    epilog="Example: verirl verify tasks.jsonl answers.jsonl -o verdicts.jsonl --reward lexicographic"
+    cls=JudgingCommand,
+    epilog="Example: verirl verify tasks.jsonl answers.jsonl -o verdicts.jsonl --reward lexicographic",
 )
 @click.argument("tasks")
 @click.argument("answers")
@@ -59,7 +60,6 @@ _OUTCOMES = ("passed", "failed", "timeout", "error")
     metavar="N",
     help="Draw the first N answers that did not pass, each as its domain shows it.",
 )
-@liberty_option
 @workers_option
 @unsafe_option
 @json_option
@@ -84,9 +84,9 @@ def command(
     {"task_id", "completion", "sample"?}, a folder of them (a run's rollouts), '-', or the word reference
     for each task's own answer.
     """
-    from verirl import domains
-    from verirl.engine import VerdictCache, VerifierPool
+    from verirl import registry
     from verirl.errors import GateError, InputError
+    from verirl.pool import VerdictCache, VerifierPool
 
     if tasks == "-" and answers == "-":
         raise InputError("TASKS and ANSWERS cannot both be standard input")
@@ -134,7 +134,7 @@ def command(
     if as_json:
         emit_json(summary)
     for job, verdict in fallen:
-        show(domains.load(job.task.domain).render(job.task, job.completion, verdict), quiet=quiet)
+        show(registry.load(job.task.domain).render(job.task, job.completion, verdict), quiet=quiet)
     show(counted.table(), quiet=quiet)
     issues = counted.issues()
     if issues is not None:
@@ -153,9 +153,10 @@ def _scheme(name: str, jobs: Sequence[Request]) -> Scheme:
 
 def read_jobs(tasks: str, answers: str) -> list[Request]:
     """The requests that a TASKS and an ANSWERS argument name; InputError at the line that is wrong."""
-    from verirl.engine import Request
     from verirl.errors import InputError
-    from verirl.jsonl import read_records, read_tasks, task_files
+    from verirl.io.jsonl import read_records
+    from verirl.io.sources import read_tasks, task_files
+    from verirl.pool import Request
     from verirl.types import Completion
 
     by_id: dict[str, Task] = {task.id: task for task in read_tasks(tasks)}
@@ -180,7 +181,7 @@ def read_jobs(tasks: str, answers: str) -> list[Request]:
 @contextmanager
 def _writer(output: str | None) -> Iterator[Callable[[Verdict], None]]:
     """Something that writes a verdict at once, so that what is judged is kept whatever happens later."""
-    from verirl.jsonl import storage_errors
+    from verirl.io.atomic import storage_errors
 
     if output is None:
         yield lambda _: None
@@ -242,10 +243,10 @@ class _Count:
 
     def add(self, name: str, verdict: Verdict) -> Verdict:
         """Count a verdict of the domain `name`; returns it with its reward."""
-        from verirl import domains
+        from verirl import registry
         from verirl.rewards import reward
 
-        ladder = domains.load(name).ladder
+        ladder = registry.load(name).ladder
         if self._scheme is not None:
             verdict = reward(self._scheme, ladder, verdict)
             if verdict.reward is not None:

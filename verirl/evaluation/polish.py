@@ -1,7 +1,7 @@
 """What an optimiser of the field makes of a policy's answers: judged once more, polished first.
 
-A domain that has such an optimiser offers a method `polishing(task)`: the same task, for which its stages
-polish an answer before they judge it. The verdicts of the answers as they are stay what an evaluation is
+A domain that has such an optimizer overrides `Domain.polished`: the same task, for which its stages polish an
+answer before they judge it. The verdicts of the answers as they are stay what an evaluation is
 about; these stand beside them.
 """
 
@@ -11,44 +11,48 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from verirl import domains
+from verirl import registry
+from verirl.domain import Domain
 from verirl.errors import InputError
 from verirl.evaluation.result import DIGITS, PolishedFigure, Polishing
 from verirl.types import Completion, Status, Task, Verdict
 
 if TYPE_CHECKING:
-    from verirl.evaluation.run import Judge
+    from verirl.verifier import Verifier
 
 PATIENCE = 12.0
 """A polished verdict may take so many times the deadline of a plain one."""
 
 
-def polishers(used: Iterable[str]) -> dict[str, Callable[[Task], Task]]:
-    """Domain → its `polishing`; InputError where one has none."""
-    found = {}
+def check_polishable(used: Iterable[str]) -> None:
+    """Check before any work that every domain has an optimizer.
+
+    Args:
+        used: Names of domains.
+
+    Raises:
+        InputError: If a domain has no optimizer.
+    """
     for name in dict.fromkeys(used):
-        polishing = getattr(domains.load(name), "polishing", None)
-        if not callable(polishing):
+        kind = type(registry.load(name))
+        if kind.polished is Domain.polished:
             raise InputError(f"--polish: the domain '{name}' has nothing that polishes an answer")
-        found[name] = polishing
-    return found
 
 
 def polished(
     tasks: Sequence[Task],
     completions: Sequence[Completion],
     verdicts: Sequence[Verdict],
-    pool: Judge,
+    pool: Verifier,
     on_done: Callable[[int], None] = lambda _: None,
 ) -> tuple[list[Verdict], Polishing]:
     """The better verdict of each completion, as it is or polished, and what that comes to.
 
     `verdicts` are those of the completions as they are, in their order.
     """
-    from verirl.engine import Request
+    from verirl.verifier import Request
 
-    make = polishers(task.domain for task in tasks)
-    other = {task.id: make[task.domain](task) for task in tasks}
+    other = {task.id: registry.load(task.domain).polished(task) or task for task in tasks}
     jobs = [Request(other[item.task_id], item.completion, item.sample) for item in completions]
     judged = pool.verify(jobs, on_done=lambda *_: on_done(1))
     best = [

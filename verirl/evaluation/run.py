@@ -5,28 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from verirl import domains, presets
+from verirl import presets, registry
 from verirl.errors import InputError, VerirlError
 from verirl.evaluation.junit import fall
 from verirl.evaluation.result import Evaluation, Settings, Timing, build
-from verirl.policy import Policy
+from verirl.models import Policy
 from verirl.rewards import Scheme, check_ladder, reward
 from verirl.types import Completion, Task, Verdict
+from verirl.verifier import Verifier
 
 if TYPE_CHECKING:
-    from verirl.engine import Request
-
-
-class Judge(Protocol):
-    """What this module needs of a verifier pool."""
-
-    def verify(
-        self, jobs: Sequence[Request], on_done: Callable[[int, Verdict], None] | None = None
-    ) -> list[Verdict]:
-        """The verdict of each job, in order."""
-        ...
+    from verirl.pool import Request
 
 
 Bars = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
@@ -48,7 +39,7 @@ class Evaluated(NamedTuple):
 def evaluate(
     policy: Policy,
     tasks: Sequence[Task],
-    pool: Judge,
+    pool: Verifier,
     *,
     source: str,
     settings: Settings,
@@ -64,7 +55,7 @@ def evaluate(
     """
     check_settings(policy, tasks, settings)
     rate = scheme or presets.find(settings.scheme, (task.domain for task in tasks))
-    ladders = {name: domains.load(name).ladder for name in dict.fromkeys(task.domain for task in tasks)}
+    ladders = {name: registry.load(name).ladder for name in dict.fromkeys(task.domain for task in tasks)}
     for ladder in ladders.values():
         check_ladder(ladder)
     started = time.monotonic()
@@ -120,7 +111,7 @@ def check_settings(policy: Policy, tasks: Sequence[Task], settings: Settings) ->
 
 
 def _jobs(tasks: Sequence[Task], drawn: Sequence[Sequence[str]]) -> tuple[list[Request], list[Completion]]:
-    from verirl.engine import Request
+    from verirl.pool import Request
 
     if len(drawn) != len(tasks):
         raise VerirlError(f"the policy answered {len(drawn)} of {len(tasks)} tasks")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from verirl.reporting import findings, tables, words
+from verirl.reporting import formatting, narrative, tables
+from verirl.reporting.formatting import clean, figure, percent, seconds
 from verirl.reporting.rollouts import Sample
 from verirl.reporting.summary import Chart, Grpo, Summary
 from verirl.reporting.svg import SERIES, line_chart
-from verirl.reporting.words import clean, figure, percent, seconds
 
 SAMPLE_ROWS, SAMPLE_CHARACTERS = 60, 6000
 
@@ -59,7 +59,7 @@ def render(summary: Summary) -> str:
     body = [
         f"<h1>{_text(summary.recipe)} <span class='soft'>seed {summary.seed}</span></h1>",
         f"<p>{_text(summary.description)}</p>" if summary.description else "",
-        f"<p class='soft'>{_text(summary.folder)}: {_text(findings.state(summary))}</p>",
+        f"<p class='soft'>{_text(summary.folder)}: {_text(narrative.state(summary))}</p>",
         *_section("What came out", _outcome(summary)),
         *_section("What was trained", _trained(summary)),
         *_section("How it went", _charts(summary.charts)),
@@ -107,14 +107,14 @@ def _table(found: tables.Tabulated) -> str:
 
 
 def _outcome(summary: Summary) -> Iterator[str]:
-    for place, finding in enumerate(findings.findings(summary)):
+    for place, finding in enumerate(narrative.findings(summary)):
         lead = "lead " if place == 0 else ""
         yield f"<p class='{lead}{finding.tone}'>{_text(finding.text)}</p>"
     if summary.held_out:
         yield _table(tables.scores(summary.held_out))
         if summary.held_out.gains:
             yield _table(tables.gains(summary.held_out))
-        yield f"<p class='soft'>{_text(findings.explain(summary.held_out))}</p>"
+        yield f"<p class='soft'>{_text(narrative.explain(summary.held_out))}</p>"
         yield _table(tables.ladder(summary.held_out))
         if summary.held_out.figures:
             yield _table(tables.figures(summary.held_out))
@@ -142,14 +142,14 @@ def _charts(charts: Sequence[Chart]) -> Iterator[str]:
         yield f"<figure><h3>{_text(chart.title)}</h3>{line_chart(chart)}"
         yield f"<figcaption>{keys}<br>by optimiser step; {_text(chart.note)}</figcaption></figure>"
     yield "</div>"
-    yield f"<p class='soft'>{findings.ENDS}</p>"
+    yield f"<p class='soft'>{narrative.ENDS}</p>"
 
 
 def _costs(summary: Summary) -> Iterator[str]:
     yield _table(tables.stages(summary))
     if summary.grpo:
         yield _split(summary.grpo)
-        for finding in findings.health(summary.grpo):
+        for finding in narrative.health(summary.grpo):
             yield f"<p class='{finding.tone}'>{_text(finding.text)}</p>"
 
 
@@ -168,7 +168,7 @@ def _split(grpo: Grpo) -> str:
 
 def _samples(samples: Sequence[Sample]) -> Iterator[str]:
     if samples:
-        yield f"<p class='soft'>{findings.PICKED}</p>"
+        yield f"<p class='soft'>{narrative.PICKED}</p>"
     yield from map(_sample, samples)
 
 
@@ -179,7 +179,7 @@ def _sample(sample: Sample) -> str:
         shown["reference"] = sample.reference
     for name, text in shown.items():
         if text or name == "answer":
-            whole = words.cut(text, SAMPLE_ROWS, SAMPLE_CHARACTERS) or "(empty)"
+            whole = formatting.cut(text, SAMPLE_ROWS, SAMPLE_CHARACTERS) or "(empty)"
             parts.append(f"<span class='soft'>{name}</span><pre>{escape(whole)}</pre>")
     tones = {"passed": "good", "skipped": "soft"}
     parts += [

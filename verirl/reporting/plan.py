@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from verirl.errors import InputError
-from verirl.reporting.lenient import whole
+from verirl.reporting.tolerant_json import whole
 
 Keys = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from verirl.reporting.formatting import clean, figure
 from verirl.reporting.summary import Chart, Curve, Unit
-from verirl.reporting.words import clean, figure
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

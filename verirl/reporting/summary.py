@@ -17,9 +17,9 @@ from typing import Any, Literal, NamedTuple
 from verirl.errors import InputError
 from verirl.reporting import rollouts
 from verirl.reporting.heldout import HeldOut, read_held_out
-from verirl.reporting.lenient import lines, number, record, whole
 from verirl.reporting.plan import Plan, read_plan
 from verirl.reporting.rollouts import Sample
+from verirl.reporting.tolerant_json import lines, number, record, whole
 from verirl.runs import RECIPE, RunFolder, latest
 from verirl.types import Task
 

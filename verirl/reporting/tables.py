@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from verirl.reporting.formatting import NAMES, count, interval, one_line, percent, plural, points, seconds
 from verirl.reporting.heldout import HeldOut
 from verirl.reporting.rollouts import Sample
 from verirl.reporting.summary import Grpo, StageTime, Summary, TaskSet
-from verirl.reporting.words import NAMES, count, interval, one_line, percent, plural, points, seconds
 from verirl.types import StageResult, Status
 
 MARKS = {"passed": "✓", "failed": "✗", "timeout": "✗", "error": "!", "skipped": "–"}

@@ -9,9 +9,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from verirl.reporting import findings, tables, words
+from verirl.reporting import formatting, narrative, tables
+from verirl.reporting.formatting import clean, one_line, percent, seconds
 from verirl.reporting.plots import Plot
-from verirl.reporting.words import clean, one_line, percent, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -64,7 +64,7 @@ def _title(summary: Summary) -> Iterator[RenderableType]:
     yield Text.assemble(("Run of ", ""), (head, "bold"))
     if summary.description:
         yield Text(one_line(summary.description, 400), style="italic")
-    yield Text(f"{clean(summary.folder)}: {findings.state(summary)}")
+    yield Text(f"{clean(summary.folder)}: {narrative.state(summary)}")
 
 
 def _section(title: str, parts: Iterable[RenderableType]) -> Iterator[RenderableType]:
@@ -80,7 +80,7 @@ def _section(title: str, parts: Iterable[RenderableType]) -> Iterator[Renderable
 
 
 def _outcome(summary: Summary) -> Iterator[RenderableType]:
-    for place, finding in enumerate(findings.findings(summary)):
+    for place, finding in enumerate(narrative.findings(summary)):
         style = STYLES[finding.tone]
         yield Text(clean(finding.text), style=f"bold {style}".strip() if place == 0 else style)
     held_out = summary.held_out
@@ -91,7 +91,7 @@ def _outcome(summary: Summary) -> Iterator[RenderableType]:
     if held_out.gains:
         yield Text()
         yield _table(tables.gains(held_out))
-    yield Text(findings.explain(held_out), style="dim")
+    yield Text(narrative.explain(held_out), style="dim")
     yield Text()
     yield _table(tables.ladder(held_out))
     if held_out.figures:
@@ -125,7 +125,7 @@ def _curves(summary: Summary) -> Iterator[RenderableType]:
         yield Plot(chart)
         yield Text()
     if summary.charts:
-        yield Text(findings.ENDS, style="dim")
+        yield Text(narrative.ENDS, style="dim")
 
 
 def _costs(summary: Summary) -> Iterator[RenderableType]:
@@ -134,7 +134,7 @@ def _costs(summary: Summary) -> Iterator[RenderableType]:
         yield Text()
         yield _split(summary.grpo)
         yield Text()
-        for finding in findings.health(summary.grpo):
+        for finding in narrative.health(summary.grpo):
             yield Text(finding.text, style=STYLES[finding.tone])
 
 
@@ -152,7 +152,7 @@ def _split(grpo: Grpo) -> Table:
 
 def _samples(samples: Sequence[Sample]) -> Iterator[RenderableType]:
     if samples:
-        yield Text(findings.PICKED, style="dim")
+        yield Text(narrative.PICKED, style="dim")
     for sample in samples:
         yield Text()
         yield Text(tables.sample_title(sample), style="bold")
@@ -160,12 +160,12 @@ def _samples(samples: Sequence[Sample]) -> Iterator[RenderableType]:
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         if sample.prompt:
-            grid.add_row("prompt", Text(words.cut(sample.prompt, PROMPT_ROWS, PROMPT_CHARACTERS)))
-        answer = words.cut(sample.completion, SAMPLE_ROWS, SAMPLE_CHARACTERS)
+            grid.add_row("prompt", Text(formatting.cut(sample.prompt, PROMPT_ROWS, PROMPT_CHARACTERS)))
+        answer = formatting.cut(sample.completion, SAMPLE_ROWS, SAMPLE_CHARACTERS)
         grid.add_row("answer", Text(answer) if answer.strip() else Text("(empty)", style="dim"))
         grid.add_row("ladder", _marks(sample.stages))
         if not sample.passed and sample.reference:
-            grid.add_row("reference", Text(words.cut(sample.reference, PROMPT_ROWS, PROMPT_CHARACTERS)))
+            grid.add_row("reference", Text(formatting.cut(sample.reference, PROMPT_ROWS, PROMPT_CHARACTERS)))
         yield grid
 
 

@@ -5,16 +5,16 @@ the rewards of one group into what the trainer uses, and `refinements` holds the
 """
 
 from verirl.rewards.advantages import ADVANTAGES, advantages
-from verirl.rewards.ladder import Climb, Rung, check_ladder
 from verirl.rewards.schemes import SCHEMES, LadderScheme, Scheme, reward, scheme
+from verirl.rewards.stages import StageReading, StageReadings, check_ladder
 
 __all__ = [
     "ADVANTAGES",
     "SCHEMES",
-    "Climb",
     "LadderScheme",
-    "Rung",
     "Scheme",
+    "StageReading",
+    "StageReadings",
     "advantages",
     "check_ladder",
     "reward",

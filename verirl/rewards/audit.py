@@ -44,7 +44,7 @@ class Counterexample:
 
 
 @dataclass(frozen=True)
-class Finding:
+class PropertyResult:
     """What the audit found of one property of one subject, after `cases` cases that could break it."""
 
     subject: str
@@ -84,7 +84,7 @@ class Finding:
 
 def audit_scheme(
     scheme: Scheme, *, ladder: Ladder | None = None, examples: int = 500, seed: int = 0
-) -> list[Finding]:
+) -> list[PropertyResult]:
     """One finding a property of `scheme`, on `ladder` alone or, without one, on ladders of every shape."""
     claims = frozenset(getattr(scheme, "claims", ASSUMED))
     rate = _remembering(scheme)
@@ -104,7 +104,7 @@ def audit_scheme(
 
 def audit_advantages(
     kind: str, *, ladder: Ladder | None = None, examples: int = 500, seed: int = 0
-) -> list[Finding]:
+) -> list[PropertyResult]:
     """One finding a property of the advantages of `kind`, over groups of lexicographic rewards."""
     weigh = weigher(kind)
     return [
@@ -123,7 +123,7 @@ def audit_advantages(
 
 def audit(
     schemes: Sequence[Scheme], *, ladder: Ladder | None = None, examples: int = 500, seed: int = 0
-) -> tuple[list[Finding], list[Finding]]:
+) -> tuple[list[PropertyResult], list[PropertyResult]]:
     """The findings on each scheme, and those on each kind of advantage."""
     on_schemes = [
         finding
@@ -161,7 +161,7 @@ def _search(
     describe: Callable[[Case], list[str]],
     *,
     keep_ladder: bool,
-) -> Finding:
+) -> PropertyResult:
     def breaks(case: Case) -> bool:
         try:
             return prop.applies(case) and attempt(case) is not None
@@ -178,8 +178,8 @@ def _search(
         if problem is not None:
             small = shrink(case, breaks, keep_ladder=keep_ladder)
             found = Counterexample(small, tuple(describe(small)), attempt(small) or problem)
-            return Finding(subject, prop.name, prop.title, claimed, tried, found)
-    return Finding(subject, prop.name, prop.title, claimed, tried, None)
+            return PropertyResult(subject, prop.name, prop.title, claimed, tried, found)
+    return PropertyResult(subject, prop.name, prop.title, claimed, tried, None)
 
 
 def _cases(prop: Property, ladder: Ladder | None, examples: int, seed: int) -> Iterator[Case]:

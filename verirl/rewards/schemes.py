@@ -17,7 +17,7 @@ from math import isfinite
 from typing import Any, Protocol, runtime_checkable
 
 from verirl.errors import InputError
-from verirl.rewards.ladder import Climb, climb, key_of, mixed_radix, shares, tiers
+from verirl.rewards.stages import StageReadings, key_of, mixed_radix, read_stages, shares, tiers
 from verirl.types import Ladder, RewardValue, StageResult, Verdict
 
 
@@ -43,26 +43,26 @@ class LadderScheme:
     """
 
     name: str
-    worth: Callable[[Climb], Fraction]
+    worth: Callable[[StageReadings], Fraction]
     claims: frozenset[str]
     stops: bool = True
 
     def __call__(self, ladder: Ladder, stages: Sequence[StageResult]) -> RewardValue:
         """The value and the key of a verdict's stages."""
-        rungs = climb(ladder, stages)
-        counted = rungs if self.stops else climb(ladder, stages, stops=False)
+        rungs = read_stages(ladder, stages)
+        counted = rungs if self.stops else read_stages(ladder, stages, stops=False)
         return RewardValue(scheme=self.name, value=float(self.worth(counted)), key=key_of(rungs))
 
 
-def _binary(rungs: Climb) -> Fraction:
+def _binary(rungs: StageReadings) -> Fraction:
     return Fraction(all(rung.passed for rung in rungs if rung.stage.kind == "correctness"))
 
 
-def _weighted(rungs: Climb) -> Fraction:
+def _weighted(rungs: StageReadings) -> Fraction:
     return sum((w * rung.credit for w, rung in zip(shares(rungs), rungs, strict=True)), Fraction(0))
 
 
-def _hierarchical(rungs: Climb) -> Fraction:
+def _hierarchical(rungs: StageReadings) -> Fraction:
     if tiers(rungs) != list(rungs):
         raise InputError(
             "the hierarchical scheme needs a ladder with its correctness stages before its quality stages; "
@@ -71,15 +71,15 @@ def _hierarchical(rungs: Climb) -> Fraction:
     return _weighted(rungs)
 
 
-def _lexicographic(rungs: Climb) -> Fraction:
+def _lexicographic(rungs: StageReadings) -> Fraction:
     return mixed_radix(key_of(rungs), [rung.radix for rung in tiers(rungs)])
 
 
-def _gated(rungs: Climb) -> Fraction:
+def _gated(rungs: StageReadings) -> Fraction:
     return _binary(rungs) * _weighted(rungs)
 
 
-def _harmonic(rungs: Climb, smoothing: Fraction) -> Fraction:
+def _harmonic(rungs: StageReadings, smoothing: Fraction) -> Fraction:
     shifted = [rung.credit + smoothing for rung in rungs]
     if not all(shifted):
         return Fraction(0)

@@ -1,7 +1,16 @@
 """Run one untrusted program, or wrap a long-lived one, so that it sees and uses only what it was given."""
 
-from verirl.sandbox.policy import HOME, SYSTEM_PATH, Command, Limits, Policy, interpreter, spare_user, wrap
 from verirl.sandbox.probe import require
+from verirl.sandbox.profile import (
+    HOME,
+    SYSTEM_PATH,
+    Command,
+    Limits,
+    SandboxProfile,
+    interpreter,
+    spare_user,
+    wrap,
+)
 from verirl.sandbox.program import Outcome, read_output, run
 
 __all__ = [
@@ -10,7 +19,7 @@ __all__ = [
     "Command",
     "Limits",
     "Outcome",
-    "Policy",
+    "SandboxProfile",
     "interpreter",
     "read_output",
     "require",

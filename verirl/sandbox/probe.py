@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from verirl.errors import ToolMissingError
-from verirl.sandbox.policy import Policy, switches_user, wrap
+from verirl.sandbox.profile import SandboxProfile, switches_user, wrap
 
 INSTALL = "sudo apt-get install bubblewrap   (or, for text that you trust, --unsafe-no-sandbox)"
 _SECONDS = 20
@@ -27,7 +27,7 @@ def _refusal() -> tuple[str, str] | None:
         return "bubblewrap (bwrap)", INSTALL
     if switches_user() and shutil.which("setpriv") is None:
         return "setpriv", "sudo apt-get install util-linux"
-    with wrap(["true"], Policy()) as command:
+    with wrap(["true"], SandboxProfile()) as command:
         try:
             done = subprocess.run(
                 command.argv,

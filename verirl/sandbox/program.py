@@ -32,8 +32,16 @@ from typing import IO
 
 from verirl.errors import SandboxError, ToolMissingError
 from verirl.sandbox import processes
-from verirl.sandbox.policy import Limits, Policy, base_environment, limit_script, switches_user, user_id, wrap
 from verirl.sandbox.probe import require
+from verirl.sandbox.profile import (
+    Limits,
+    SandboxProfile,
+    base_environment,
+    limit_script,
+    switches_user,
+    user_id,
+    wrap,
+)
 
 _CHUNK = 1 << 16
 _LAST_WORDS_SECONDS = 1.0
@@ -100,7 +108,7 @@ def run(
     if folder is not None:
         _lay_out(folder, contents, user_id() if switches_user() else None)
         contents = {}
-    policy = Policy(limits, tuple(readable), (), folder, contents, environment)
+    policy = SandboxProfile(limits, tuple(readable), (), folder, contents, environment)
     status_reader, status_writer = os.pipe2(os.O_CLOEXEC)
     with os.fdopen(status_reader, "rb") as status:
         try:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from verirl import domains, presets
+from verirl import presets, registry
 from verirl.errors import InputError
-from verirl.jsonl import read_tasks, storage_errors, write_atomically
-from verirl.policy.local import Loaded, LocalPolicy, encode_prompt, load_model
+from verirl.io.atomic import storage_errors, write_atomically
+from verirl.io.sources import read_tasks
+from verirl.models.local import Loaded, LocalPolicy, encode_prompt, load_model
 from verirl.rewards import reward
-from verirl.rewards.refinements import length
+from verirl.rewards.shaping import length
 from verirl.runs import RunFolder
 from verirl.seeds import derive
 from verirl.training import schedule
@@ -26,8 +27,8 @@ from verirl.training.recipe import Recipe, Sft, TaskSet, Watch
 from verirl.types import Task, Verdict
 
 if TYPE_CHECKING:
-    from verirl.engine import VerifierPool
-    from verirl.training.trl_bridge import Judge, Scored
+    from verirl.pool import VerifierPool
+    from verirl.training.trl_trainers import Judge, Scored
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,12 @@ class Pipeline:
         return tasks[: wanted.limit] if wanted.limit else tasks
 
     def _make(self, name: str, wanted: TaskSet) -> list[Task]:
-        from verirl.synthesis import synthesise
+        from verirl.taskgen.generate import generate_tasks
 
         count = wanted.n or 0
         with self.ui.progress(f"synth {name}", count) as advance:
-            report = synthesise(
-                domains.load(wanted.domain or ""),
+            report = generate_tasks(
+                registry.load(wanted.domain or ""),
                 count,
                 seed=self.recipe.seed if wanted.seed is None else wanted.seed,
                 difficulty=wanted.difficulty,
@@ -109,7 +110,7 @@ class Pipeline:
                 pool=self.pool,
                 on_progress=advance,
                 check_mutants=wanted.mutants,
-                **wanted.options,
+                options=wanted.options,
             )
         return list(report.tasks)
 
@@ -165,7 +166,7 @@ class Pipeline:
         return self._fine_tune("control", bound, seconds=seconds)
 
     def _fine_tune(self, stage: str, steps: int, seconds: float | None) -> dict[str, Any]:
-        from verirl.training.trl_bridge import latest_checkpoint, run_sft
+        from verirl.training.trl_trainers import latest_checkpoint, run_sft
 
         settings = self.recipe.sft
         if settings is None:
@@ -211,7 +212,7 @@ class Pipeline:
 
     def grpo(self) -> dict[str, Any]:
         """Reinforce with verified rewards."""
-        from verirl.training.trl_bridge import latest_checkpoint, run_grpo
+        from verirl.training.trl_trainers import latest_checkpoint, run_grpo
 
         settings = self.recipe.grpo
         if settings is None:
@@ -248,7 +249,7 @@ class Pipeline:
         return {"seconds": self._trained_seconds("grpo"), "parameters": _parameters(model)}
 
     def _judge(self, tasks: dict[str, Task]) -> Judge:
-        from verirl.engine import Request
+        from verirl.pool import Request
 
         settings = self.recipe.grpo
         named = settings.scheme if settings else "lexicographic"
@@ -264,7 +265,7 @@ class Pipeline:
             ]
             found = []
             for request, verdict, count in zip(requests, self.pool.verify(requests), tokens, strict=True):
-                ladder = domains.load(request.task.domain).ladder
+                ladder = registry.load(request.task.domain).ladder
                 rewarded = reward(chosen, ladder, verdict)
                 if brevity and rewarded.reward:
                     refined = length(
@@ -331,7 +332,7 @@ class Pipeline:
         return wanted if self.recipe.model.lora else "float32"
 
     def _tiny(self, name: str) -> Loaded:
-        from verirl.policy import tiny
+        from verirl.models import tiny
 
         texts: list[str] = []
         if self.recipe.sft:
@@ -393,7 +394,7 @@ class Pipeline:
 
     def evaluate(self) -> dict[str, Any]:
         """Score the start, the result and the control on the held-out tasks, and compare them in pairs."""
-        from verirl.training.scoring import score_run
+        from verirl.training.final_evaluation import score_run
 
         return score_run(self)
 
@@ -418,7 +419,7 @@ class _Steps:
         self._advance: Callable[[int], None] = lambda _: None
 
     def __enter__(self) -> Any:
-        from verirl.training.trl_bridge import StepLog
+        from verirl.training.trl_trainers import StepLog
 
         self._advance = self._bar.__enter__()
         return StepLog(self._log, self._watch, self._over)
@@ -459,7 +460,7 @@ def encode_example(tokenizer: Any, task: Task) -> tuple[list[int], list[int]]:
 def _stage_names(tasks: Sequence[Task]) -> list[str]:
     names: dict[str, None] = {}
     for name in dict.fromkeys(task.domain for task in tasks):
-        names.update(dict.fromkeys(stage.name for stage in domains.load(name).ladder))
+        names.update(dict.fromkeys(stage.name for stage in registry.load(name).ladder))
     return list(names)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from verirl.errors import InputError
 from verirl.evaluation.gates import parse as parse_gate
-from verirl.policy.tiny import parse_size
+from verirl.models.tiny import parse_size
 from verirl.presets import find as find_scheme
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,1 @@
+"""Attack and acceptance cases as data."""

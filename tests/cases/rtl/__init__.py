@@ -1,0 +1,1 @@
+"""Verilog that attacks the RTL verifier, and designs that it must accept."""

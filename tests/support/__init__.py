@@ -1,0 +1,1 @@
+"""Helpers of the tests: a toy domain, pools, small recipes, made-up runs."""

@@ -1,0 +1,7 @@
+"""The verifier pool: jobs in, verdicts out, whatever the answers do to the processes that judge them."""
+
+from verirl.pool.cache import VerdictCache
+from verirl.pool.pool import PoolStats, VerifierPool
+from verirl.verifier import Request
+
+__all__ = ["PoolStats", "Request", "VerdictCache", "VerifierPool"]

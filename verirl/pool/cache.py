@@ -1,0 +1,158 @@
+"""Verdicts kept between runs, by the content of what was judged and with what."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from verirl.types import Ladder, Status, Verdict, all_correct
+
+_FLUSH_AFTER = 512
+_LOCK_SECONDS = 5.0
+_SLACK = 0.9
+_MIB = 1024 * 1024
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, used INTEGER, value TEXT) WITHOUT ROWID"
+
+
+def default_place() -> Path:
+    """`${XDG_CACHE_HOME:-~/.cache}/verirl/verdicts.sqlite`."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(base) / "verirl" / "verdicts.sqlite"
+
+
+def cache_key(content_key: str, completion: str, made_by: Mapping[str, str]) -> str:
+    """SHA-256 over the task's content, the completion, and the versions of domain and tools."""
+    digest = hashlib.sha256(content_key.encode())
+    for part in (json.dumps(sorted(made_by.items())), completion):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()
+
+
+class VerdictCache:
+    """A bounded SQLite file of verdicts, safe for several processes at once.
+
+    A cache is never a reason to lose a verdict: where the file is damaged, locked for long, or on a full
+    disk, there is one warning and from then on no cache.
+    """
+
+    def __init__(self, path: Path | str | None = None, *, max_mb: float = 512.0) -> None:
+        self.path = Path(path) if path is not None else default_place()
+        self._max_bytes = int(max_mb * _MIB)
+        self._pending: dict[str, str | None] = {}
+        self._off = False
+        self._owner = 0
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, key: str, ladder: Ladder) -> Verdict | None:
+        """The verdict stored under `key`, where it is one that `ladder` could have given."""
+        text = self._pending.get(key)
+        if text is None:
+            text = self._read(key)
+        if text is None:
+            return None
+        try:
+            found = Verdict.model_validate_json(text)
+        except ValidationError:
+            return None
+        names = {rung.name for rung in ladder}
+        sound = (
+            all(
+                s.name in names and s.status in (Status.PASSED, Status.FAILED, Status.SKIPPED)
+                for s in found.stages
+            )
+            and bool(found.stages)
+            and found.passed == all_correct(ladder, found.stages)
+        )
+        if not sound:
+            return None
+        self._pending.setdefault(key, None)
+        return found.model_copy(update={"cached": True})
+
+    def put(self, key: str, verdict: Verdict) -> None:
+        """Keep a verdict; it reaches the file at the next `flush`, or after a few hundred."""
+        if not self._off:
+            self._pending[key] = verdict.to_json()
+            if len(self._pending) >= _FLUSH_AFTER:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is pending: new verdicts, and when known ones were last used."""
+        pending, self._pending = self._pending, {}
+        if not pending:
+            return
+        now = int(time.time())
+        new = [(key, now, text) for key, text in pending.items() if text is not None]
+        used = [(now, key) for key, text in pending.items() if text is None]
+        try:
+            connection = self._open()
+            if connection is None:
+                return
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)", new)
+                connection.executemany("UPDATE verdicts SET used = ? WHERE key = ?", used)
+            self._evict(connection)
+        except (sqlite3.Error, OSError, UnicodeError) as problem:
+            self._give_up(problem)
+
+    def close(self) -> None:
+        """Write what is pending and close the file."""
+        self.flush()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _read(self, key: str) -> str | None:
+        try:
+            connection = self._open()
+            if connection is None:
+                return None
+            row = connection.execute("SELECT value FROM verdicts WHERE key = ?", (key,)).fetchone()
+        except (sqlite3.Error, OSError) as problem:
+            self._give_up(problem)
+            return None
+        return row[0] if row is not None and isinstance(row[0], str) else None
+
+    def _open(self) -> sqlite3.Connection | None:
+        if self._off:
+            return None
+        if self._connection is None or self._owner != os.getpid():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # An SQLite connection must not cross a fork, nor be closed on the other side of one.
+            connection = sqlite3.connect(self.path, timeout=_LOCK_SECONDS, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_SCHEMA)
+            connection.commit()
+            self._connection, self._owner = connection, os.getpid()
+        return self._connection
+
+    def _evict(self, connection: sqlite3.Connection) -> None:
+        """Drop the least recently used until a tenth of the bound is free."""
+        (pages,), (free,), (size,) = (
+            connection.execute(f"PRAGMA {name}").fetchone()
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        if (pages - free) * size <= self._max_bytes:
+            return
+        (rows,) = connection.execute("SELECT COUNT(*) FROM verdicts").fetchone()
+        keep = int(rows * _SLACK * self._max_bytes / ((pages - free) * size))
+        with connection:
+            connection.execute(
+                "DELETE FROM verdicts WHERE key IN (SELECT key FROM verdicts ORDER BY used LIMIT ?)",
+                (rows - keep,),
+            )
+
+    def _give_up(self, problem: Exception) -> None:
+        self._off = True
+        self._pending.clear()
+        warnings.warn(f"verdict cache {self.path}: {problem}; going on without it", stacklevel=2)
