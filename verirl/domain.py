@@ -1,4 +1,7 @@
-"""The base class of a domain: a field whose answers a machine can check."""
+"""The base class of a domain: a field whose answers a machine can check.
+
+This module imports nothing heavy, since `verirl --help` loads every domain for the commands that it brings.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from verirl.errors import InputError
-from verirl.outcomes import StageOutcome
-from verirl.spec import Spec, read_spec
-from verirl.types import Ladder, Task, Verdict
 
 if TYPE_CHECKING:
     import click
     from rich.console import RenderableType
 
+    from verirl.outcomes import StageOutcome
     from verirl.rewards import Scheme
+    from verirl.spec import Spec
+    from verirl.taskgen.options import GenerationOptions
+    from verirl.types import Ladder, Task, Verdict
 
 DEADLINE_S = 10.0
 """Default wall-clock limit of a verdict, in seconds."""
@@ -47,27 +49,19 @@ class Mutant(NamedTuple):
     completion: str
 
 
-Importer = Callable[[Path], Iterable[Task]]
+Importer = Callable[[Path], "Iterable[Task]"]
 """A reader of a benchmark's published files."""
-
-
-class GenerationOptions(BaseModel):
-    """Options of `Domain.generate`; a domain that has some subclasses this with one field per option.
-
-    Values come as text from `-O NAME=VALUE` and from a recipe's `options`, and are converted by pydantic.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Domain(ABC):
     """A field whose answers a machine can check: its tasks, its stages and how to show an answer.
 
     A domain is a package that announces a subclass, or an instance of one, under the entry point
-    `verirl.domains`. Four members are required: `name`, `version`, `ladder`, `spec_model` and `stages`. All
+    `verirl.domains`. Five members are required: `name`, `version`, `ladder`, `spec_model` and `stages`. All
     other members have defaults. A member that is missing or misspelt is named when the domain is loaded.
 
-    The package should import its own modules inside the methods: `verirl --help` loads every domain.
+    A domain whose modules import slowly should import them inside the methods: `verirl --help` loads every
+    domain.
 
     Example:
         A complete domain is in `docs/how-to/add-a-domain.md`; in short:
@@ -136,6 +130,8 @@ class Domain(ABC):
         Raises:
             SpecError: If the spec lacks or misstates what the verifier needs; it names the field.
         """
+        from verirl.spec import read_spec
+
         read_spec(self.spec_model, spec)
 
     def tools(self) -> Mapping[str, str]:
@@ -163,6 +159,8 @@ class Domain(ABC):
     @property
     def options_model(self) -> type[GenerationOptions]:
         """The pydantic model of the options that `generate` takes."""
+        from verirl.taskgen.options import GenerationOptions
+
         return GenerationOptions
 
     def families_for(self, options: GenerationOptions) -> tuple[str, ...]:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from verirl.domain import Domain, GenerationOptions
-from verirl.spec import Spec
-from verirl.types import Ladder
+from verirl.domain import Domain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.domain import Importer, Mutant, StageContext
     from verirl.outcomes import StageOutcome
-    from verirl.types import Task, Verdict
-
-
-class CodeOptions(GenerationOptions):
-    """Options of the task families: a question in words, or shorthand for small models."""
-
-    style: Literal["prose", "terse"] = "prose"
+    from verirl.spec import Spec
+    from verirl.taskgen.options import GenerationOptions
+    from verirl.types import Ladder, Task, Verdict
+    from verirl_code.options import CodeOptions
 
 
 class CodeDomain(Domain):
@@ -45,11 +40,15 @@ class CodeDomain(Domain):
     @property
     def spec_model(self) -> type[Spec]:
         """The pydantic model of a task's `spec`."""
+        from verirl.spec import Spec
+
         return Spec
 
     @property
     def options_model(self) -> type[GenerationOptions]:
         """The options of the task families."""
+        from verirl_code.options import CodeOptions
+
         return CodeOptions
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
@@ -88,6 +87,8 @@ class CodeDomain(Domain):
         return synth(seed, index, difficulty, split=split, family=family, style=chosen.style)
 
     def _read(self, options: GenerationOptions | None) -> CodeOptions:
+        from verirl_code.options import CodeOptions
+
         return options if isinstance(options, CodeOptions) else CodeOptions()
 
     def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from verirl.domain import Domain, GenerationOptions
-from verirl.spec import Spec
-from verirl.types import Ladder
+from verirl.domain import Domain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.domain import Importer, Mutant, StageContext
     from verirl.outcomes import StageOutcome
-    from verirl.types import Task, Verdict
-
-
-class MathOptions(GenerationOptions):
-    """Options of the task families: a question in words, or shorthand for small models."""
-
-    style: Literal["prose", "terse"] = "prose"
+    from verirl.spec import Spec
+    from verirl.taskgen.options import GenerationOptions
+    from verirl.types import Ladder, Task, Verdict
+    from verirl_math.options import MathOptions
 
 
 class MathDomain(Domain):
@@ -45,11 +40,15 @@ class MathDomain(Domain):
     @property
     def spec_model(self) -> type[Spec]:
         """The pydantic model of a task's `spec`."""
+        from verirl.spec import Spec
+
         return Spec
 
     @property
     def options_model(self) -> type[GenerationOptions]:
         """The options of the task families."""
+        from verirl_math.options import MathOptions
+
         return MathOptions
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
@@ -82,6 +81,8 @@ class MathDomain(Domain):
         return synth(seed, index, difficulty, split=split, family=family, style=chosen.style)
 
     def _read(self, options: GenerationOptions | None) -> MathOptions:
+        from verirl_math.options import MathOptions
+
         return options if isinstance(options, MathOptions) else MathOptions()
 
     def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from verirl.domain import Domain, GenerationOptions
-from verirl.spec import Spec
-from verirl.types import Ladder
+from verirl.domain import Domain
 
 if TYPE_CHECKING:
     from click import Command
@@ -17,13 +15,10 @@ if TYPE_CHECKING:
     from verirl.domain import Importer, Mutant, StageContext
     from verirl.outcomes import StageOutcome
     from verirl.rewards import Scheme
-    from verirl.types import Task, Verdict
-
-
-class OpticsOptions(GenerationOptions):
-    """Options of the task families: a question in words, or shorthand for small models."""
-
-    style: Literal["prose", "terse"] = "prose"
+    from verirl.spec import Spec
+    from verirl.taskgen.options import GenerationOptions
+    from verirl.types import Ladder, Task, Verdict
+    from verirl_optics.options import OpticsOptions
 
 
 class OpticsDomain(Domain):
@@ -66,11 +61,15 @@ class OpticsDomain(Domain):
     @property
     def spec_model(self) -> type[Spec]:
         """The pydantic model of a task's `spec`."""
+        from verirl.spec import Spec
+
         return Spec
 
     @property
     def options_model(self) -> type[GenerationOptions]:
         """The options of the task families."""
+        from verirl_optics.options import OpticsOptions
+
         return OpticsOptions
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
@@ -118,6 +117,8 @@ class OpticsDomain(Domain):
         return synth(seed, index, difficulty, split=split, family=family)
 
     def _read(self, options: GenerationOptions | None) -> OpticsOptions:
+        from verirl_optics.options import OpticsOptions
+
         return options if isinstance(options, OpticsOptions) else OpticsOptions()
 
     def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from verirl.domain import Domain, GenerationOptions
-from verirl.spec import Spec
-from verirl.types import Ladder
+from verirl.domain import Domain
 
 if TYPE_CHECKING:
     from click import Command, Option
@@ -17,14 +15,10 @@ if TYPE_CHECKING:
     from verirl.domain import Importer, Mutant, StageContext
     from verirl.outcomes import StageOutcome
     from verirl.rewards import Scheme
-    from verirl.types import Task, Verdict
-
-
-class RtlOptions(GenerationOptions):
-    """Options of the task families: a question words or shorthand; area, delay and power scored or not."""
-
-    style: Literal["prose", "terse"] = "prose"
-    ppa: Literal["score", "off"] = "score"
+    from verirl.spec import Spec
+    from verirl.taskgen.options import GenerationOptions
+    from verirl.types import Ladder, Task, Verdict
+    from verirl_rtl.options import RtlOptions
 
 
 class RtlDomain(Domain):
@@ -79,11 +73,15 @@ class RtlDomain(Domain):
     @property
     def spec_model(self) -> type[Spec]:
         """The pydantic model of a task's `spec`."""
+        from verirl.spec import Spec
+
         return Spec
 
     @property
     def options_model(self) -> type[GenerationOptions]:
         """The options of the task families."""
+        from verirl_rtl.options import RtlOptions
+
         return RtlOptions
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
@@ -122,6 +120,8 @@ class RtlDomain(Domain):
         return synth(seed, index, difficulty, split=split, family=family, style=chosen.style, ppa=chosen.ppa)
 
     def _read(self, options: GenerationOptions | None) -> RtlOptions:
+        from verirl_rtl.options import RtlOptions
+
         return options if isinstance(options, RtlOptions) else RtlOptions()
 
     def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from verirl.domain import Domain, GenerationOptions
+from verirl.domain import Domain
 from verirl.errors import InputError
+
+
+class GenerationOptions(BaseModel):
+    """Options of `Domain.generate`; a domain that has some subclasses this with one field per option.
+
+    Values come as text from `-O NAME=VALUE` and from a recipe's `options`, and are converted by pydantic.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def read_options(domain: Domain, values: Mapping[str, Any]) -> GenerationOptions:

@@ -10,9 +10,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from verirl.cli import main
-from verirl_optics import OpticsOptions, domain
+from verirl_optics import domain
 from verirl_optics.draw import layout
 from verirl_optics.files import from_object
+from verirl_optics.options import OpticsOptions
 from verirl_optics.picture import Dots, Line, Picture, Words, png, svg
 from verirl_optics.plots import fans, spots
 

@@ -13,9 +13,10 @@ from verirl.errors import InputError
 from verirl.pool import Request, VerifierPool
 from verirl.taskgen.generate import generate_tasks
 from verirl.types import Status, Task
-from verirl_optics import OpticsOptions, domain
+from verirl_optics import domain
 from verirl_optics.answer import parse, to_lines
 from verirl_optics.judge import judge
+from verirl_optics.options import OpticsOptions
 from verirl_optics.spec import read_spec
 from verirl_optics.stages import climb
 from verirl_optics.terse import FAMILIES, GLASSES, best_form
