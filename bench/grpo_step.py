@@ -28,7 +28,7 @@ from verirl import registry
 from verirl.models import tiny
 from verirl.models.local import Loaded
 from verirl.pool import Request, VerifierPool
-from verirl.rewards import reward, scheme
+from verirl.scoring import reward, scheme
 from verirl.taskgen.generate import generate_tasks
 from verirl.training import schedule
 from verirl.training.pipeline import encode_example

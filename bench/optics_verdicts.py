@@ -21,7 +21,7 @@ from verirl import registry  # noqa: E402 - threads are counted when a library i
 from verirl.domain import StageContext  # noqa: E402
 from verirl.pool import Request, VerifierPool  # noqa: E402
 from verirl.pool.stage_runner import StageRunner, run_stages, verdict  # noqa: E402
-from verirl.rewards import reward, scheme  # noqa: E402
+from verirl.scoring import reward, scheme  # noqa: E402
 from verirl.types import Message, Task, Verdict  # noqa: E402
 
 ROUNDS = 3

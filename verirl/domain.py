@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.outcomes import StageOutcome
-    from verirl.rewards import Scheme
+    from verirl.scoring import Scheme
     from verirl.spec import Spec
     from verirl.taskgen.options import GenerationOptions
     from verirl.types import Ladder, Task, Verdict

@@ -1,6 +1,6 @@
 """Reward schemes that a domain brings for its own ladder, beside those that fit every ladder.
 
-A domain's `reward_presets()` maps names to schemes (see `verirl.rewards.Scheme`). A preset is used
+A domain's `reward_presets()` maps names to schemes (see `verirl.scoring.Scheme`). A preset is used
 wherever a scheme is named, on tasks of its domain alone.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from verirl import registry
 from verirl.errors import InputError
-from verirl.rewards import SCHEMES, Scheme, scheme
+from verirl.scoring import SCHEMES, Scheme, scheme
 
 
 def presets(domain: str) -> Mapping[str, Scheme]:

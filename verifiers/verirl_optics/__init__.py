@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from verirl.domain import Importer, Mutant, StageContext
     from verirl.outcomes import StageOutcome
-    from verirl.rewards import Scheme
+    from verirl.scoring import Scheme
     from verirl.spec import Spec
     from verirl.taskgen.options import GenerationOptions
     from verirl.types import Ladder, Task, Verdict

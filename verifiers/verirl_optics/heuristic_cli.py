@@ -50,7 +50,7 @@ def command(
     from verirl.io.atomic import write_atomically
     from verirl.optional_dependencies import import_optional
     from verirl.pool import VerifierPool
-    from verirl.rewards import scheme
+    from verirl.scoring import scheme
     from verirl_optics.heuristic import rate, told
     from verirl_optics.ladder import HEURISTIC, LADDER
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from verirl.errors import InputError
-from verirl.rewards import LadderScheme, StageReadings
+from verirl.scoring import LadderScheme, StageReadings
 from verirl_optics.ladder import LADDER
 
 TIERS = (("extract", "format"), ("feasible",), ("accurate",), ("quality",))

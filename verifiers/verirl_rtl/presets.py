@@ -17,8 +17,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from verirl.errors import InputError
-from verirl.rewards import LadderScheme, StageReadings
-from verirl.rewards.stages import StageReading
+from verirl.scoring import LadderScheme, StageReadings
+from verirl.scoring.stages import StageReading
 from verirl_rtl.ladder import LADDER
 from verirl_rtl.ppa import gain
 

@@ -14,8 +14,8 @@ from verirl.errors import GateError, InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from verirl.rewards import Scheme
-    from verirl.rewards.audit import PropertyResult
+    from verirl.scoring import Scheme
+    from verirl.scoring.audit import PropertyResult
 
 MARKS = {
     "holds": "[green]holds[/]",
@@ -57,7 +57,7 @@ def rewards(
     breaks is shown as the smallest counterexample found. Leaves with 3 where a claim does not hold.
     """
     from verirl import registry
-    from verirl.rewards.audit import audit, audit_scheme
+    from verirl.scoring.audit import audit, audit_scheme
 
     ladder = registry.load(domain).ladder if domain else None
     schemes = [scheme for name in names for scheme in _schemes(name)]
@@ -86,7 +86,7 @@ def rewards(
 
 
 def _schemes(name: str) -> list[Scheme]:
-    from verirl.rewards import SCHEMES, scheme
+    from verirl.scoring import SCHEMES, scheme
 
     if name == "all":
         return [scheme(known) for known in SCHEMES]
@@ -98,7 +98,7 @@ def _schemes(name: str) -> list[Scheme]:
 def _presets(name: str, domain: str | None) -> list[tuple[Scheme, str]]:
     """The presets meant by `name`, each with the domain on whose ladder alone it stands."""
     from verirl import presets
-    from verirl.rewards import SCHEMES
+    from verirl.scoring import SCHEMES
 
     if ":" in name or name in SCHEMES:
         return []
@@ -116,7 +116,7 @@ def _presets(name: str, domain: str | None) -> list[tuple[Scheme, str]]:
 
 def _foreign(place: str) -> Scheme:
     """A third party's scheme, imported as `python -m` would: the current folder counts."""
-    from verirl.rewards import Scheme
+    from verirl.scoring import Scheme
 
     module, _, attribute = place.partition(":")
     if "" not in sys.path:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from verirl.pool import Request
-    from verirl.rewards import Scheme
+    from verirl.scoring import Scheme
     from verirl.types import Task, Verdict
 
 _OUTCOMES = ("passed", "failed", "timeout", "error")
@@ -244,7 +244,7 @@ class _Count:
     def add(self, name: str, verdict: Verdict) -> Verdict:
         """Count a verdict of the domain `name`; returns it with its reward."""
         from verirl import registry
-        from verirl.rewards import reward
+        from verirl.scoring import reward
 
         ladder = registry.load(name).ladder
         if self._scheme is not None:

@@ -12,7 +12,7 @@ from verirl.errors import InputError, VerirlError
 from verirl.evaluation.junit import fall
 from verirl.evaluation.result import Evaluation, Settings, Timing, build
 from verirl.models import Policy
-from verirl.rewards import Scheme, check_ladder, reward
+from verirl.scoring import Scheme, check_ladder, reward
 from verirl.types import Completion, Task, Verdict
 from verirl.verifier import Verifier
 

@@ -18,9 +18,9 @@ from verirl.errors import InputError
 from verirl.io.atomic import storage_errors, write_atomically
 from verirl.io.sources import read_tasks
 from verirl.models.local import Loaded, LocalPolicy, encode_prompt, load_model
-from verirl.rewards import reward
-from verirl.rewards.shaping import length
 from verirl.runs import RunFolder
+from verirl.scoring import reward
+from verirl.scoring.shaping import length
 from verirl.seeds import derive
 from verirl.training import schedule
 from verirl.training.recipe import Recipe, Sft, TaskSet, Watch

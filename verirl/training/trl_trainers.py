@@ -25,7 +25,7 @@ from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 from verirl.errors import VerirlError
 from verirl.models.local import Loaded, stop_ids
 from verirl.models.sampler import sample_tokens, supports
-from verirl.rewards import advantages as group_advantages
+from verirl.scoring import advantages as group_advantages
 from verirl.seeds import derive
 from verirl.training.recipe import Grpo, Lora, Model, Optimiser, Sft
 from verirl.types import Verdict
@@ -110,7 +110,7 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
     """TRL's GRPO trainer whose rewards are verdicts.
 
     What differs: each completion is verified once and fills one column a stage; advantages come from
-    `verirl.rewards` (lexicographic keys if wanted); samples whose verdict is an error are masked out of the
+    `verirl.scoring` (lexicographic keys if wanted); samples whose verdict is an error are masked out of the
     update; sampling reads each prompt once; rows without advantage and rows that repeat another cost no
     forward pass (`fold`); and a checkpoint holds the generation under way, so resuming is exact anywhere.
     """

@@ -233,7 +233,7 @@ def test_timing_is_there_for_a_sampled_policy_alone(tasks):
 def test_evaluation_needs_no_torch():
     code = (
         "import sys; from verirl.cli import run; run(['eval', '--help']); run(['compare', '--help'])\n"
-        "from verirl.evaluation import compare, gates, run; from verirl.rewards import audit\n"
+        "from verirl.evaluation import compare, gates, run; from verirl.scoring import audit\n"
         "sys.exit(' '.join({'torch', 'transformers', 'numpy', 'hypothesis'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -18,8 +18,8 @@ from verirl.io.sources import read_tasks
 from verirl.models import tiny
 from verirl.models.local import Loaded
 from verirl.pool import VerifierPool
-from verirl.rewards import advantages
 from verirl.runs import RunFolder
+from verirl.scoring import advantages
 from verirl.training import trl_trainers
 from verirl.training.pipeline import Pipeline, Ui, encode_example
 from verirl.training.recipe import Grpo, Model, Optimiser, load

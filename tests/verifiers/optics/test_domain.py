@@ -29,7 +29,7 @@ from support.lenses import (
 from verirl.answers import NoAnswerError
 from verirl.errors import InputError, SpecError
 from verirl.pool import Request, VerifierPool
-from verirl.rewards import SCHEMES, scheme
+from verirl.scoring import SCHEMES, scheme
 from verirl.types import Status, all_correct
 from verirl_optics import domain
 from verirl_optics.answer import FormatError, Row, parse, to_lines

@@ -16,7 +16,7 @@ from verirl.cli import run
 from verirl.errors import SpecError, VerirlError
 from verirl.models import Progress
 from verirl.pool import Request, VerifierPool
-from verirl.rewards import scheme
+from verirl.scoring import scheme
 from verirl.types import Completion, Status, Task, Verdict
 from verirl_optics import domain
 from verirl_optics.answer import parse, to_lines

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from verirl import presets
 from verirl.outcomes import StageOutcome
-from verirl.rewards import reward
+from verirl.scoring import reward
 from verirl.types import StageResult, Status, Verdict
 from verirl_rtl import ppa
 from verirl_rtl.ladder import LADDER

@@ -4,9 +4,9 @@
 the rewards of one group into what the trainer uses, and `refinements` holds the optional extras.
 """
 
-from verirl.rewards.advantages import ADVANTAGES, advantages
-from verirl.rewards.schemes import SCHEMES, LadderScheme, Scheme, reward, scheme
-from verirl.rewards.stages import StageReading, StageReadings, check_ladder
+from verirl.scoring.advantages import ADVANTAGES, advantages
+from verirl.scoring.schemes import SCHEMES, LadderScheme, Scheme, reward, scheme
+from verirl.scoring.stages import StageReading, StageReadings, check_ladder
 
 __all__ = [
     "ADVANTAGES",

@@ -17,7 +17,7 @@ from math import isfinite
 from typing import Any, Protocol, runtime_checkable
 
 from verirl.errors import InputError
-from verirl.rewards.stages import StageReadings, key_of, mixed_radix, read_stages, shares, tiers
+from verirl.scoring.stages import StageReadings, key_of, mixed_radix, read_stages, shares, tiers
 from verirl.types import Ladder, RewardValue, StageResult, Verdict
 
 

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from verirl.errors import InputError
-from verirl.rewards import ADVANTAGES, SCHEMES, Scheme, advantages, reward, scheme
-from verirl.rewards.shaping import clip, delta, length, potential, progressive, thoughts
+from verirl.scoring import ADVANTAGES, SCHEMES, Scheme, advantages, reward, scheme
+from verirl.scoring.shaping import clip, delta, length, potential, progressive, thoughts
 from verirl.types import RewardValue, Stage, StageResult, Status, Verdict
 
 LADDER = (

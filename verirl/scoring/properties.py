@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from math import fsum, isfinite
 from typing import Any
 
-from verirl.rewards.advantages import advantages
-from verirl.rewards.cases import (
+from verirl.scoring.advantages import advantages
+from verirl.scoring.cases import (
     CLIMBS,
     FALLS,
     Answer,
@@ -24,7 +24,7 @@ from verirl.rewards.cases import (
     label,
     tell,
 )
-from verirl.rewards.schemes import Scheme, scheme
+from verirl.scoring.schemes import Scheme, scheme
 from verirl.types import Ladder, RewardValue, StageResult, Status
 
 Rate = Callable[[Ladder, Answer], RewardValue]

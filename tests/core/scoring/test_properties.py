@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from verirl.errors import InputError
-from verirl.rewards import ADVANTAGES, SCHEMES, advantages, scheme
-from verirl.rewards.shaping import clip, delta, length, progressive, thoughts
+from verirl.scoring import ADVANTAGES, SCHEMES, advantages, scheme
+from verirl.scoring.shaping import clip, delta, length, progressive, thoughts
 from verirl.types import RewardValue, Stage, StageResult, Status
 
 CLIMBS = (Status.PASSED, Status.SKIPPED)

@@ -10,8 +10,8 @@ import pytest
 from verirl import presets, registry
 from verirl.cli import run
 from verirl.errors import InputError
-from verirl.rewards import reward, scheme
-from verirl.rewards.audit import audit_scheme
+from verirl.scoring import reward, scheme
+from verirl.scoring.audit import audit_scheme
 from verirl.training.recipe import Recipe
 from verirl.types import StageResult, Status, Verdict
 

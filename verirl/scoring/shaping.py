@@ -13,7 +13,7 @@ from math import floor, isfinite
 from typing import NamedTuple
 
 from verirl.errors import InputError
-from verirl.rewards.stages import SNAP, mixed_radix, read_stages, tiers
+from verirl.scoring.stages import SNAP, mixed_radix, read_stages, tiers
 from verirl.types import Ladder, RewardValue, StageResult
 
 

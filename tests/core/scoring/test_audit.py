@@ -9,10 +9,10 @@ import pytest
 
 from verirl import presets
 from verirl.cli import run
-from verirl.rewards import ADVANTAGES, SCHEMES, scheme
-from verirl.rewards.audit import audit_advantages, audit_scheme
-from verirl.rewards.cases import Case, shrink
-from verirl.rewards.stages import read_stages
+from verirl.scoring import ADVANTAGES, SCHEMES, scheme
+from verirl.scoring.audit import audit_advantages, audit_scheme
+from verirl.scoring.cases import Case, shrink
+from verirl.scoring.stages import read_stages
 from verirl.types import RewardValue, Stage, StageResult, Status
 
 
@@ -157,7 +157,7 @@ def test_command_passes_on_our_own(capsys):
 @pytest.fixture
 def module(tmp_path, monkeypatch):
     (tmp_path / "my_schemes.py").write_text(
-        "from verirl.rewards import scheme\n"
+        "from verirl.scoring import scheme\n"
         "from verirl.types import RewardValue\n"
         "class Best:\n"
         "    name = 'best [stage]'\n"

@@ -14,9 +14,9 @@ from typing import Any
 
 from verirl import seeds
 from verirl.errors import InputError
-from verirl.rewards.advantages import ADVANTAGES
-from verirl.rewards.cases import Case, draw_ladder, label, shrink, small_answers, small_ladders, tell
-from verirl.rewards.properties import (
+from verirl.scoring.advantages import ADVANTAGES
+from verirl.scoring.cases import Case, draw_ladder, label, shrink, small_answers, small_ladders, tell
+from verirl.scoring.properties import (
     ADVANTAGE_CLAIMS,
     ADVANTAGE_PROPERTIES,
     SCHEME_PROPERTIES,
@@ -27,7 +27,7 @@ from verirl.rewards.properties import (
     weigher,
     worth,
 )
-from verirl.rewards.schemes import Scheme
+from verirl.scoring.schemes import Scheme
 from verirl.types import Ladder, RewardValue
 
 ASSUMED = frozenset({"bounded", "monotone"})

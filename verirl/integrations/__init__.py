@@ -1,0 +1,1 @@
+"""Adapters that bring verirl's verdicts into other training libraries."""
