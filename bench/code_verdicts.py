@@ -27,10 +27,10 @@ from typing import Any
 
 from verirl import sandbox
 from verirl.sandbox import processes
-from verirl_code.data import decode, encode
-from verirl_code.launch import Bounds, GoneError, LateError, nest
+from verirl_code.execution.child_pool import ChildLimits, GoneError, LateError, shared_pool
+from verirl_code.execution.tagged_json import decode, encode
+from verirl_code.grading.grader import attempt
 from verirl_code.spec import read_spec
-from verirl_code.trial import attempt
 
 DATA = Path(__file__).parents[2] / "shared/benchmarks/code/humaneval_plus_mini.jsonl.gz"
 SECONDS = 10.0
@@ -89,20 +89,20 @@ def task_of(row: dict[str, Any]) -> dict[str, Any] | None:
     code = row["prompt"] + row["canonical_solution"]
     inputs = [*row["base_input"], *row["plus_input"]]
     until = time.monotonic() + SECONDS
-    guest = nest(sandboxed=True).guest(Bounds())
+    child = shared_pool(sandboxed=True).take(ChildLimits())
     try:
-        guest.say({"role": "answer", "code": code, "entry_point": row["entry_point"]}, until)
-        guest.hear(until), guest.hear(until)
+        child.say({"role": "answer", "code": code, "entry_point": row["entry_point"]}, until)
+        child.hear(until), child.hear(until)
         tests = []
         for args in inputs:
-            guest.say({"nonce": 0, "op": "plain", "name": row["entry_point"], "args": encode(args)}, until)
+            child.say({"nonce": 0, "op": "plain", "name": row["entry_point"], "args": encode(args)}, until)
             tests.append(
-                {"input": args, "expected": json.loads(json.dumps(decode(guest.hear(until)["value"])))}
+                {"input": args, "expected": json.loads(json.dumps(decode(child.hear(until)["value"])))}
             )
     except (GoneError, LateError, KeyError, TypeError, ValueError):
         return None
     finally:
-        guest.close()
+        child.close()
     return {"code": code, "name": row["entry_point"], "inputs": inputs, "tests": tests}
 
 
@@ -140,7 +140,7 @@ def own_seconds(task: dict[str, Any]) -> float:
 
 def ours(task: dict[str, Any]) -> bool:
     spec = read_spec({"entry_point": task["name"], "tests": task["tests"]})
-    trial = attempt(spec, task["code"], nest(sandboxed=True), SECONDS, key=task["name"])
+    trial = attempt(spec, task["code"], shared_pool(sandboxed=True), SECONDS, key=task["name"])
     return (
         trial.fell is None
         and len(trial.results) == trial.total
@@ -178,24 +178,24 @@ def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
     for task in tasks:
         until = time.monotonic() + SECONDS
         marks = [time.perf_counter()]
-        guest = nest(sandboxed=True).guest(Bounds())
-        guest.say({"role": "answer", "code": "", "entry_point": None}, until)
-        guest.hear(until)
+        child = shared_pool(sandboxed=True).take(ChildLimits())
+        child.say({"role": "answer", "code": "", "entry_point": None}, until)
+        child.hear(until)
         marks.append(time.perf_counter())
-        guest.close()
+        child.close()
         marks.append(time.perf_counter())
         walls, killed = marks[1] - marks[0], marks[2] - marks[1]
-        guest = nest(sandboxed=True).guest(Bounds())
+        child = shared_pool(sandboxed=True).take(ChildLimits())
         marks = [time.perf_counter()]
-        guest.say({"role": "answer", "code": task["code"], "entry_point": task["name"]}, until)
-        guest.hear(until), guest.hear(until)
+        child.say({"role": "answer", "code": task["code"], "entry_point": task["name"]}, until)
+        child.hear(until), child.hear(until)
         marks.append(time.perf_counter())
         args = [encode(args) for args in task["inputs"]]
-        guest.say({"nonce": 0, "op": "each", "name": task["name"], "args": args}, until)
+        child.say({"nonce": 0, "op": "each", "name": task["name"], "args": args}, until)
         for _ in args:
-            guest.hear(until)
+            child.hear(until)
         marks.append(time.perf_counter())
-        guest.close()
+        child.close()
         loaded = max(0.0, marks[1] - marks[0] - walls)
         for name, seconds in zip(names, (walls, loaded, marks[2] - marks[1], killed), strict=True):
             spent[name].append(1000 * seconds)
@@ -206,14 +206,14 @@ def shares(tasks: list[dict[str, Any]]) -> dict[str, float]:
     """CPU milliseconds of a verdict by who spends them, and the pages that a fork makes them copy or map."""
     for task in tasks[:8]:
         ours(task)
-    [zygote] = [pid for pid in processes.descendants(os.getpid()) if is_zygote(pid)]
-    before, started = counts(zygote), time.process_time()
+    [fork_server] = [pid for pid in processes.descendants(os.getpid()) if is_fork_server(pid)]
+    before, started = counts(fork_server), time.process_time()
     for task in tasks:
         ours(task)
     worker = time.process_time() - started
     time.sleep(0.5)
-    spent = [after - now for after, now in zip(counts(zygote), before, strict=True)]
-    names = ("zygote_ms", "guest_ms", "zygote_page_faults", "guest_page_faults")
+    spent = [after - now for after, now in zip(counts(fork_server), before, strict=True)]
+    names = ("fork_server_ms", "child_ms", "fork_server_page_faults", "child_page_faults")
     found = {name: value / len(tasks) for name, value in zip(names, spent, strict=True)}
     return {
         name: round(value, 2) for name, value in ({"worker_ms": 1000 * worker / len(tasks)} | found).items()
@@ -228,8 +228,8 @@ def counts(pid: int) -> tuple[float, float, float, float]:
     return own, ticks * (int(fields[13]) + int(fields[14])), float(fields[7]), float(fields[8])
 
 
-def is_zygote(pid: int) -> bool:
-    """Whether it is the one that forks guests: it has forked some."""
+def is_fork_server(pid: int) -> bool:
+    """Whether it is the one that forks children: it has forked some."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[8]) > 1000
 

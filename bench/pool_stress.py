@@ -32,7 +32,7 @@ from verirl import registry, seeds
 from verirl.pool import Request, VerifierPool
 from verirl.sandbox import processes
 from verirl.types import Message, Task, Verdict
-from verirl_code.launch import AHEAD, KINDS
+from verirl_code.execution.child_pool import AHEAD, KINDS
 
 MARK = 10**6 + os.getpid()
 """A number of seconds that only jobs of this run sleep."""
@@ -118,11 +118,11 @@ def measure(name: str, requests: list[Request], expected: list[str], workers: in
 class Held:
     """What this process and everything below it holds, between two batches.
 
-    `guests`: processes that wait for an answer, whose number changes; they are not in the other figures.
+    `children`: processes that wait for an answer, whose number changes; they are not in the other figures.
     """
 
     processes: int
-    guests: int
+    children: int
     zombies: int
     descriptors: int
     mounts: int
@@ -134,11 +134,11 @@ class Held:
         """Count, once the kernel has had time to clear away. `folder`: where temporary files are."""
         time.sleep(0.5)
         tree = [os.getpid(), *processes.descendants(os.getpid())]
-        guests = [pid for pid in tree if is_guest(pid)]
-        places = [Path(f"/proc/{pid}") for pid in tree if pid not in guests]
+        children = [pid for pid in tree if is_child(pid)]
+        places = [Path(f"/proc/{pid}") for pid in tree if pid not in children]
         return cls(
             len(places),
-            len(guests),
+            len(children),
             zombies_below(set(tree)),
             sum(len(list((place / "fd").iterdir())) for place in places),
             sum(len((place / "mountinfo").read_text().splitlines()) for place in places),
@@ -147,12 +147,14 @@ class Held:
         )
 
 
-def is_guest(pid: int) -> bool:
-    """Whether it was forked by the interpreter that forks guests, and so has its command line."""
+def is_child(pid: int) -> bool:
+    """Whether it was forked by the interpreter that forks children, and so has its command line."""
     place = Path(f"/proc/{pid}")
     parent = (place / "stat").read_text().rpartition(")")[2].split()[1]
     line = (place / "cmdline").read_bytes()
-    return b"verirl_code.zygote" in line and line == Path(f"/proc/{parent}/cmdline").read_bytes()
+    return (
+        b"verirl_code.execution.fork_server" in line and line == Path(f"/proc/{parent}/cmdline").read_bytes()
+    )
 
 
 def zombies_below(tree: set[int]) -> int:
@@ -232,8 +234,8 @@ def measure_code(count: int, hostile: float, workers: int, folder: Path) -> tupl
     # A worker that is being replaced holds nothing at the moment; more than at first, none may hold.
     fine &= all(one.processes <= held[0].processes and one.mounts <= held[0].mounts for one in held)
     ahead = workers * AHEAD * KINDS
-    fine &= all(one.guests <= alone.guests + ahead for one in held) and after.guests == alone.guests
-    # Of a guest that waits the worker has a channel and two streams, and who forked it a descriptor.
+    fine &= all(one.children <= alone.children + ahead for one in held) and after.children == alone.children
+    # Of a child that waits the worker has a channel and two streams, and who forked it a descriptor.
     fine &= last.descriptors <= held[0].descriptors + 4 * (workers + ahead) and after.files == 0
     figures = {"jobs": count, "hostile": hostile, "workers": workers, "wrong": wrong, "errors": errors}
     counts = [asdict(one) for one in (before, *held, after)]

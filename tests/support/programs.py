@@ -11,7 +11,7 @@ from verirl.domain import StageContext
 from verirl.outcomes import StageOutcome
 from verirl.sandbox import processes
 from verirl.types import Message, Task
-from verirl_code import launch
+from verirl_code.execution import child_pool
 
 CODE = registry.load("code")
 
@@ -25,11 +25,11 @@ def judge(spec: dict, answer: str, folder: Path, seconds: float = 8.0) -> list[S
 def settled() -> tuple[int, int]:
     """Processes below this one and descriptors, once the kernel has cleared away what has ended.
 
-    Less the guests made ahead, whose number changes, with their channels and streams.
+    Less the children made ahead, whose number changes, with their channels and streams.
     """
     time.sleep(1.0)
-    ahead = launch.nest(sandboxed=True)._spares
-    guests = sum(map(len, ahead.values()))
+    ahead = child_pool.shared_pool(sandboxed=True)._spares
+    children = sum(map(len, ahead.values()))
     fds = sum(len(spares) * (3 if kind.streams else 1) for kind, spares in ahead.items())
     below = len(processes.descendants(os.getpid()))
-    return below - guests, len(list(Path("/proc/self/fd").iterdir())) - fds
+    return below - children, len(list(Path("/proc/self/fd").iterdir())) - fds

@@ -60,13 +60,13 @@ class CodeDomain(Domain):
     @property
     def families(self) -> tuple[str, ...]:
         """The names of the task families."""
-        from verirl_code.synth import FAMILIES
+        from verirl_code.tasks.generate import FAMILIES
 
         return FAMILIES
 
     def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
         """The families that have tasks in a style."""
-        from verirl_code.synth import families_with
+        from verirl_code.tasks.generate import families_with
 
         return families_with(self._read(options).style)
 
@@ -81,10 +81,10 @@ class CodeDomain(Domain):
         options: GenerationOptions | None = None,
     ) -> Task:
         """Make the task at `(split, seed, index)`."""
-        from verirl_code.synth import synth
+        from verirl_code.tasks.generate import generate
 
         chosen = self._read(options)
-        return synth(seed, index, difficulty, split=split, family=family, style=chosen.style)
+        return generate(seed, index, difficulty, split=split, family=family, style=chosen.style)
 
     def _read(self, options: GenerationOptions | None) -> CodeOptions:
         from verirl_code.options import CodeOptions
@@ -93,20 +93,20 @@ class CodeDomain(Domain):
 
     def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
         """Judge one completion."""
-        from verirl_code.stages import climb
+        from verirl_code.stages import judge
 
-        return climb(task, completion, context)
+        return judge(task, completion, context)
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
         """Wrong completions near the task's reference."""
-        from verirl_code.mutants import mutants
+        from verirl_code.tasks.mutants import mutants
 
         return mutants(task)
 
     @property
     def importers(self) -> Mapping[str, Importer]:
         """Benchmark name → reader."""
-        from verirl_code.importers import IMPORTERS
+        from verirl_code.tasks.importers import IMPORTERS
 
         return IMPORTERS
 

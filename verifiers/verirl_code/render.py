@@ -14,10 +14,10 @@ from verirl.answers import NoAnswerError
 from verirl.reporting.answer_view import fallen, framed, ladder, listing
 from verirl.reporting.formatting import clean
 from verirl.types import StageResult, Task, Verdict
-from verirl_code.compare import shown
 from verirl_code.extract import extract
+from verirl_code.grading.grader import told
+from verirl_code.grading.value_equality import shown
 from verirl_code.spec import read_spec
-from verirl_code.trial import told
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verirl.errors import SpecError
-from verirl_code.data import NotPlainError, encode
+from verirl_code.execution.tagged_json import NotPlainError, encode
 
 TIME_S = 6.0
 """Seconds of CPU time for all the tests of one answer together, where the spec names none."""

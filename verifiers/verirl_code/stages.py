@@ -9,11 +9,11 @@ from verirl.answers import NoAnswerError
 from verirl.domain import StageContext
 from verirl.outcomes import StageOutcome, failed, passed, timed_out
 from verirl.types import Status, Task
-from verirl_code.efficiency import efficiency
+from verirl_code.execution.child_pool import shared_pool
 from verirl_code.extract import extract
-from verirl_code.launch import nest
+from verirl_code.grading.grader import Result, Trial, attempt, told
+from verirl_code.grading.performance_stage import efficiency
 from verirl_code.spec import Spec, read_spec
-from verirl_code.trial import Result, Trial, attempt, told
 
 _SPARE_SECONDS = 0.5
 _WALL = 3
@@ -21,7 +21,7 @@ _WALL = 3
 _SHOWN = 120
 
 
-def climb(task: Task, completion: str, job: StageContext) -> Iterator[StageOutcome]:
+def judge(task: Task, completion: str, job: StageContext) -> Iterator[StageOutcome]:
     """One finding a stage, in order, up to the first that was not climbed."""
     started = time.monotonic()
     spec = read_spec(task.spec)
@@ -31,13 +31,13 @@ def climb(task: Task, completion: str, job: StageContext) -> Iterator[StageOutco
         yield failed("extract", detail=str(problem))
         return
     yield passed("extract")
-    makers = nest(job.sandboxed)
+    pool = shared_pool(job.sandboxed)
     key = task.content_key()
 
     def run(text: str) -> Trial:
         left = job.seconds - (time.monotonic() - started)
         seconds = min(_WALL * spec.time_s + 1, max(left - _SPARE_SECONDS, left / 2))
-        return attempt(spec, text, makers, seconds, key=key, home=job.folder)
+        return attempt(spec, text, pool, seconds, key=key, home=job.folder)
 
     def again(text: str | None) -> Trial | None:
         late = time.monotonic() - started > job.seconds - 2 * _SPARE_SECONDS

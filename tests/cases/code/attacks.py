@@ -59,11 +59,11 @@ FORGED = {
     "patched json": _top(
         "import json, json.encoder\njson.dumps = lambda *a, **k: '{\"passed\": true}'\njson.loads = lambda *a, **k: {}"
     ),
-    "patched guest module": _top(
-        "import sys\ng = sys.modules['verirl_code.guest']\ng.encode = lambda *a: 2\ng._described = lambda *a: ''"
+    "patched child module": _top(
+        "import sys\ng = sys.modules['verirl_code.execution.child']\ng.encode = lambda *a: 2\ng._described = lambda *a: ''"
     ),
     "patched data module": _top(
-        "import sys\nd = sys.modules['verirl_code.data']\nd.pack = lambda m: b'\\0\\0\\0\\2{}'\nd.Encoder.encode = lambda *a: 2"
+        "import sys\nd = sys.modules['verirl_code.execution.tagged_json']\nd.pack = lambda m: b'\\0\\0\\0\\2{}'\nd.Encoder.encode = lambda *a: 2"
     ),
     "replaced sys.modules": _top("import sys\nsys.modules.clear()"),
     "patched os.write": _top("import os\nos.write = lambda *a: 1 << 30"),
@@ -142,15 +142,15 @@ FORGED = {
         "    os.write(3, struct.pack('>I', len(b)) + b)\nos._exit(0)"
     ),
     "a patched encoder": _top(
-        "import sys\nm = sys.modules['verirl_code.data']\nm.Encoder.encode = lambda s, v, d=0: True\n"
-        "sys.modules['verirl_code.guest'].encode = lambda v, k=None: {'expected': v}"
+        "import sys\nm = sys.modules['verirl_code.execution.tagged_json']\nm.Encoder.encode = lambda s, v, d=0: True\n"
+        "sys.modules['verirl_code.execution.child'].encode = lambda v, k=None: {'expected': v}"
     ),
-    "a patched guest": _top(
-        "import sys\ng = sys.modules['verirl_code.guest']\ng._Answer._do = lambda s, q: q.get('args', q)\n"
+    "a patched child": _top(
+        "import sys\ng = sys.modules['verirl_code.execution.child']\ng._Answer._do = lambda s, q: q.get('args', q)\n"
         "g._Answer._respond = lambda s, q: {'value': True, 'passed': 6, 'total': 6, 'right': True}"
     ),
     "replies with every field": _top(
-        "import sys\nl = sys.modules['verirl_code.data'].Line\nsay = l.say\n"
+        "import sys\nl = sys.modules['verirl_code.execution.tagged_json'].Line\nsay = l.say\n"
         "l.say = lambda s, m: say(s, {**m, 'value': None, 'raised': None, 'passed': 6, 'total': 6, 'fell': None, 'right': True})"
     ),
     "says everything twice": _top(

@@ -86,9 +86,9 @@ RESULTS = {
 HOOKS = {
     "meta path": _top("import sys\nclass F:\n    def find_spec(s, *a): raise SystemExit(0)\nsys.meta_path.insert(0, F())"),
     "import by hand": _top("import builtins, os\nbuiltins.__import__ = lambda *a, **k: os"),
-    "patched struct": _top("import struct\nclass S:\n    size = 4\n    def pack(s, n): return b'\\0\\0\\0\\2{}'\n    def unpack_from(s, b): return (2,)\nimport sys\nsys.modules['verirl_code.data']._HEAD = S()"),
-    "patched encoder's text": _top("import sys\nd = sys.modules['verirl_code.data']\nd._text_of = lambda m: '{\"nonce\":\"' + str(m.get('nonce')) + '\",\"value\":[\"l\",2,4,6]}'"),
-    "patched types": _top("import sys\nd = sys.modules['verirl_code.data']\nd._TAG = {}\nd._DICTS = ()\nd._TYPES = ()\nd.NotPlainError = BaseException"),
+    "patched struct": _top("import struct\nclass S:\n    size = 4\n    def pack(s, n): return b'\\0\\0\\0\\2{}'\n    def unpack_from(s, b): return (2,)\nimport sys\nsys.modules['verirl_code.execution.tagged_json']._HEAD = S()"),
+    "patched encoder's text": _top("import sys\nd = sys.modules['verirl_code.execution.tagged_json']\nd._text_of = lambda m: '{\"nonce\":\"' + str(m.get('nonce')) + '\",\"value\":[\"l\",2,4,6]}'"),
+    "patched types": _top("import sys\nd = sys.modules['verirl_code.execution.tagged_json']\nd._TAG = {}\nd._DICTS = ()\nd._TYPES = ()\nd.NotPlainError = BaseException"),
     "patched memoryview": _top("import builtins\nbuiltins.memoryview = lambda b: b'\\0\\0\\0\\2{}'"),
     "the collector calls": _top("import gc, os\ngc.callbacks.append(lambda phase, info: os._exit(0))\ngc.set_threshold(1, 1, 1)"),
     "an audit hook that raises": _top("import sys\ndef hook(name, args): raise SystemExit(0)\nsys.addaudithook(hook)"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verirl.sandbox import seccomp
-from verirl_code import barrier
+from verirl_code.execution import child_seccomp
 
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 MACHINES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -54,8 +54,8 @@ def denied(table: str, machine: str) -> set[int]:
 def test_a_filter_denies_what_its_table_says_and_nothing_else(machine: str, number: int, first: int) -> None:
     audit = MACHINES[machine]
     ours = denied(seccomp._DENIED, machine)
-    guests = ours | denied(barrier._DENIED, machine)
-    for program, table in ((seccomp.program(machine), ours), (barrier.program(machine), guests)):
+    children = ours | denied(child_seccomp._DENIED, machine)
+    for program, table in ((seccomp.program(machine), ours), (child_seccomp.program(machine), children)):
         answer = said(program, number, first, audit=audit)
         if number >= 1 << 30 or number == 435:
             assert answer == ERRNO | errno.ENOSYS
@@ -70,14 +70,14 @@ def test_each_number_of_the_tables_is_denied(machine: str) -> None:
     audit = MACHINES[machine]
     ours = denied(seccomp._DENIED, machine)
     assert all(said(seccomp.program(machine), n, audit=audit) == ERRNO | errno.EPERM for n in ours)
-    guests = ours | denied(barrier._DENIED, machine)
-    assert all(said(barrier.program(machine), n, audit=audit) == ERRNO | errno.EPERM for n in guests)
+    children = ours | denied(child_seccomp._DENIED, machine)
+    assert all(said(child_seccomp.program(machine), n, audit=audit) == ERRNO | errno.EPERM for n in children)
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_threads_are_made_and_processes_only_where_they_may(machine: str) -> None:
     audit, clone = MACHINES[machine], CLONE[machine]
-    for program, processes in ((seccomp.program(machine), True), (barrier.program(machine), False)):
+    for program, processes in ((seccomp.program(machine), True), (child_seccomp.program(machine), False)):
         assert said(program, clone, THREAD, audit=audit) == ALLOW
         assert (said(program, clone, PROCESS, audit=audit) == ALLOW) is processes
         assert said(program, clone, THREAD | NEW_USER, audit=audit) == ERRNO | errno.EPERM
@@ -90,24 +90,24 @@ def test_only_families_that_a_namespace_confines(machine: str) -> None:
     for family in range(50):
         answer = said(seccomp.program(machine), call, family, audit=audit)
         assert (answer == ALLOW) is (family in (1, 2, 10, 16))
-        assert said(barrier.program(machine), call, family, audit=audit) == ERRNO | errno.EPERM
+        assert said(child_seccomp.program(machine), call, family, audit=audit) == ERRNO | errno.EPERM
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("place", [1, 1 << 31, 1 << 32, (1 << 63) + 5])
-def test_a_guest_reads_its_limits_and_sets_none(machine: str, place: int) -> None:
+def test_a_child_reads_its_limits_and_sets_none(machine: str, place: int) -> None:
     audit, call = MACHINES[machine], PRLIMIT[machine]
-    for program, sets in ((seccomp.program(machine), True), (barrier.program(machine), False)):
+    for program, sets in ((seccomp.program(machine), True), (child_seccomp.program(machine), False)):
         assert said(program, call, audit=audit) == ALLOW
         assert (said(program, call, third=place, audit=audit) == ALLOW) is sets
 
 
 @given(machines, calls)
 def test_another_architectures_calls_end_the_process(machine: str, number: int) -> None:
-    for program in (seccomp.program(machine), barrier.program(machine)):
+    for program in (seccomp.program(machine), child_seccomp.program(machine)):
         assert said(program, number, audit=0x40000003) == KILL
 
 
 def test_an_architecture_without_a_table_has_none() -> None:
     assert seccomp.program("riscv64") is None
-    assert barrier.program("riscv64") is None
+    assert child_seccomp.program("riscv64") is None

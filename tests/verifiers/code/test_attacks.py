@@ -17,7 +17,7 @@ from verirl.outcomes import StageOutcome
 from verirl.pool import Request, VerifierPool
 from verirl.sandbox import processes
 from verirl.types import Message, Status, Task
-from verirl_code import launch, zygote
+from verirl_code.execution import child_pool, fork_server
 
 HONEST = "def f(x):\n    return 2 * x\n"
 SPEC = {
@@ -112,23 +112,23 @@ def test_a_programs_runs_share_nothing(tmp_path: Path) -> None:
     assert has_passed(found), found[-1].stage.detail
 
 
-def test_guests_made_ahead_are_few_and_none_is_old(tmp_path: Path) -> None:
+def test_children_made_ahead_are_few_and_none_is_old(tmp_path: Path) -> None:
     """Kinds come and go; what is kept of each is bounded, and its user is nobody else's."""
-    nest = launch.Nest()
+    pool = child_pool.ChildPool()
     try:
         for number in range(90):
             memory_mb = 200 + (number % 7 if number % 3 else 0)
-            guest = nest.guest(launch.Bounds(memory_mb=memory_mb), streams=number % 5 == 0)
-            guest.close()
-        spares = [one for kind in nest._spares.values() for one in kind]
-        assert 0 < len(spares) <= launch.KINDS * launch.AHEAD
-        assert all(one.number > nest._zygote.latest - launch._TURNS for one in spares)
-        assert launch._TURNS + zygote._DYING_LIMIT + launch.AHEAD < zygote._USERS
+            child = pool.take(child_pool.ChildLimits(memory_mb=memory_mb), streams=number % 5 == 0)
+            child.close()
+        spares = [one for kind in pool._spares.values() for one in kind]
+        assert 0 < len(spares) <= child_pool.KINDS * child_pool.AHEAD
+        assert all(one.number > pool._server.latest - child_pool._TURNS for one in spares)
+        assert child_pool._TURNS + fork_server._DYING_LIMIT + child_pool.AHEAD < fork_server._USERS
         time.sleep(0.5)
-        below = processes.descendants(nest._zygote.process.pid)
+        below = processes.descendants(pool._server.process.pid)
         assert len(below) <= len(spares) + 1
     finally:
-        nest.close()
+        pool.close()
 
 
 def test_one_answers_threads_are_not_counted_with_the_next_ones(tmp_path: Path) -> None:

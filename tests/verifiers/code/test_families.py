@@ -11,9 +11,9 @@ from verirl.errors import ToolMissingError
 from verirl.pool import Request, VerifierPool
 from verirl.taskgen.generate import generate_tasks
 from verirl.types import Status, Task
-from verirl_code.families import FAMILIES
-from verirl_code.mutants import fenced
-from verirl_code.synth import synth
+from verirl_code.tasks.families import FAMILIES
+from verirl_code.tasks.generate import generate
+from verirl_code.tasks.mutants import fenced
 
 CODE = registry.load("code")
 TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
@@ -50,7 +50,7 @@ def drawn(family: str, style: str = "prose") -> list[Task]:
     """Tasks at several difficulties, and in prose both a function and (where there are any) a program."""
     found = []
     for difficulty in DIFFICULTIES:
-        tasks = [synth(31, n, difficulty, family=family, style=style) for n in range(8)]
+        tasks = [generate(31, n, difficulty, family=family, style=style) for n in range(8)]
         forms = {task.tags[-1]: task for task in tasks}
         found += list(forms.values())
     return found
@@ -121,7 +121,7 @@ def test_a_problem_is_one_task_whatever_seed_drew_it(pool) -> None:
     questions = [task.prompt[0].content for task in report.tasks]
     assert len(set(questions)) == len(questions)
     by_question = {task.prompt[0].content: task.spec for task in report.tasks}
-    other = [synth(99, n, 0.0, family="strings", style="terse") for n in range(150)]
+    other = [generate(99, n, 0.0, family="strings", style="terse") for n in range(150)]
     shared = [task for task in other if task.prompt[0].content in by_question]
     assert shared
     assert all(task.spec == by_question[task.prompt[0].content] for task in shared)

@@ -9,7 +9,7 @@ from support.paths import BENCHMARKS
 from verirl.errors import InputError
 from verirl.pool import Request, VerifierPool
 from verirl_code import domain
-from verirl_code.importers import IMPORTERS
+from verirl_code.tasks.importers import IMPORTERS
 
 FOLDER = BENCHMARKS / "code"
 

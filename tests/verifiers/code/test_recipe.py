@@ -14,7 +14,7 @@ from verirl.models import tiny
 from verirl.pool import VerifierPool
 from verirl.taskgen.generate import generate_tasks
 from verirl.training.recipe import RECIPES, load
-from verirl_code.families import FAMILIES
+from verirl_code.tasks.families import FAMILIES
 
 RECIPE = load(RECIPES / "tiny-code.yaml")
 

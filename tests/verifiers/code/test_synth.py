@@ -8,20 +8,20 @@ import pytest
 
 from verirl.errors import InputError
 from verirl.types import Message, Task
-from verirl_code import synth as synthesis
-from verirl_code.families import FAMILIES
-from verirl_code.families.slips import slips
-from verirl_code.families.trial import Program, differs, same
-from verirl_code.mutants import MUTANTS, fenced, mutants
 from verirl_code.spec import check_spec
-from verirl_code.synth import case_of, inputs_of, synth
+from verirl_code.tasks import generate as synthesis
+from verirl_code.tasks.families import FAMILIES
+from verirl_code.tasks.families.bounded_interpreter import Program, differs, same
+from verirl_code.tasks.families.mutation_operators import single_mutations
+from verirl_code.tasks.generate import case_of, generate, inputs_of
+from verirl_code.tasks.mutants import MUTANTS, fenced, mutants
 
 TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
 EVERY = tuple(FAMILIES)
 
 
 def drawn(family, count=6, seed=4, **options):
-    return [synth(seed, n, n / max(1, count - 1), family=family, **options) for n in range(count)]
+    return [generate(seed, n, n / max(1, count - 1), family=family, **options) for n in range(count)]
 
 
 def test_there_are_twelve_families_of_several_subjects():
@@ -116,7 +116,7 @@ def test_the_tests_kill_the_slips_that_fresh_inputs_tell_apart(family):
         right = [reference(args) for args in fresh]
         tests = [test.args for test in case.tests]
         wanted = [reference(args) for args in tests]
-        for slip in slips(problem.source):
+        for slip in single_mutations(problem.source):
             if differs(slip.source, problem.name, fresh, right) is not None:
                 judged += 1
                 killed += differs(slip.source, problem.name, tests, wanted) is not None
@@ -167,9 +167,9 @@ def test_what_cannot_be_asked_for_is_said():
         {"family": "graphs", "style": "terse"},
     ):
         with pytest.raises(InputError):
-            synth(1, 1, 0.5, **wrong)
+            generate(1, 1, 0.5, **wrong)
     with pytest.raises(InputError):
-        synth(1, 1, 1.5)
+        generate(1, 1, 1.5)
 
 
 def test_a_slip_that_never_ends_is_ended_by_a_count():

@@ -16,13 +16,13 @@ from verirl.domain import StageContext
 from verirl.errors import SpecError, ToolMissingError
 from verirl.outcomes import StageOutcome
 from verirl.types import Message, Status, Task
-from verirl_code.compare import difference, difference_of_text, shown
-from verirl_code.data import NODE_LIMIT, NotPlainError, decode, encode, pack, unpack
-from verirl_code.efficiency import efficiency, score
+from verirl_code.execution.child_pool import ChildPool
+from verirl_code.execution.tagged_json import NODE_LIMIT, NotPlainError, decode, encode, pack, unpack
 from verirl_code.extract import extract
-from verirl_code.launch import Nest
+from verirl_code.grading.grader import Result, Trial, attempt, order_of
+from verirl_code.grading.performance_stage import efficiency, score
+from verirl_code.grading.value_equality import difference, difference_of_text, shown
 from verirl_code.spec import Case, read_spec
-from verirl_code.trial import Result, Trial, attempt, order_of
 
 CODE = registry.load("code")
 CALL = {"input": [1], "expected": 2}
@@ -454,10 +454,10 @@ def test_an_answer_that_draws_is_judged_alike_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("walls")
-@pytest.mark.parametrize("nest", ["fresh", "bare"])
+@pytest.mark.parametrize("pool", ["fresh", "bare"])
 @pytest.mark.parametrize("spec", [SQUARE, ECHO, CHECK], ids=["calls", "program", "check"])
-def test_the_slow_ways_give_the_same_verdicts(nest: str, spec: dict[str, Any], tmp_path: Path) -> None:
-    made = Nest(fresh=True) if nest == "fresh" else Nest(sandboxed=False)
+def test_the_slow_ways_give_the_same_verdicts(pool: str, spec: dict[str, Any], tmp_path: Path) -> None:
+    made = ChildPool(fresh=True) if pool == "fresh" else ChildPool(sandboxed=False)
     read = read_spec(spec)
     right, wrong = "def f(x): return x * x\n", "def f(x): return 7\n"
     if read.is_program:
@@ -555,7 +555,7 @@ def test_the_order_hangs_on_every_character_of_the_answer() -> None:
 
 
 @pytest.mark.usefixtures("walls")
-def test_a_guest_that_does_not_read_a_large_question_is_late(tmp_path: Path) -> None:
+def test_a_child_that_does_not_read_a_large_question_is_late(tmp_path: Path) -> None:
     tests = [{"input": ["x" * 300_000 + str(n)], "expected": 300_001} for n in range(8)]
     spec = {"entry_point": "f", "tests": tests, "time_s": 2.0}
     assert has_passed(judge(spec, fenced("f = len"), tmp_path))

@@ -1,9 +1,10 @@
-"""A small warm interpreter in a sandbox that forks one guest a verdict, each in namespaces of its own.
+"""A warm interpreter in a sandbox that forks one child per verdict, each in its own namespaces.
 
-It runs no answer itself. The supervisor sends an order with the guest's descriptors; the zygote forks with
-clone(2), and the child makes itself a working folder in memory, gives up every right, sets its limits,
-installs the system-call filter and closes everything but its channel. As its namespace's first process, its
-end is the end of whatever it started. Runs on the standard library alone.
+It never runs an answer itself. The supervisor sends an order together with the child's descriptors; the fork
+server forks with clone(2), and the child mounts a working folder in memory, drops every privilege, sets its
+limits, installs the system-call filter and closes everything except its channel. The child is the first
+process of its namespace, so when it ends, everything that it started ends too. This module uses the standard
+library only.
 Source: clone(2), namespaces(7), seccomp(2).
 """
 
@@ -25,15 +26,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from verirl_code import guest
-from verirl_code.data import pack
+from verirl_code.execution import child
+from verirl_code.execution.tagged_json import pack
 
 _ORDER_LIMIT = 1 << 12
 _ROOM_FOR_FDS = socket.CMSG_SPACE(12 * 4)
 _MIB = 1024 * 1024
 _NEW_NAMESPACES = 0x00020000 | 0x20000000
-"""CLONE_NEWNS, CLONE_NEWPID. Network, IPC and host name are the zygote's own namespaces: empty, and behind
-system calls that no guest can make; fresh ones would double the cost of a fork."""
+"""CLONE_NEWNS, CLONE_NEWPID. Network, IPC and host name namespaces are shared with the fork server: they are
+empty, and the filter denies the system calls that use them. New ones would double the cost of a fork."""
 
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 4, 22, 38, 47
@@ -49,13 +50,13 @@ _Step = tuple[Callable[..., Any], tuple[Any, ...]]
 _WARM = "bisect collections copy datetime functools heapq itertools math operator random re string typing"
 
 _USERS = 64
-"""User ids that guests take in turn: the kernel counts a user's threads, those of dying guests too."""
+"""User ids that children take in turn: the kernel counts a user's threads, those of dying children too."""
 
 _WALLS_LIMIT = 512
 _REHEARSALS = 32
 _REAP_MS = 50
 _DYING_LIMIT = 12
-"""How many ended guests the kernel may still be clearing away when the next is forked."""
+"""How many ended children the kernel may still be clearing away when the next is forked."""
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _clone = _libc.syscall
@@ -82,16 +83,16 @@ def main(setting: dict[str, Any]) -> None:
         _must(_mount, None, b"/", None, _MS_PRIVATE | _MS_REC, None)
     _rehearse()
     random.seed(0)
-    zygote = _Zygote(socket.socket(fileno=setting["control"]), setting)
+    server = _ForkServer(socket.socket(fileno=setting["control"]), setting)
     gc.collect()
     gc.freeze()
-    zygote.serve()
+    server.serve()
 
 
 def _rehearse() -> None:
-    """Be a guest a few times: caches are filled and code is specialised before the fork.
+    """Be a child a few times: caches are filled and code is specialised before the fork.
 
-    What a guest need not write, it shares; every page that it writes is copied first.
+    What a child need not write, it shares; every page that it writes is copied first.
     """
     code = "def f(x):\n    return [x, {'a': (x, 1.5, True, None)}]\n"
     order = {"role": "answer", "code": code, "entry_point": "f"}
@@ -102,10 +103,10 @@ def _rehearse() -> None:
         with ours, theirs:
             ours.sendall(pack(order) + pack(asked))
             ours.shutdown(socket.SHUT_WR)
-            guest.main(theirs.fileno())
+            child.main(theirs.fileno())
 
 
-class _Zygote:
+class _ForkServer:
     """Few words and few objects: after each fork, every page that it writes is copied, too."""
 
     def __init__(self, control: socket.socket, setting: dict[str, Any]) -> None:
@@ -124,7 +125,7 @@ class _Zygote:
         self.clone = [ctypes.c_long(word) for word in words]
 
     def serve(self) -> None:
-        """Fork guests, end them when told to, and say how each ended."""
+        """Fork children, end them when told to, and say how each ended."""
         self.control.send(b"ready")
         control = self.control.fileno()
         while True:
@@ -146,11 +147,11 @@ class _Zygote:
         if not words:
             self._end(number)
             return True
-        count, *bounds = words
+        count, *limits = words
         fds = [fd for (fd,) in struct.iter_unpack("i", passed[0][2])]
         each = len(fds) // count
         plans = [
-            (self._walls((number + place) % _USERS, *bounds), fds[place * each : (place + 1) * each])
+            (self._walls((number + place) % _USERS, *limits), fds[place * each : (place + 1) * each])
             for place in range(count)
         ]
         while len(self.dying) + count > _DYING_LIMIT:
@@ -160,7 +161,7 @@ class _Zygote:
             # Without PyOS_AfterFork_Child: here is one thread and no lock, and its hooks touch 200 pages.
             pid = _clone(*self.clone)
             if pid == 0:
-                self._become_guest(walls, own)
+                self._become_child(walls, own)
             pids.append(pid)
         for place, pid in enumerate(pids):
             if pid > 0:
@@ -174,14 +175,14 @@ class _Zygote:
         return True
 
     def _end(self, number: int) -> None:
-        """Kill a guest and say what it used; where it can, without waiting for the kernel's clearing away."""
+        """Kill a child and say what it used; where it can, without waiting for the kernel's clearing away."""
         for pidfd, (pid, other) in self.running.items():
             if number == other:
                 cpu_ns = time.clock_gettime_ns(_cpu_clock(pid))
                 os.kill(pid, signal.SIGKILL)
                 self._forget(pidfd)
                 if self.setting["user"] is None:
-                    # Guests share a user, and the next one's threads are not to be counted with this one's.
+                    # Children share a user, and the next one's threads are not to be counted with this one's.
                     os.waitpid(pid, 0)
                 else:
                     self.dying.append(pid)
@@ -189,7 +190,7 @@ class _Zygote:
                 return
 
     def _collect(self, pidfd: int) -> None:
-        """Reap a guest that has ended by itself, and say so."""
+        """Reap a child that has ended by itself, and say so."""
         pid, number = self._forget(pidfd)
         _, status, usage = os.wait4(pid, 0)
         self._say(number, status, round(1e9 * (usage.ru_utime + usage.ru_stime)))
@@ -203,17 +204,17 @@ class _Zygote:
         with contextlib.suppress(ConnectionError):
             self.control.send(b"%d %d %d" % (number, status, cpu_ns))
 
-    def _walls(self, turn: int, *bounds: int) -> list[_Step]:
-        """The steps for these bounds, made before the fork: what a guest makes itself, it makes each time."""
-        if (turn, *bounds) not in self.walls:
+    def _walls(self, turn: int, *limits: int) -> list[_Step]:
+        """The steps for these limits, made before the fork: what a child makes itself, it makes each time."""
+        if (turn, *limits) not in self.walls:
             if len(self.walls) >= _WALLS_LIMIT:
                 self.walls.clear()
             user = self.setting["user"]
             own = None if user is None else user + turn
-            self.walls[turn, *bounds] = list(_steps(self.setting, self.filter, own, *bounds))
-        return self.walls[turn, *bounds]
+            self.walls[turn, *limits] = list(_steps(self.setting, self.filter, own, *limits))
+        return self.walls[turn, *limits]
 
-    def _become_guest(self, walls: list[_Step], fds: list[int]) -> NoReturn:
+    def _become_child(self, walls: list[_Step], fds: list[int]) -> NoReturn:
         code = _BROKEN
         try:
             _only(fds, self.null)
@@ -221,7 +222,7 @@ class _Zygote:
                 if function(*arguments):
                     os._exit(_BROKEN)
             code = 1
-            guest.main(_CHANNEL)
+            child.main(_CHANNEL)
             code = 0
         except ConnectionError:
             code = 0
@@ -230,7 +231,7 @@ class _Zygote:
 
 
 def _only(fds: list[int], null: int) -> None:
-    """Put the guest's descriptors in their places, 0 to 3, and close every other one."""
+    """Put the child's descriptors in their places, 0 to 3, and close every other one."""
     channel, *streams = fds
     high = [os.dup2(fd, 100 + place) for place, fd in enumerate((*streams, channel))]
     for place in range(3):
@@ -248,7 +249,7 @@ def _steps(
     tmp_mb: int,
     threads: int,
 ) -> Iterator[_Step]:
-    """What takes from a guest all that the answer is not to have, in order; each gives 0 or None."""
+    """What takes from a child all that the answer is not to have, in order; each gives 0 or None."""
     yield _setsid, ()
     if setting["namespaces"]:
         size = f"size={tmp_mb}m,mode=1777,nr_inodes=4096".encode()
@@ -266,7 +267,7 @@ def _steps(
         resource.RLIMIT_MSGQUEUE: 0,
     }
     if setting["namespaces"]:
-        # Where guests share a user, there is a guest made ahead and the zygote itself.
+        # Where children share a user, there is a child made ahead and the fork server itself.
         wanted[resource.RLIMIT_NPROC] = threads + (2 if user is None else 0)
     for which, value in wanted.items():
         hard = resource.getrlimit(which)[1]
@@ -306,4 +307,4 @@ def _must(function: Any, *arguments: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit("this is the inside of a sandbox; see verirl_code.launch")
+    sys.exit("this is the inside of a sandbox; see verirl_code.execution.child_pool")

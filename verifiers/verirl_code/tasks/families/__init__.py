@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from verirl_code.families import arithmetic, planning, sequences, structures, text
-from verirl_code.families.problem import Family
+from verirl_code.tasks.families import arithmetic, planning, sequences, structures, text
+from verirl_code.tasks.families.problem import Family
 
 FAMILIES: Mapping[str, Family] = {
     family.name: family

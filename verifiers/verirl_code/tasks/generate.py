@@ -1,9 +1,9 @@
 """Make a code task from `(split, seed, index)` and a difficulty, with its reference and its tests.
 
-The expected values come from our own reference, run here. Tests are added until they tell the reference
-from every slip (`families.slips`) that differs from it on a large set of random inputs. Inputs, tests and
-wording come from the problem alone, so that a problem drawn twice is the same task twice, and is dropped.
-A problem belongs to one split for ever: a hash of its reference says which.
+The expected values come from the family's own reference, run here. Tests are added until they distinguish the
+reference from every mutant (`families.mutation_operators`) that differs from it on a large set of random
+inputs. Inputs, tests and wording depend on the problem alone, so a problem that is drawn twice gives the same
+task twice, and the second is dropped. A hash of the reference assigns each problem to one split.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from verirl.errors import InputError
 from verirl.seeds import derive, rng
 from verirl.taskgen.draw import check_draw
 from verirl.types import Message, Source, Task
-from verirl_code.families import FAMILIES as _FAMILIES
-from verirl_code.families import wording
-from verirl_code.families.problem import Args, Problem
-from verirl_code.families.slips import Slip, bad_faith, slips
-from verirl_code.families.trial import Outcome, Program, differs
+from verirl_code.tasks.families import FAMILIES as _FAMILIES
+from verirl_code.tasks.families import prompt_templates
+from verirl_code.tasks.families.bounded_interpreter import Outcome, Program, differs
+from verirl_code.tasks.families.mutation_operators import ProgramMutant, single_mutations, trivial_programs
+from verirl_code.tasks.families.problem import Args, Problem
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
 STYLES = ("prose", "terse")
@@ -64,7 +64,7 @@ class Case:
     problem: Problem
     tests: tuple[Test, ...]
     shown: int
-    slips: tuple[Slip, ...]
+    mutants: tuple[ProgramMutant, ...]
     endless: int
 
 
@@ -73,7 +73,7 @@ def families_with(style: str) -> tuple[str, ...]:
     return tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
 
 
-def synth(
+def generate(
     seed: int,
     index: int,
     difficulty: float,
@@ -98,11 +98,11 @@ def synth(
 def _written(case: Case, source: Source, family: str, split: str, difficulty: float, style: str) -> Task:
     problem = case.problem
     words = rng("code", "words", family, problem.source)
-    program = style == "prose" and wording.can_read(problem) and words.random() < PROGRAMS
+    program = style == "prose" and prompt_templates.can_read(problem) and words.random() < PROGRAMS
     examples = [(test.args, test.expected) for test in case.tests]
     spec: dict[str, Any]
     if program:
-        spec = {"tests": [wording.spoken(problem, *example) for example in examples]}
+        spec = {"tests": [prompt_templates.spoken(problem, *example) for example in examples]}
     else:
         tests = [{"input": list(args), "expected": expected} for args, expected in examples]
         spec = {"entry_point": problem.name, "tests": tests}
@@ -111,8 +111,10 @@ def _written(case: Case, source: Source, family: str, split: str, difficulty: fl
     if style == "terse":
         question = problem.terse
     else:
-        spec["reference"] = wording.whole_program(problem, problem.source) if program else problem.source
-        question = wording.question(problem, examples[: case.shown], words, program=program)
+        spec["reference"] = (
+            prompt_templates.whole_program(problem, problem.source) if program else problem.source
+        )
+        question = prompt_templates.question(problem, examples[: case.shown], words, program=program)
     form = "program" if program else "function"
     return Task(
         id=f"code/{family}/{split}-{source.seed}-{source.index:06d}",
@@ -131,7 +133,7 @@ def completion(problem: Problem, source: str, form: str, style: str) -> str:
     """What a policy would write to answer with `source`."""
     if style == "terse":
         return source.strip()
-    code = wording.whole_program(problem, source) if form == "program" else source
+    code = prompt_templates.whole_program(problem, source) if form == "program" else source
     return f"```python\n{code.strip()}\n```"
 
 
@@ -183,11 +185,11 @@ def _case(problem: Problem, chance: Random, shown: int) -> Case | None:
     made = {
         slip.source: slip
         for slip in (
-            *bad_faith(problem.name, names, problem.source, examples, json.loads(usual)),
-            *slips(problem.source),
+            *trivial_programs(problem.name, names, problem.source, examples, json.loads(usual)),
+            *single_mutations(problem.source),
         )
     }
-    rejected: list[Slip] = []
+    rejected: list[ProgramMutant] = []
     endless = 0
     for slip in made.values():
         fell = _rejected(slip, problem.name, inputs, right, chosen)
@@ -210,7 +212,7 @@ def _first(problem: Problem, chance: Random, inputs: list[Args], shown: int) -> 
 
 
 def _rejected(
-    slip: Slip, name: str, inputs: list[Args], right: list[Outcome], chosen: list[int]
+    slip: ProgramMutant, name: str, inputs: list[Args], right: list[Outcome], chosen: list[int]
 ) -> str | None:
     """How the slip fell, after adding to `chosen` the input on which it does; None where it never does."""
     found = differs(slip.source, name, [inputs[p] for p in chosen], [right[p] for p in chosen])

@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable
 
 from verirl.outcomes import StageOutcome, passed, skipped
+from verirl_code.grading.grader import Trial
 from verirl_code.ladder import LEVELS
-from verirl_code.trial import Trial
 
 FLOOR_S = 0.1
 """Seconds added to both. An answer that takes no more is in the dead band, whatever the reference takes."""

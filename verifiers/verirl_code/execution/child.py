@@ -1,10 +1,10 @@
 """What runs in the sandbox beside one answer, or one test: the far end of a channel to the supervisor.
 
-An answer's guest is told the code and then asked, one question at a time; it never holds an expected value, a
+An answer's child is told the code and then asked, one question at a time; it never holds an expected value, a
 later question, or anything that decides a verdict. Whatever the answer does to this process, it can only make
 it say something else than it would have: the supervisor compares what was said.
 
-A test's guest (`test_code`) runs the task author's code and reaches the answer by asking for it: the answer
+A test's child (`test_code`) runs the task author's code and reaches the answer by asking for it: the answer
 lives in another process, and what crosses is plain data, or a number that stands for an object over there.
 """
 
@@ -21,7 +21,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from verirl_code.data import Encoder, Line, NotPlainError, decode, encode
+from verirl_code.execution.tagged_json import Encoder, Line, NotPlainError, decode, encode
 
 ANSWER = "<answer>"
 _FILE = "answer.py"
@@ -209,7 +209,7 @@ def _load(line: Line, order: dict[str, Any], name: str) -> types.ModuleType | No
     module.__file__ = _FILE
     sys.modules[name] = module
     for word in ("exit", "quit"):
-        # What `site` gives every program, and the zygote starts without.
+        # What `site` gives every program, and the fork server starts without.
         setattr(builtins, word, sys.exit)
     try:
         if order.get("setup"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from verirl_code.families.problem import Args, Problem
+from verirl_code.tasks.families.problem import Args, Problem
 
 _READ = {
     "int": "int(input())",

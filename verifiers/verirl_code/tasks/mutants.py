@@ -9,8 +9,8 @@ from __future__ import annotations
 from verirl.domain import Mutant
 from verirl.seeds import rng
 from verirl.types import Task
-from verirl_code.families.slips import Slip
-from verirl_code.synth import Case, case_of, completion
+from verirl_code.tasks.families.mutation_operators import ProgramMutant
+from verirl_code.tasks.generate import Case, case_of, completion
 
 MUTANTS = 10
 """At most this many for one task, of as many kinds as there are."""
@@ -30,12 +30,12 @@ def mutants(task: Task) -> tuple[Mutant, ...]:
     )
 
 
-def _spread(case: Case, key: str) -> list[Slip]:
+def _spread(case: Case, key: str) -> list[ProgramMutant]:
     """Slips in an order that depends on the task alone, one of each kind before a second of any."""
-    kinds: dict[str, list[Slip]] = {}
-    for slip in rng("code", "mutants", key).sample(case.slips, len(case.slips)):
+    kinds: dict[str, list[ProgramMutant]] = {}
+    for slip in rng("code", "mutants", key).sample(case.mutants, len(case.mutants)):
         kinds.setdefault(slip.kind, []).append(slip)
-    found: list[Slip] = []
+    found: list[ProgramMutant] = []
     while kinds and len(found) < MUTANTS:
         for kind in list(kinds):
             found.append(kinds[kind].pop())

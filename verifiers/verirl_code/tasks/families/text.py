@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from random import Random
 
-from verirl_code.families import shorthand
-from verirl_code.families.problem import Args, Family, Piece, Problem, among, counted, letters, level
+from verirl_code.tasks.families import compact_prompts
+from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, among, counted, letters, level
 
 _VOWEL = "aeiou"
 
@@ -429,6 +429,6 @@ def parsing(rng: Random, difficulty: float) -> Problem:
 
 
 FAMILIES = (
-    Family("strings", "text", strings, shorthand.strings),
+    Family("strings", "text", strings, compact_prompts.strings),
     Family("parsing", "text", parsing),
 )

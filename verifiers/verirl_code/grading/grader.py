@@ -23,9 +23,18 @@ from typing import Any
 from verirl.errors import SandboxError
 from verirl.seeds import rng
 from verirl.types import fingerprint
-from verirl_code.compare import difference, difference_of_text, shown
-from verirl_code.data import DEPTH_LIMIT
-from verirl_code.launch import BROKEN, Bounds, Ended, GoneError, Guest, LateError, Nest, readable
+from verirl_code.execution.child_pool import (
+    BROKEN,
+    Child,
+    ChildLimits,
+    ChildPool,
+    ExitState,
+    GoneError,
+    LateError,
+    readable,
+)
+from verirl_code.execution.tagged_json import DEPTH_LIMIT
+from verirl_code.grading.value_equality import difference, difference_of_text, shown
 from verirl_code.spec import Case, Spec
 
 OUTPUT_LIMIT = 8 * 1024 * 1024
@@ -89,28 +98,28 @@ class _FellError(Exception):
 
 @dataclass(frozen=True)
 class _Room:
-    """Where guests come from, what they may use, until when."""
+    """Where children come from, what they may use, until when."""
 
-    nest: Nest
-    bounds: Bounds
+    pool: ChildPool
+    limits: ChildLimits
     until: float
     home: Path | None
 
     @contextmanager
-    def guest(self, *, streams: bool = False) -> Iterator[Guest]:
-        guest = self.nest.guest(self.bounds, self.home, streams=streams)
+    def child(self, *, streams: bool = False) -> Iterator[Child]:
+        child = self.pool.take(self.limits, self.home, streams=streams)
         try:
-            yield guest
+            yield child
         finally:
-            guest.close()
+            child.close()
 
 
 def attempt(
-    spec: Spec, code: str, nest: Nest, seconds: float, *, key: str, home: Path | None = None
+    spec: Spec, code: str, pool: ChildPool, seconds: float, *, key: str, home: Path | None = None
 ) -> Trial:
     """Run `code` against the tests of `spec` within `seconds` of wall clock. `key`: orders the tests."""
-    bounds = Bounds(memory_mb=spec.memory_mb, cpu_s=math.ceil(spec.time_s))
-    room = _Room(nest, bounds, time.monotonic() + seconds, home)
+    limits = ChildLimits(memory_mb=spec.memory_mb, cpu_s=math.ceil(spec.time_s))
+    room = _Room(pool, limits, time.monotonic() + seconds, home)
     try:
         if spec.test_code is not None:
             return _tested(spec, code, room)
@@ -155,34 +164,34 @@ def order_of(cases: Sequence[Case], key: str, code: str) -> list[int]:
 def _asked(spec: Spec, code: str, room: _Room, order: Sequence[int]) -> tuple[dict[int, Result], float]:
     """Ask one process the tests in `order`, up to one that ends it or the time."""
     results: dict[int, Result] = {}
-    with room.guest() as guest:
-        _open(guest, {"role": "answer", "code": code, "entry_point": spec.entry_point}, room)
+    with room.child() as child:
+        _open(child, {"role": "answer", "code": code, "entry_point": spec.entry_point}, room)
         number = order[0]
         try:
             for start in range(0, len(order), ASKED_AT_ONCE):
                 asked = order[start : start + ASKED_AT_ONCE]
                 number = asked[0]
                 given = [spec.cases[number].given for number in asked]
-                nonce = _say(guest, {"op": "each", "name": spec.entry_point, "args": given}, room.until)
+                nonce = _say(child, {"op": "each", "name": spec.entry_point, "args": given}, room.until)
                 for number in asked:
-                    results[number] = _judged(spec.cases[number], _hear(guest, nonce, room.until))
+                    results[number] = _judged(spec.cases[number], _hear(child, nonce, room.until))
         except LateError:
             results[number] = Result(False, "did not return in time", late=True)
         except GoneError as problem:
-            results[number] = _gone(guest, room, str(problem))
-    return results, guest.ended.cpu_s if guest.ended else 0.0
+            results[number] = _gone(child, room, str(problem))
+    return results, child.ended.cpu_s if child.ended else 0.0
 
 
-def _say(guest: Guest, question: dict[str, Any], until: float) -> str:
+def _say(child: Child, question: dict[str, Any], until: float) -> str:
     """Put a question; the nonce that its reply has to bear."""
     nonce = secrets.token_hex(8)
-    guest.say({"nonce": nonce, **question}, until)
+    child.say({"nonce": nonce, **question}, until)
     return nonce
 
 
-def _hear(guest: Guest, nonce: str, until: float) -> dict[str, Any]:
+def _hear(child: Child, nonce: str, until: float) -> dict[str, Any]:
     """The reply to the question `nonce`; GoneError where it is not."""
-    reply = guest.hear(until)
+    reply = child.hear(until)
     if reply.get("nonce") != nonce:
         raise GoneError("it said what it was not asked")
     value = reply.get("value")
@@ -191,13 +200,13 @@ def _hear(guest: Guest, nonce: str, until: float) -> dict[str, Any]:
     return reply
 
 
-def _ask(guest: Guest, question: dict[str, Any], until: float) -> dict[str, Any]:
+def _ask(child: Child, question: dict[str, Any], until: float) -> dict[str, Any]:
     """The reply to one question."""
-    return _hear(guest, _say(guest, question, until), until)
+    return _hear(child, _say(child, question, until), until)
 
 
 def _depth(node: Any) -> int:
-    """How deep lists nest in `node`, counted no further than is of interest."""
+    """How deep lists pool in `node`, counted no further than is of interest."""
     level, depth = [node], 0
     while level and depth <= DEPTH_LIMIT + 2:
         level = [item for one in level if isinstance(one, list) for item in one]
@@ -214,43 +223,43 @@ def _judged(case: Case, reply: dict[str, Any]) -> Result:
     return Result(False, f"raised {_word(reply.get('raised'))}", _whole(reply.get("line")))
 
 
-def _open(guest: Guest, order: dict[str, Any], room: _Room) -> None:
-    """Give a guest its code and see it through to where it can be asked; _FellError where it does not."""
+def _open(child: Child, order: dict[str, Any], room: _Room) -> None:
+    """Give a child its code and see it through to where it can be asked; _FellError where it does not."""
     stage = "parse"
     try:
-        guest.say(order, room.until)
+        child.say(order, room.until)
         for word, following in (("parsed", "runs"), ("ran", "")):
-            message = guest.hear(room.until)
+            message = child.hear(room.until)
             if "fell" in message:
                 why = _word(message.get("why"))
                 raise _FellError("parse" if stage == "parse" else "runs", why, _whole(message.get("line")))
             if word not in message:
-                raise GoneError("it said what it was not asked")  # noqa: TRY301 - the same as a dead guest
+                raise GoneError("it said what it was not asked")  # noqa: TRY301 - the same as a dead child
             stage = following or stage
     except LateError:
         raise _FellError(stage, "not done in time", late=True) from None
     except GoneError as problem:
-        gone = _gone(guest, room, str(problem), before_parse=stage == "parse")
+        gone = _gone(child, room, str(problem), before_parse=stage == "parse")
         raise _FellError(stage, gone.why, late=gone.late) from None
 
 
-def _gone(guest: Guest, room: _Room, words: str, *, before_parse: bool = False) -> Result:
+def _gone(child: Child, room: _Room, words: str, *, before_parse: bool = False) -> Result:
     """What a process died of, or why it is not believed any more. SandboxError where it was our doing."""
     try:
-        ended = guest.wait(min(room.until, time.monotonic() + 0.2)) if words == "it ended" else guest.close()
+        ended = child.wait(min(room.until, time.monotonic() + 0.2)) if words == "it ended" else child.close()
     except LateError:
-        ended = guest.close()
+        ended = child.close()
     if before_parse and ended.code == BROKEN:
         raise SandboxError(f"the walls around an answer could not be made: {words}")
-    return _death(ended, room.bounds, words)
+    return _death(ended, room.limits, words)
 
 
-def _death(ended: Ended, bounds: Bounds, words: str) -> Result:
+def _death(ended: ExitState, limits: ChildLimits, words: str) -> Result:
     if words != "it ended":
         return Result(False, f"took over its process: {words}")
     if ended.code >= 0:
         return Result(False, f"ended its process (exit code {ended.code})")
-    if ended.cpu_s >= bounds.cpu_s - 0.5:
+    if ended.cpu_s >= limits.cpu_s - 0.5:
         return Result(False, "used up its CPU time", late=True)
     return Result(False, f"crashed its process ({_signal(-ended.code)})")
 
@@ -263,7 +272,7 @@ def _signal(number: int) -> str:
 
 
 def _word(value: object) -> str:
-    """A guest's words, on one line."""
+    """A child's words, on one line."""
     text = value if isinstance(value, str) else "nothing"
     return " ".join(text[:_WORDS].encode("utf-8", "replace").decode().split())
 
@@ -294,40 +303,40 @@ def _programs(spec: Spec, code: str, room: _Room, key: str) -> Trial:
 def _program(case: Case, code: str, room: _Room) -> tuple[str | None, Result, float]:
     """One run: where it fell (None: it came to its end), what is to be said of its output, its CPU time."""
     given = case.given.encode("utf-8", "surrogateescape")
-    with room.guest(streams=True) as guest:
-        # Not `write`: the place from which it reads is the guest's, too.
+    with room.child(streams=True) as child:
+        # Not `write`: the place from which it reads is the child's, too.
         at = 0
         while at < len(given):
-            at += os.pwrite(guest.stdin, given[at:], at)
-        fall, result = _watched(guest, case, code, room)
-    return fall, result, guest.ended.cpu_s if guest.ended else 0.0
+            at += os.pwrite(child.stdin, given[at:], at)
+        fall, result = _watched(child, case, code, room)
+    return fall, result, child.ended.cpu_s if child.ended else 0.0
 
 
-def _watched(guest: Guest, case: Case, code: str, room: _Room) -> tuple[str | None, Result]:
+def _watched(child: Child, case: Case, code: str, room: _Room) -> tuple[str | None, Result]:
     stage = "parse"
     try:
-        guest.say({"role": "program", "code": code}, room.until)
-        first = guest.hear(room.until)
+        child.say({"role": "program", "code": code}, room.until)
+        first = child.hear(room.until)
         if "fell" in first:
             return "parse", Result(False, _word(first.get("why")), _whole(first.get("line")))
         stage = "runs"
-        output = _output(guest.stdout, room.until)
+        output = _output(child.stdout, room.until)
         if len(output) > OUTPUT_LIMIT:
             return None, Result(False, f"wrote more than {OUTPUT_LIMIT} bytes")
         try:
-            last = guest.hear(room.until)
+            last = child.hear(room.until)
         except GoneError:
             last = {}
         if "fell" in last:
             return "runs", Result(False, f"raised {_word(last.get('why'))}", _whole(last.get("line")))
         # One that says nothing more may still have ended well (os._exit): its exit code is waited for.
-        code_of_end = 0 if "ran" in last else guest.wait(room.until).code
+        code_of_end = 0 if "ran" in last else child.wait(room.until).code
     except LateError:
         return stage, Result(False, "did not end in time", late=True)
     except GoneError as problem:
-        return stage, _gone(guest, room, str(problem), before_parse=stage == "parse")
+        return stage, _gone(child, room, str(problem), before_parse=stage == "parse")
     if code_of_end != 0:
-        return "runs", _death(guest.close(), room.bounds, "it ended")
+        return "runs", _death(child.close(), room.limits, "it ended")
     why = difference_of_text(case.expected, output.decode("utf-8", "surrogateescape"))
     return None, Result(why is None, why or "")
 
@@ -358,9 +367,9 @@ def _tested(spec: Spec, code: str, room: _Room) -> Trial:
         "entry_point": spec.entry_point,
     }
     log = _Log()
-    with room.guest() as answer:
+    with room.child() as answer:
         _open(answer, order, room)
-        with room.guest() as tester:
+        with room.child() as tester:
             told = _passed_on(tester, answer, tests, room, log)
     if _all_passed(told) and log.calls and not log.shows_state:
         told = _repeated(order, tests, log, room) or told
@@ -424,19 +433,19 @@ def _repeated(order: dict[str, Any], tests: dict[str, Any], log: _Log, room: _Ro
     if len(again) > 1 and again == sorted(again):
         again.reverse()
     try:
-        with room.guest() as guest:
-            _open(guest, order, room)
+        with room.child() as child:
+            _open(child, order, room)
             same = True
             for number in again:
                 name, args, value = log.calls[number]
-                reply = _ask(guest, {"op": "plain", "name": name, "args": args}, room.until)
+                reply = _ask(child, {"op": "plain", "name": name, "args": args}, room.until)
                 if "value" not in reply:
                     return Result(False, "asked again in a fresh process, it gave no value")
                 same = same and difference(value, reply["value"]) is None
             if same:
                 return None
-            with room.guest() as tester:
-                if _all_passed(_passed_on(tester, guest, tests, room, _Log())):
+            with room.child() as tester:
+                if _all_passed(_passed_on(tester, child, tests, room, _Log())):
                     return None
         return Result(False, "asked again in a fresh process, it gave another value")
     except (LateError, GoneError, _FellError):
@@ -444,7 +453,7 @@ def _repeated(order: dict[str, Any], tests: dict[str, Any], log: _Log, room: _Ro
 
 
 def _passed_on(
-    tester: Guest, answer: Guest, tests: dict[str, Any], room: _Room, log: _Log
+    tester: Child, answer: Child, tests: dict[str, Any], room: _Room, log: _Log
 ) -> dict[str, Any] | Result:
     """The tests' last word, or what became of the answer meanwhile."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from verirl_code.families.problem import (
+from verirl_code.tasks.families.problem import (
     Args,
     Family,
     Piece,

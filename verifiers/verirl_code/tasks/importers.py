@@ -22,8 +22,8 @@ from verirl.domain import Importer
 from verirl.errors import InputError, SpecError
 from verirl.io.jsonl import Line
 from verirl.types import Message, Source, Task
-from verirl_code.oracle import results
 from verirl_code.spec import check_spec
+from verirl_code.tasks.expected_outputs import results
 
 INSTRUCTION = "Answer with the whole code in one ```python block."
 PLUS_SECONDS = 20.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from verirl_code.families import shorthand
-from verirl_code.families.problem import Args, Family, Piece, Problem, among, letters, level, numbers
+from verirl_code.tasks.families import compact_prompts
+from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, among, letters, level, numbers
 
 
 def condition(rng: Random, difficulty: float, name: str = "x") -> Piece:
@@ -444,7 +444,7 @@ def sorting(rng: Random, difficulty: float) -> Problem:
 
 
 FAMILIES = (
-    Family("lists", "collections", lists, shorthand.lists),
+    Family("lists", "collections", lists, compact_prompts.lists),
     Family("dicts", "collections", dicts),
     Family("sorting", "collections", sorting),
 )

@@ -1,6 +1,6 @@
 """What no answer may ask of the kernel, on top of what the sandbox's own filter denies (seccomp(2)).
 
-A guest is one process that is already running: it starts no program and no process (threads it may), opens no
+A child is one process that is already running: it starts no program and no process (threads it may), opens no
 socket, signals nobody, and changes no limit.
 """
 

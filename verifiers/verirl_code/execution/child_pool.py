@@ -1,9 +1,9 @@
-"""Start a zygote in its sandbox, and its guests: the supervisor's side of `zygote` and `guest`.
+"""Start a fork server in its sandbox and take child processes from it: the supervisor's side.
 
-The zygote makes namespaces, so it has a bubblewrap command line of its own: the sandbox's walls, with the one
-capability that clone(2) and mount(2) ask for, which no guest keeps. Where the machine grants no namespaces
-inside a sandbox, each guest gets a fresh one of the ordinary kind instead (`Nest.fresh`): slower, not
-weaker. Only `sandboxed=False` takes the walls away.
+The other side is `fork_server` and `child`. The fork server creates namespaces, so it has its own bubblewrap
+command line: the isolation of the sandbox plus the one capability that clone(2) and mount(2) need, which no
+child keeps. If the machine grants no namespaces inside a sandbox, each child gets a fresh ordinary sandbox
+instead (`ChildPool.fresh`): slower, not weaker. Only `sandboxed=False` removes the isolation.
 """
 
 from __future__ import annotations
@@ -27,41 +27,45 @@ from typing import Any, NamedTuple
 from verirl import sandbox
 from verirl.errors import SandboxError
 from verirl.sandbox import profile
-from verirl_code import barrier
-from verirl_code.data import pack, unpack
+from verirl_code.execution import child_seccomp
+from verirl_code.execution.tagged_json import pack, unpack
 
 BROKEN = 97
-"""A guest's exit code where its walls could not be made (`zygote._BROKEN`)."""
+"""A child's exit code where its walls could not be made (`fork_server._BROKEN`)."""
 
 _START_SECONDS = 20.0
 AHEAD = 4
-"""Guests that are forked together: what the zygote writes between two forks is copied once for all."""
+"""Children that are forked together: what the fork server writes between two forks is copied once for all."""
 
 KINDS = 4
-"""Kinds of guests that are made ahead, the last asked for."""
+"""Kinds of children that are made ahead, the last asked for."""
 
 _TURNS = 40
-"""Guests after which one made ahead is too old: users come in turn (`zygote._USERS`), each for one guest."""
+"""Number of later children after which a prepared one is too old.
 
-_INSIDE = ("data", "guest", "zygote")
+User ids are assigned in turn (`fork_server._USERS`), each to one child at a time.
+"""
+
+_INSIDE = ("tagged_json", "child", "fork_server")
 _BOOT = """
 import json, sys, types
 setting = json.load(sys.stdin)
-package = types.ModuleType("verirl_code")
-package.__path__ = []
-sys.modules["verirl_code"] = package
+for name in ("verirl_code", "verirl_code.execution"):
+    package = types.ModuleType(name)
+    package.__path__ = []
+    sys.modules[name] = package
 for name, source in setting.pop("sources"):
-    module = types.ModuleType("verirl_code." + name)
+    module = types.ModuleType("verirl_code.execution." + name)
     sys.modules[module.__name__] = module
     setattr(package, name, module)
     exec(compile(source, "<" + name + ">", "exec"), module.__dict__)
-sys.modules["verirl_code.zygote"].main(setting)
+sys.modules["verirl_code.execution.fork_server"].main(setting)
 """
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """What one guest may use. `cpu_s` whole seconds; `tmp_mb`: its folder in memory, and each file."""
+class ChildLimits:
+    """What one child may use. `cpu_s` whole seconds; `tmp_mb`: its folder in memory, and each file."""
 
     memory_mb: int = 1024
     cpu_s: int = 10
@@ -70,27 +74,27 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a guest ended. `code` as subprocess has it; `cpu_s`: user and system time."""
+class ExitState:
+    """How a child ended. `code` as subprocess has it; `cpu_s`: user and system time."""
 
     code: int
     cpu_s: float
 
 
 class GoneError(Exception):
-    """The guest ended, or said something that no honest one says."""
+    """The child ended, or said something that no honest one says."""
 
 
 class LateError(Exception):
     """The time is over."""
 
 
-class _Zygote:
-    """One zygote and its control channel."""
+class _ForkServer:
+    """One fork server and its control channel."""
 
     def __init__(self, *, namespaces: bool, sandboxed: bool, home: Path | None) -> None:
         self.latest = 0
-        self._ended: dict[int, Ended] = {}
+        self._ended: dict[int, ExitState] = {}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs:
@@ -110,27 +114,27 @@ class _Zygote:
             words = said.decode(errors="replace").strip().splitlines()
             raise SandboxError(f"the code runner does not start: {words[-1] if words else 'no message'}")
 
-    def start(self, guests: Sequence[Sequence[int]], bounds: Bounds) -> range:
-        """Fork guests that each hold their descriptors (a channel, then standard streams); their numbers."""
-        numbers = range(self.latest + 1, self.latest + 1 + len(guests))
-        self.latest += len(guests)
-        words = (numbers[0], len(guests), bounds.memory_mb, bounds.cpu_s, bounds.tmp_mb, bounds.threads)
+    def start(self, children: Sequence[Sequence[int]], limits: ChildLimits) -> range:
+        """Fork children with their descriptors (channel, standard streams) and return their numbers."""
+        numbers = range(self.latest + 1, self.latest + 1 + len(children))
+        self.latest += len(children)
+        words = (numbers[0], len(children), limits.memory_mb, limits.cpu_s, limits.tmp_mb, limits.threads)
         try:
-            fds = [fd for one in guests for fd in one]
+            fds = [fd for one in children for fd in one]
             socket.send_fds(self.control, [b"%d %d %d %d %d %d" % words], fds)
         except OSError:
             raise SandboxError("the code runner was ended from outside") from None
         return numbers
 
-    def end(self, number: int) -> Ended:
-        """End a guest, where it has not ended by itself, and say how it ended."""
+    def end(self, number: int) -> ExitState:
+        """End a child, where it has not ended by itself, and say how it ended."""
         if number not in self._ended:
             with contextlib.suppress(OSError):
                 self.control.send(b"%d" % number)
         return self.wait(number, time.monotonic() + _START_SECONDS)
 
-    def wait(self, number: int, until: float) -> Ended:
-        """How a guest ended; LateError where it has not by then."""
+    def wait(self, number: int, until: float) -> ExitState:
+        """How a child ended; LateError where it has not by then."""
         while number not in self._ended:
             self.control.settimeout(max(0.001, until - time.monotonic()))
             try:
@@ -142,11 +146,11 @@ class _Zygote:
             if not message:
                 raise SandboxError("the code runner was ended from outside")
             told, status, cpu_ns = map(int, message.split())
-            self._ended[told] = Ended(os.waitstatus_to_exitcode(status), cpu_ns / 1e9)
+            self._ended[told] = ExitState(os.waitstatus_to_exitcode(status), cpu_ns / 1e9)
         return self._ended.pop(number)
 
     def close(self) -> None:
-        """End the zygote and everything below it."""
+        """End the fork server and everything below it."""
         self.control.close()
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
@@ -154,7 +158,7 @@ class _Zygote:
 
 
 def _start(control: int, namespaces: bool, sandboxed: bool, home: Path | None) -> subprocess.Popen[bytes]:
-    """The zygote's process. -s -P -S: nothing but the standard library; the environment is ours."""
+    """The fork server's process. -s -P -S: nothing but the standard library; the environment is ours."""
     here = Path(__file__).parent
     user = profile.user_id() if sandboxed and namespaces and profile.switches_user() else None
     setting = {
@@ -162,11 +166,11 @@ def _start(control: int, namespaces: bool, sandboxed: bool, home: Path | None) -
         "namespaces": namespaces,
         "home": str(home) if home else sandbox.HOME,
         "user": user,
-        "filter": (barrier.program() or b"").hex(),
+        "filter": (child_seccomp.program() or b"").hex(),
         "sources": [(name, (here / f"{name}.py").read_text(encoding="utf-8")) for name in _INSIDE],
     }
     python = [os.path.realpath(sys.executable), "-s", "-P", "-S", "-B", "-c", _BOOT]
-    # Bound at the start: what is bound lazily, every guest would bind anew.
+    # Bound at the start: what is bound lazily, every child would bind anew.
     environment = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LD_BIND_NOW": "1"}
     with contextlib.ExitStack() as stack:
         fds: tuple[int, ...] = (control,)
@@ -183,7 +187,7 @@ def _start(control: int, namespaces: bool, sandboxed: bool, home: Path | None) -
             )
             command = stack.enter_context(sandbox.wrap(python, walls))
             argv, fds = command.argv, (control, *command.fds)
-        stdin = os.memfd_create("zygote")
+        stdin = os.memfd_create("fork_server")
         stack.callback(os.close, stdin)
         os.write(stdin, json.dumps(setting).encode())
         os.lseek(stdin, 0, os.SEEK_SET)
@@ -203,7 +207,7 @@ def _interpreter() -> tuple[Path, ...]:
 
 
 def _bwrap(environment: dict[str, str]) -> Iterator[str]:
-    """The command that makes the zygote's own sandbox. It is the first process of its namespaces."""
+    """The command that makes the fork server's own sandbox. It is the first process of its namespaces."""
     yield from ("bwrap", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts")
     yield from ("--unshare-cgroup-try", "--new-session", "--die-with-parent", "--as-pid-1")
     yield from ("--hostname", "sandbox", "--clearenv", "--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN")
@@ -225,25 +229,27 @@ def _bwrap(environment: dict[str, str]) -> Iterator[str]:
             for parent in reversed(path.parents[:-1]):
                 yield from ("--perms", "0755", "--dir", str(parent))
             yield from ("--ro-bind", str(path), str(path))
-    # No /proc, and no terminals or shared memory, by which one guest could reach the next; every mount costs.
+    # No /proc, and no terminals or shared memory, by which one child could reach the next; every mount costs.
     yield from ("--perms", "0755", "--dir", "/dev")
     for name in ("full", "null", "random", "urandom", "zero"):
         yield from ("--dev-bind", f"/dev/{name}", f"/dev/{name}")
-    # One working folder, which each guest mounts afresh.
+    # One working folder, which each child mounts afresh.
     yield from ("--perms", "0755", "--dir", sandbox.HOME)
     yield from ("--symlink", sandbox.HOME.removeprefix("/"), "/tmp")  # noqa: S108 - the sandbox's own
     yield from ("--remount-ro", "/", "--chdir", sandbox.HOME, "--")
 
 
-class Guest:
+class Child:
     """One forked process: its channel, its standard streams where it has some, and its end."""
 
-    def __init__(self, zygote: _Zygote, number: int, ends: _Ends, bounds: Bounds, *, alone: bool) -> None:
-        self.bounds = bounds
-        self.ended: Ended | None = None
+    def __init__(
+        self, server: _ForkServer, number: int, ends: _Ends, limits: ChildLimits, *, alone: bool
+    ) -> None:
+        self.limits = limits
+        self.ended: ExitState | None = None
         self.channel = ends.channel
         self.stdin, self.stdout = ends.stdin, ends.stdout
-        self._zygote = zygote
+        self._server = server
         self.number = number
         self._alone = alone
         self._buffer = bytearray()
@@ -292,19 +298,19 @@ class Guest:
         self._poll.register(self.channel, select.POLLIN)
         return not self._poll.poll(0)
 
-    def wait(self, until: float) -> Ended:
+    def wait(self, until: float) -> ExitState:
         """How it ended by itself; LateError where it has not."""
         if self.ended is None:
-            self.ended = self._zygote.wait(self.number, until)
+            self.ended = self._server.wait(self.number, until)
         return self.ended
 
-    def close(self) -> Ended:
+    def close(self) -> ExitState:
         """End it, with whatever it started."""
         self.let_go()
         if self.ended is None:
-            self.ended = self._zygote.end(self.number)
+            self.ended = self._server.end(self.number)
         if self._alone:
-            self._zygote.close()
+            self._server.close()
         return self.ended
 
     def let_go(self) -> None:
@@ -317,15 +323,15 @@ class Guest:
 
 
 class _Ends(NamedTuple):
-    """Our ends of what a guest holds: its channel; its input, a file in memory, and its output, or -1."""
+    """Our ends of what a child holds: its channel; its input, a file in memory, and its output, or -1."""
 
     channel: socket.socket
     stdin: int = -1
     stdout: int = -1
 
 
-def _guests(zygote: _Zygote, kind: _Kind, count: int, *, alone: bool = False) -> list[Guest]:
-    """Fork guests of one kind."""
+def _fork(server: _ForkServer, kind: _Kind, count: int, *, alone: bool = False) -> list[Child]:
+    """Fork children of one kind."""
     ours: list[_Ends] = []
     with contextlib.ExitStack() as stack:
         theirs: list[list[int]] = []
@@ -341,29 +347,29 @@ def _guests(zygote: _Zygote, kind: _Kind, count: int, *, alone: bool = False) ->
             else:
                 ours.append(_Ends(channel))
                 theirs.append([far.fileno()])
-        numbers = zygote.start(theirs, kind.bounds)
+        numbers = server.start(theirs, kind.limits)
     return [
-        Guest(zygote, number, ends, kind.bounds, alone=alone)
+        Child(server, number, ends, kind.limits, alone=alone)
         for number, ends in zip(numbers, ours, strict=True)
     ]
 
 
 class _Kind(NamedTuple):
-    """What guests are made ahead for: the same bounds, with standard streams or without."""
+    """What children are made ahead for: the same limits, with standard streams or without."""
 
-    bounds: Bounds
+    limits: ChildLimits
     streams: bool
 
 
-class Nest:
-    """Where guests come from: one warm zygote, or a fresh sandbox for each."""
+class ChildPool:
+    """Where children come from: one warm fork server, or a fresh sandbox for each."""
 
     def __init__(self, *, sandboxed: bool = True, fresh: bool = False) -> None:
         self.sandboxed = sandboxed
         self.fresh = fresh
-        self._zygote: _Zygote | None = None
-        self._spares: dict[_Kind, list[Guest]] = {}
-        # Where guests share a user, those made ahead are counted with the threads of the one that runs.
+        self._server: _ForkServer | None = None
+        self._spares: dict[_Kind, list[Child]] = {}
+        # Where children share a user, those made ahead are counted with the threads of the one that runs.
         own_users = profile.switches_user()
         self._ahead, self._kinds = (AHEAD, KINDS) if own_users else (1, 1)
         if sandboxed:
@@ -371,31 +377,31 @@ class Nest:
             if not fresh and not self._works():
                 self.fresh = True
 
-    def guest(self, bounds: Bounds, home: Path | None = None, *, streams: bool = False) -> Guest:
-        """Fork a guest. `home`: the working folder, without a sandbox; `streams`: with standard streams."""
-        kind = _Kind(bounds, streams)
+    def take(self, limits: ChildLimits, home: Path | None = None, *, streams: bool = False) -> Child:
+        """Fork a child. `home`: the working folder, without a sandbox; `streams`: with standard streams."""
+        kind = _Kind(limits, streams)
         if not self.sandboxed or self.fresh:
-            zygote = _Zygote(
+            server = _ForkServer(
                 namespaces=False, sandboxed=self.sandboxed, home=home if not self.sandboxed else None
             )
-            return _guests(zygote, kind, 1, alone=True)[0]
-        if self._zygote is None or self._zygote.process.poll() is not None:
+            return _fork(server, kind, 1, alone=True)[0]
+        if self._server is None or self._server.process.poll() is not None:
             self.close()
-            self._zygote = _Zygote(namespaces=True, sandboxed=True, home=None)
+            self._server = _ForkServer(namespaces=True, sandboxed=True, home=None)
         # The next ones' walls are made while this one works: they are the most of what a verdict waits for.
         spares = self._spares.pop(kind, [])
         while True:
             if not spares:
-                spares = _guests(self._zygote, kind, self._ahead)
-            guest = spares.pop(0)
-            if guest.is_waiting():
+                spares = _fork(self._server, kind, self._ahead)
+            child = spares.pop(0)
+            if child.is_waiting():
                 break
-            guest.close()
+            child.close()
         if not spares:
-            spares = _guests(self._zygote, kind, self._ahead)
+            spares = _fork(self._server, kind, self._ahead)
         self._spares[kind] = spares
-        self._tidy(self._zygote.latest)
-        return guest
+        self._tidy(self._server.latest)
+        return child
 
     def _tidy(self, latest: int) -> None:
         """Close those made ahead of kinds that are asked for no more, or of a user whose turn comes again."""
@@ -407,41 +413,41 @@ class Nest:
                 del self._spares[kind]
 
     def _works(self) -> bool:
-        """Whether guests can have namespaces here: by making one."""
+        """Whether children can have namespaces here: by making one."""
         try:
-            guest = self.guest(Bounds())
+            child = self.take(ChildLimits())
         except SandboxError:
             return False
-        guest.channel.shutdown(socket.SHUT_WR)
+        child.channel.shutdown(socket.SHUT_WR)
         try:
-            return guest.wait(time.monotonic() + _START_SECONDS).code == 0
+            return child.wait(time.monotonic() + _START_SECONDS).code == 0
         except (LateError, SandboxError):
             return False
         finally:
             with contextlib.suppress(SandboxError, LateError):
-                guest.close()
+                child.close()
 
     def close(self) -> None:
-        """End the zygote, if there is one."""
+        """End the fork server, if there is one."""
         for spares in self._spares.values():
             for one in spares:
                 one.let_go()
         self._spares.clear()
-        if self._zygote is not None:
-            self._zygote.close()
-            self._zygote = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
 
 @cache
-def _nest_of(_pid: int, sandboxed: bool) -> Nest:
-    made = Nest(sandboxed=sandboxed)
+def _pool_of_process(_pid: int, sandboxed: bool) -> ChildPool:
+    made = ChildPool(sandboxed=sandboxed)
     atexit.register(made.close)
     return made
 
 
-def nest(sandboxed: bool) -> Nest:
-    """This process's own nest: a fork must not speak on its parent's channel."""
-    return _nest_of(os.getpid(), sandboxed)
+def shared_pool(sandboxed: bool) -> ChildPool:
+    """This process's own pool: a fork must not speak on its parent's channel."""
+    return _pool_of_process(os.getpid(), sandboxed)
 
 
 def readable(fd: int, seconds: float) -> bool:

@@ -3,7 +3,7 @@
 `null`, `true`, whole numbers of up to 64 bits and text stand for themselves; everything else is a list whose
 first element is its tag. Only exact built-in types are plain data (and the dictionaries of `collections`, as
 dictionaries; and these types themselves, by name): what a subclass says of itself is nobody's business. This
-module is also the guest's, so it imports nothing but the standard library.
+module is also the child's, so it imports nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 DEPTH_LIMIT = 60
 NODE_LIMIT = 200_000
 MESSAGE_LIMIT = 4 * 1024 * 1024
-"""Bytes of one message from a guest."""
+"""Bytes of one message from a child."""
 
 _HEAD = struct.Struct(">I")
 _text_of = json.JSONEncoder(separators=(",", ":")).encode
@@ -158,7 +158,7 @@ def unpack(buffer: bytearray, limit: int = MESSAGE_LIMIT) -> dict[str, Any] | No
 
 
 class Line:
-    """A guest's end of its channel."""
+    """A child's end of its channel."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd

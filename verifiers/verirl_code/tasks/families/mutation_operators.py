@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 
-class Slip(NamedTuple):
+class ProgramMutant(NamedTuple):
     """A changed program. `kind` names the change."""
 
     kind: str
@@ -52,7 +52,7 @@ _DROPPED = (ast.Assign, ast.AugAssign, ast.Expr, ast.Continue)
 Change = Callable[[Any], None]
 
 
-def slips(source: str) -> Iterator[Slip]:
+def single_mutations(source: str) -> Iterator[ProgramMutant]:
     """Every single change of `source` that the operators know, in a fixed order."""
     tree = ast.parse(source)
     names = sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)})
@@ -61,7 +61,7 @@ def slips(source: str) -> Iterator[Slip]:
             # To parse is cheaper than to copy.
             changed = ast.parse(source)
             change(next(islice(ast.walk(changed), place, None)))
-            yield Slip(kind, ast.unparse(changed) + "\n")
+            yield ProgramMutant(kind, ast.unparse(changed) + "\n")
 
 
 def _changes(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Change]]:
@@ -167,18 +167,18 @@ def {name}(*args):
 """
 
 
-def bad_faith(
+def trivial_programs(
     name: str, args: tuple[str, ...], source: str, shown: list[tuple[Any, Any]], usual: Any
-) -> Iterator[Slip]:
+) -> Iterator[ProgramMutant]:
     """Programs that do not try: nothing, a constant, the input, the shown tests by heart, nearly right.
 
     `shown`: arguments and result of the tests that the prompt shows. `usual`: the most frequent result.
     """
     head = f"def {name}({', '.join(args)}):\n"
-    yield Slip("empty body", f"{head}    pass\n")
-    yield Slip("constant", f"{head}    return {usual!r}\n")
-    yield Slip("input returned", f"{head}    return {args[0]}\n")
+    yield ProgramMutant("empty body", f"{head}    pass\n")
+    yield ProgramMutant("constant", f"{head}    return {usual!r}\n")
+    yield ProgramMutant("input returned", f"{head}    return {args[0]}\n")
     table = "".join(f"    if args == {given!r}:\n        return {value!r}\n" for given, value in shown)
     if shown:
-        yield Slip("shown tests by heart", f"def {name}(*args):\n{table}    return {usual!r}\n")
-    yield Slip("result off by one", f"{source}\n\n_right = {name}\n\n{_OFF.format(name=name)}")
+        yield ProgramMutant("shown tests by heart", f"def {name}(*args):\n{table}    return {usual!r}\n")
+    yield ProgramMutant("result off by one", f"{source}\n\n_right = {name}\n\n{_OFF.format(name=name)}")

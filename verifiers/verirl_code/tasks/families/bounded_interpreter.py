@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verirl_code.families.problem import Args
+from verirl_code.tasks.families.problem import Args
 
 ENOUGH = 20_000
 """Loops and calls of a reference on one input; no problem of ours comes near it."""

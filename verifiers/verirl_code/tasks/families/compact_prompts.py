@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
-from verirl_code.families.problem import Piece, Problem, integers, letters, level, numbers
+from verirl_code.tasks.families.problem import Piece, Problem, integers, letters, level, numbers
 
 _ALPHABET = "abc"
 

@@ -1,6 +1,7 @@
-"""Is what came back what was expected? Decided on data, by our rules, never by a method of the answer's.
+"""Compare the value that an answer returned with the expected one, as data and by fixed rules.
 
-Both sides are tagged (`verirl_code.data`), and stay so: nothing that a guest sent is hashed or called.
+No method of a returned object is ever called: both sides are tagged JSON (`execution.tagged_json`) and are
+compared in that form.
 
 - A truth value equals only itself: True is not 1.
 - Numbers are compared by value, exactly, whether written 3 or 3.0 (JSON writers differ); where a float is
@@ -26,7 +27,7 @@ _KINDS = frozenset(("l", "t", "s", "z", "d", "b", "y"))
 
 
 class _OddError(ValueError):
-    """The guest sent what no encoder writes."""
+    """The child sent what no encoder writes."""
 
 
 def difference(expected: Any, got: Any, where: str = "") -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from verirl_code.families import shorthand
-from verirl_code.families.problem import Args, Family, Piece, Problem, among, counted, integers, level
+from verirl_code.tasks.families import compact_prompts
+from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, among, counted, integers, level
 
 _SMALL: tuple[Args, ...] = ((0,), (1,), (2,), (9,), (10,))
 
@@ -445,7 +445,7 @@ def dates(rng: Random, difficulty: float) -> Problem:
 
 
 FAMILIES = (
-    Family("numbers", "arithmetic", numbers, shorthand.numbers_),
+    Family("numbers", "arithmetic", numbers, compact_prompts.numbers_),
     Family("bits", "arithmetic", bits),
     Family("dates", "dates", dates),
 )

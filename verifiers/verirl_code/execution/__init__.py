@@ -1,0 +1,1 @@
+"""Run one answer at a time in a sandboxed child process."""
