@@ -21,20 +21,20 @@ from pathlib import Path
 
 import torch
 
-from verirl_optics.analysis import evaluate, gaps
-from verirl_optics.benchmark import from_benchmark
-from verirl_optics.damped import minimise
-from verirl_optics.focus import best_focus
-from verirl_optics.free import Free
-from verirl_optics.glass import find
-from verirl_optics.judge import judge_lens
-from verirl_optics.merit import PENALTY, Merit
-from verirl_optics.paraxial import first_order
-from verirl_optics.polish import polish
-from verirl_optics.prescription import Aperture, Prescription, Surface
-from verirl_optics.pupil import gauss
-from verirl_optics.spec import Spec, read_spec
-from verirl_optics.system import FLOAT, System, build
+from verirl_optics.analysis.focus import best_focus
+from verirl_optics.analysis.performance import evaluate, gaps
+from verirl_optics.lens_io.classical_lenses import lens_from_row
+from verirl_optics.optimize.damped_least_squares import minimize
+from verirl_optics.optimize.merit import PENALTY, MeritFunction
+from verirl_optics.optimize.polish import polish
+from verirl_optics.optimize.variables import VariableSet
+from verirl_optics.raytrace.glass import find_glass
+from verirl_optics.raytrace.paraxial import first_order
+from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.pupil import gauss
+from verirl_optics.raytrace.system import FLOAT, System, build_system
+from verirl_optics.requirements import evaluate_lens
+from verirl_optics.spec import OpticsSpec, read_spec
 
 LENSES = Path(__file__).resolve().parents[2] / "shared/benchmarks/optics/classical_lenses.jsonl"
 COLOURS = (0.4861327, 0.5875618, 0.6562725)
@@ -56,7 +56,7 @@ def perturbed(kind: str, seeds: range) -> float:
     back = total = 0
     for line in LENSES.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        lens = from_benchmark(row)
+        lens = lens_from_row(row)
         for seed in seeds:
             draw = random.Random(f"{row['id']}{seed}")
             start = replace(
@@ -85,7 +85,7 @@ def perturbed(kind: str, seeds: range) -> float:
     return back / total
 
 
-def spec_for(fno: float, half: float, elements: int) -> Spec:
+def spec_for(fno: float, half: float, elements: int) -> OpticsSpec:
     return read_spec(
         {
             "task": "synthesis",
@@ -106,16 +106,16 @@ def spec_for(fno: float, half: float, elements: int) -> Spec:
 
 
 def lens_of(
-    spec: Spec, curvatures: list[float], thicknesses: list[float], glasses: list[str | None], stop: int
+    spec: OpticsSpec, curvatures: list[float], thicknesses: list[float], glasses: list[str | None], stop: int
 ) -> Prescription:
     surfaces = tuple(
-        Surface(1.0 / c if c else float("inf"), t, find(g) if g else None, stop=s == stop)
+        Surface(1.0 / c if c else float("inf"), t, find_glass(g) if g else None, stop=s == stop)
         for s, (c, t, g) in enumerate(zip(curvatures, thicknesses, glasses, strict=True))
     )
     return Prescription(surfaces, Aperture("epd", spec.epd), spec.fields, spec.wavelengths, spec.primary)
 
 
-def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
+def starts(kind: str, count: int) -> tuple[OpticsSpec, list[Prescription], VariableSet]:
     """Random starts of one form, a triplet's within ± 50 %, a double Gauss's within ± 10 %.
 
     Every curvature but that of the stop is free, and every thickness.
@@ -128,7 +128,7 @@ def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
             front = draw.uniform(-0.02, 0.06)
             bends = [front, front - 1 / (0.5168 * EFL)]
             lenses.append(lens_of(spec, bends, [4.0, 48.0], ["N-BK7", None], 0))
-        return spec, lenses, Free((0, 1), (0, 1))
+        return spec, lenses, VariableSet((0, 1), (0, 1))
     if kind == "achromat":
         spec = spec_for(5.0, 2.0, 2)
         for _ in range(count):
@@ -137,7 +137,7 @@ def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
             middle = -first * draw.uniform(0.3, 0.7)
             c = [first + middle, middle, middle + last]
             lenses.append(lens_of(spec, c, [4.0, 2.0, 47.0], ["N-BK7", "SF2", None], 0))
-        return spec, lenses, Free((0, 1, 2), (0, 1, 2))
+        return spec, lenses, VariableSet((0, 1, 2), (0, 1, 2))
     if kind == "triplet":
         spec = spec_for(5.0, 20.0, 3)
         for _ in range(count):
@@ -145,7 +145,7 @@ def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
             c = [value * draw.uniform(0.5, 1.5) for value in cooke]
             t = [3.3, draw.uniform(3.0, 8.0), 1.0, draw.uniform(3.0, 8.0), 3.0, 42.0]
             lenses.append(lens_of(spec, c, t, ["N-SK16", None, "F2", None, "N-SK16", None], 3))
-        return spec, lenses, Free(tuple(range(6)), tuple(range(6)))
+        return spec, lenses, VariableSet(tuple(range(6)), tuple(range(6)))
     spec = spec_for(2.8, 14.0, 6)
     base = [1.779, 0.657, 2.654, 0.0, 4.127, 0.0, -3.524, 0.0, -2.636, 0.564, -1.259]
     gap = [0.0875, 0.012, 0.1257, 0.0378, 0.1425, 0.1243, 0.0378, 0.1083, 0.012, 0.0686, 0.615]
@@ -154,10 +154,10 @@ def starts(kind: str, count: int) -> tuple[Spec, list[Prescription], Free]:
         c = [value / EFL * draw.uniform(0.9, 1.1) for value in base]
         t = [value * EFL * draw.uniform(0.9, 1.1) for value in gap]
         lenses.append(lens_of(spec, c, t, glasses, 5))
-    return spec, lenses, Free((0, 1, 2, 3, 4, 6, 7, 8, 9, 10), tuple(range(11)))
+    return spec, lenses, VariableSet((0, 1, 2, 3, 4, 6, 7, 8, 9, 10), tuple(range(11)))
 
 
-def focused(base: System, spec: Spec) -> System:
+def focused(base: System, spec: OpticsSpec) -> System:
     """Scaled to the EFL where it has one, and focused."""
     with torch.no_grad():
         efl = first_order(base).efl_BW[:, spec.primary, None]
@@ -169,18 +169,18 @@ def focused(base: System, spec: Spec) -> System:
         return replace(scaled, thickness_BS=torch.cat([scaled.thickness_BS[:, :-1], plane[:, None]], dim=1))
 
 
-def angles(spec: Spec, count: int) -> torch.Tensor:
+def angles(spec: OpticsSpec, count: int) -> torch.Tensor:
     return torch.deg2rad(torch.tensor([spec.fields], dtype=FLOAT)).expand(count, -1)
 
 
-def by_damped(spec: Spec, base: System, free: Free, steps: tuple[int, int]) -> System:
+def by_damped(spec: OpticsSpec, base: System, free: VariableSet, steps: tuple[int, int]) -> System:
     at = free.read(base)
     for share, part in zip((0.05, 1.0), steps, strict=True):
-        at, _ = minimise(Merit(base, spec, free, penalty=share * PENALTY), at, part)
+        at, _ = minimize(MeritFunction(base, spec, free, penalty=share * PENALTY), at, part)
     return free.write(base, at)
 
 
-def by_adam(spec: Spec, base: System, free: Free, like: Prescription) -> System:
+def by_adam(spec: OpticsSpec, base: System, free: VariableSet, like: Prescription) -> System:
     """The field's usual way: one gradient of the spot and of penalties a step."""
     scale = torch.tensor([1 / EFL] * len(free.curvatures) + [EFL / 10] * len(free.thicknesses), dtype=FLOAT)
     at = (free.read(base) / scale).requires_grad_()
@@ -215,7 +215,7 @@ def compare(kind: str, count: int) -> float:
     cost = {}
     for name in ("Adam", "damped least squares"):
         began = time.process_time()
-        base = focused(build(lenses), spec)
+        base = focused(build_system(lenses), spec)
         made = (
             by_adam(spec, base, free, lenses[0])
             if name == "Adam"
@@ -234,7 +234,7 @@ def compare(kind: str, count: int) -> float:
     return cost["Adam"] / cost["damped least squares"]
 
 
-def focused_at(made: System, spec: Spec) -> System:
+def focused_at(made: System, spec: OpticsSpec) -> System:
     with torch.no_grad():
         epd = torch.full((len(made.curvature_BS),), spec.epd, dtype=FLOAT)
         plane = best_focus(made, epd, angles(spec, len(epd)))
@@ -242,14 +242,14 @@ def focused_at(made: System, spec: Spec) -> System:
         return replace(made, thickness_BS=torch.cat([made.thickness_BS[:, :-1], plane[:, None]], dim=1))
 
 
-def judged(lens: Prescription, found: System, b: int, spec: Spec) -> float | None:
+def judged(lens: Prescription, found: System, b: int, spec: OpticsSpec) -> float | None:
     """The spot of a design that keeps every limit, µm."""
     bend, move = found.curvature_BS[b].tolist(), found.thickness_BS[b].tolist()
     surfaces = tuple(
         replace(surface, radius=1.0 / c if c else float("inf"), thickness=t)
         for surface, c, t in zip(lens.surfaces, bend, move, strict=True)
     )
-    result = judge_lens(spec, replace(lens, surfaces=surfaces))
+    result = evaluate_lens(spec, replace(lens, surfaces=surfaces))
     return result.spot if result.rank[0] == 2 else None
 
 

@@ -23,11 +23,11 @@ for _library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
 import optiland_peer as peer  # noqa: E402 - threads are counted when a library is imported
 import torch  # noqa: E402
 
-from verirl_optics import pupil  # noqa: E402
-from verirl_optics.analysis import evaluate, pupil_diameter  # noqa: E402
-from verirl_optics.paraxial import first_order  # noqa: E402
-from verirl_optics.prescription import Prescription  # noqa: E402
-from verirl_optics.system import FLOAT, build  # noqa: E402
+from verirl_optics.analysis.performance import evaluate, pupil_diameter  # noqa: E402
+from verirl_optics.raytrace import pupil  # noqa: E402
+from verirl_optics.raytrace.paraxial import first_order  # noqa: E402
+from verirl_optics.raytrace.prescription import Prescription  # noqa: E402
+from verirl_optics.raytrace.system import FLOAT, build_system  # noqa: E402
 
 RINGS = 8
 ROUNDS = 3
@@ -91,7 +91,7 @@ def ours(
     lens: Prescription, batch: int, seconds: float, clock: Callable[[], float] = time.perf_counter
 ) -> float:
     torch.set_num_threads(1)
-    system = build([lens] * batch)
+    system = build_system([lens] * batch)
     change = 1.0 + 1e-4 * torch.linspace(-1.0, 1.0, batch, dtype=FLOAT)[:, None]
     fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT)).expand(batch, -1)
     points = pupil.hexapolar(RINGS)

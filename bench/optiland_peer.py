@@ -11,8 +11,8 @@ from pathlib import PurePath
 from types import ModuleType
 from typing import Any
 
-from verirl_optics.glass import Tabled
-from verirl_optics.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.glass import TabulatedMedium
+from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
 
 SAMPLES = {
     "singlet": ("simple", "SingletStopSurf2"),
@@ -51,7 +51,7 @@ def converted(lens: Any, name: str) -> Prescription:
     surfaces = []
     for s in range(1, len(radii) - 1):
         behind = tuple((wave, row[s]) for wave, row in zip(wavelengths, indices, strict=True))
-        medium = None if all(n == 1.0 for _, n in behind) else Tabled(f"{name} {s}", behind)
+        medium = None if all(n == 1.0 for _, n in behind) else TabulatedMedium(f"{name} {s}", behind)
         radius = radii[s] if math.isfinite(radii[s]) else math.inf
         surfaces.append(
             Surface(radius, places[s + 1] - places[s], medium, stop=s == lens.surfaces.stop_index)

@@ -8,7 +8,7 @@ from typing import Any
 
 from verirl.types import Message, Status, Task
 from verirl_optics.answer import parse
-from verirl_optics.stages import climb
+from verirl_optics.stages import run_stages
 
 TRIPLET = """
 22.01359 3.25896 N-SK16
@@ -58,7 +58,7 @@ def task(spec: dict[str, Any] | None = None) -> Task:
 
 
 def judged(completion: str, spec: dict[str, Any] | None = None) -> dict[str, tuple[Status, float, str]]:
-    found = [item.stage for item in climb(task(spec), completion)]
+    found = [item.stage for item in run_stages(task(spec), completion)]
     return {stage.name: (stage.status, stage.score, stage.detail) for stage in found}
 
 

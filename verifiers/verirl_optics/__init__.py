@@ -53,10 +53,10 @@ class OpticsDomain(Domain):
         from verirl.optional_dependencies import import_optional
 
         import_optional("torch", "optics").set_num_threads(1)
-        from verirl_optics import judge, stages  # noqa: F401 - for the import alone
-        from verirl_optics.glass import table
+        from verirl_optics import requirements, stages  # noqa: F401 - for the import alone
+        from verirl_optics.raytrace.glass import glass_table
 
-        table()
+        glass_table()
 
     @property
     def spec_model(self) -> type[Spec]:
@@ -81,21 +81,21 @@ class OpticsDomain(Domain):
     @property
     def families(self) -> tuple[str, ...]:
         """The names of the lens families."""
-        from verirl_optics.synth import FAMILIES
+        from verirl_optics.tasks.generate import FAMILIES
 
         return FAMILIES
 
     def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
         """The families that have tasks in a style."""
-        from verirl_optics import terse
+        from verirl_optics.tasks import compact_prompts
 
-        return terse.FAMILIES if self._read(options).style == "terse" else self.families
+        return compact_prompts.FAMILIES if self._read(options).style == "terse" else self.families
 
     def difficulty_range(self, family: str, options: GenerationOptions) -> tuple[float, float]:
         """The fifth of the difficulties that is a family's level; all for the one level of shorthand."""
-        from verirl_optics.synth import span
+        from verirl_optics.tasks.generate import difficulty_range
 
-        return (0.0, 1.0) if self._read(options).style == "terse" else span(family)
+        return (0.0, 1.0) if self._read(options).style == "terse" else difficulty_range(family)
 
     def generate(
         self,
@@ -109,12 +109,12 @@ class OpticsDomain(Domain):
     ) -> Task:
         """Make the task at `(split, seed, index)`."""
         if self._read(options).style == "terse":
-            from verirl_optics import terse
+            from verirl_optics.tasks import compact_prompts
 
-            return terse.synth(seed, index, difficulty, split=split, family=family)
-        from verirl_optics.synth import synth
+            return compact_prompts.generate_task(seed, index, difficulty, split=split, family=family)
+        from verirl_optics.tasks.generate import generate_task
 
-        return synth(seed, index, difficulty, split=split, family=family)
+        return generate_task(seed, index, difficulty, split=split, family=family)
 
     def _read(self, options: GenerationOptions | None) -> OpticsOptions:
         from verirl_optics.options import OpticsOptions
@@ -123,9 +123,9 @@ class OpticsDomain(Domain):
 
     def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
         """Judge one completion."""
-        from verirl_optics.stages import climb
+        from verirl_optics.stages import run_stages
 
-        return climb(task, completion)
+        return run_stages(task, completion)
 
     def polished(self, task: Task) -> Task | None:
         """The same task, for which an answer is polished before it is judged."""
@@ -133,20 +133,20 @@ class OpticsDomain(Domain):
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
         """Wrong completions near the task's reference."""
-        from verirl_optics.mutants import mutants
+        from verirl_optics.tasks.mutants import mutants
 
         return mutants(task)
 
     @property
     def importers(self) -> Mapping[str, Importer]:
         """Benchmark name → reader."""
-        from verirl_optics.importers import IMPORTERS
+        from verirl_optics.tasks.importers import IMPORTERS
 
         return IMPORTERS
 
     def commands(self) -> Sequence[Command]:
         """Return `verirl optics`."""
-        from verirl_optics.cli import command
+        from verirl_optics.commands.optics import command
 
         return (command,)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from verirl.errors import SpecError
 from verirl_optics.answer import SURFACE_LIMIT, FormatError, Row, checked
-from verirl_optics.glass import GlassError, Medium, find
+from verirl_optics.raytrace.glass import GlassError, Medium, find_glass
 
 MASK = "?"
 TASKS = ("synthesis", "completion")
@@ -26,7 +26,7 @@ FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenSurface:
     """A surface of a completion task. None is masked; for glass it is air, and `glass_masked` says so.
 
     A surface whose `asphere` is not masked has the terms that are listed, and no other.
@@ -42,7 +42,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class OpticsSpec:
     """A checked spec, lengths in mm and angles in degrees; a limit that is None is not asked for.
 
     `aspheres`: how many surfaces may be aspheric. `polish`: the answer is optimised before it is judged.
@@ -68,7 +68,7 @@ class Spec:
     axis_fraction: float
     full_fraction: float
     reference_rms: float | None
-    given: tuple[Given, ...] | None
+    given: tuple[GivenSurface, ...] | None
     aspheres: int = 0
     polish: bool = False
     heuristic: bool = False
@@ -79,7 +79,7 @@ class Spec:
         return self.efl / self.fno
 
 
-def read_spec(spec: Mapping[str, Any]) -> Spec:
+def read_spec(spec: Mapping[str, Any]) -> OpticsSpec:
     """The spec as typed data; SpecError names the field that is unknown, missing or wrong."""
     try:
         return _read(json.dumps(spec, sort_keys=True))
@@ -93,7 +93,7 @@ check_spec = read_spec
 
 
 @lru_cache(maxsize=1024)
-def _read(text: str) -> Spec:
+def _read(text: str) -> OpticsSpec:
     spec: dict[str, Any] = json.loads(text)
     for name in spec:
         if name not in FIELDS:
@@ -109,7 +109,7 @@ def _read(text: str) -> Spec:
     if not (float(elements[0]).is_integer() and float(elements[1]).is_integer() and elements[0] >= 1):
         raise SpecError("elements", "min and max must be integers from 1")
     fractions = _object(spec, "min_valid_ray_fraction", ("axis", "full_field"))
-    found = Spec(
+    found = OpticsSpec(
         task,
         _positive(spec, "efl_mm"),
         _number(spec, "efl_rel_tol", low=1e-9, high=0.49),
@@ -207,14 +207,14 @@ def _glasses(spec: Mapping[str, Any], wavelengths: tuple[float, ...]) -> tuple[s
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise SpecError("glasses", "must be a list of glass names")
     for name in names:
-        usable(name, wavelengths, "glasses")
+        usable_glass(name, wavelengths, "glasses")
     return tuple(names)
 
 
-def usable(name: str, wavelengths: tuple[float, ...], field: str) -> Medium:
+def usable_glass(name: str, wavelengths: tuple[float, ...], field: str) -> Medium:
     """The glass `name`; SpecError where it is unknown or has no index at one of the wavelengths."""
     try:
-        glass = find(name)
+        glass = find_glass(name)
         for wavelength in wavelengths:
             glass.index(wavelength)
     except GlassError as problem:
@@ -229,7 +229,7 @@ def _aspheres(spec: Mapping[str, Any]) -> int:
     return value
 
 
-def _given(spec: Mapping[str, Any]) -> tuple[Given, ...] | None:
+def _given(spec: Mapping[str, Any]) -> tuple[GivenSurface, ...] | None:
     if spec.get("given") is None:
         return None
     value = _object(spec, "given", ("surfaces",))
@@ -239,7 +239,7 @@ def _given(spec: Mapping[str, Any]) -> tuple[Given, ...] | None:
     return tuple(_given_row(number, row) for number, row in enumerate(rows))
 
 
-def _given_row(number: int, row: Any) -> Given:
+def _given_row(number: int, row: Any) -> GivenSurface:
     where = f"given.surfaces[{number}]"
     if not isinstance(row, dict) or not {"radius", "thickness"} <= set(row) <= {
         "radius", "thickness", "glass", "stop", "conic", "asphere",
@@ -273,7 +273,7 @@ def _given_row(number: int, row: Any) -> Given:
         )
     except FormatError as problem:
         raise SpecError(where, str(problem)) from problem
-    return Given(
+    return GivenSurface(
         None if radius == MASK else math.inf if radius is None else float(radius),
         None if thickness == MASK else float(thickness),
         None if glass == MASK else glass,
@@ -284,7 +284,7 @@ def _given_row(number: int, row: Any) -> Given:
     )
 
 
-def changed(given: tuple[Given, ...], rows: tuple[Row, ...]) -> str | None:
+def difference_from_given(given: tuple[GivenSurface, ...], rows: tuple[Row, ...]) -> str | None:
     """What an answer says otherwise than the task gave it; None where it keeps to it."""
     if len(rows) != len(given):
         return f"{len(rows)} surfaces; the task gives {len(given)}"
@@ -306,7 +306,7 @@ def changed(given: tuple[Given, ...], rows: tuple[Row, ...]) -> str | None:
     return None
 
 
-def _terms(mine: Given, theirs: Row) -> list[tuple[str, float | None, float]]:
+def _terms(mine: GivenSurface, theirs: Row) -> list[tuple[str, float | None, float]]:
     """Each given term beside what came back; a term that is left out is 0."""
     if mine.asphere is None:
         return []
@@ -315,7 +315,7 @@ def _terms(mine: Given, theirs: Row) -> list[tuple[str, float | None, float]]:
     return [(f"r^{2 * i + 2} term", a, b) for i, (a, b) in enumerate(zip(known, said, strict=True))]
 
 
-def completed(given: tuple[Given, ...], rows: tuple[Row, ...]) -> tuple[Row, ...]:
+def with_given_values(given: tuple[GivenSurface, ...], rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """The answer with every given value put back to the task's own."""
     return tuple(
         Row(

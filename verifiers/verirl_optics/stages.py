@@ -10,12 +10,12 @@ from verirl.outcomes import StageOutcome, failed, passed, skipped
 from verirl.types import Task
 from verirl_optics.answer import FormatError, Row, parse, to_lines
 from verirl_optics.extract import extract
-from verirl_optics.spec import Spec, changed, completed, read_spec
+from verirl_optics.spec import OpticsSpec, difference_from_given, read_spec, with_given_values
 
 SHOWN = 6
 
 
-def climb(task: Task, completion: str) -> Iterator[StageOutcome]:
+def run_stages(task: Task, completion: str) -> Iterator[StageOutcome]:
     """One finding a stage, in order, up to the first that was not climbed."""
     spec = read_spec(task.spec)
     try:
@@ -30,11 +30,11 @@ def climb(task: Task, completion: str) -> Iterator[StageOutcome]:
         yield failed("format", detail=str(problem))
         return
     if spec.given is not None:
-        difference = changed(spec.given, rows)
+        difference = difference_from_given(spec.given, rows)
         if difference is not None:
             yield failed("format", detail=difference)
             return
-        rows = completed(spec.given, rows)
+        rows = with_given_values(spec.given, rows)
     shown = ""
     if spec.polish:
         rows, shown = _polished(spec, rows)
@@ -43,10 +43,10 @@ def climb(task: Task, completion: str) -> Iterator[StageOutcome]:
     yield replace(passed("format"), feedback=shown)
     from torch import inference_mode
 
-    from verirl_optics.judge import judge
+    from verirl_optics.requirements import evaluate_answer
 
     with inference_mode():
-        found = judge(spec, rows)
+        found = evaluate_answer(spec, rows)
     broken = [check for check in found.feasible if not check.kept]
     if broken:
         score = sum(check.score for check in found.feasible) / len(found.feasible)
@@ -67,10 +67,10 @@ def climb(task: Task, completion: str) -> Iterator[StageOutcome]:
     yield passed("quality", found.quality)
 
 
-def _polished(spec: Spec, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], str]:
+def _polished(spec: OpticsSpec, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], str]:
     """The answer polished, and in words; the answer itself where its glass is none of the task's."""
-    from verirl_optics.glass import GlassError
-    from verirl_optics.polish import polish_rows
+    from verirl_optics.optimize.polish import polish_rows
+    from verirl_optics.raytrace.glass import GlassError
 
     try:
         better, found = polish_rows(spec, rows)

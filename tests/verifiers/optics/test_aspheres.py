@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from verirl.errors import SpecError
 from verirl.types import Message, Status, Task
 from verirl_optics import domain
-from verirl_optics.analysis import gaps
+from verirl_optics.analysis.performance import gaps
 from verirl_optics.answer import FormatError, Row, parse, to_json, to_lines
-from verirl_optics.forms import FORMS, LEVELS
-from verirl_optics.judge import _zone, judge, prescription
+from verirl_optics.raytrace.system import FLOAT, build_system
+from verirl_optics.requirements import _zone, evaluate_answer, lens_of_answer
 from verirl_optics.spec import read_spec
-from verirl_optics.stages import climb
-from verirl_optics.system import FLOAT, build
+from verirl_optics.stages import run_stages
+from verirl_optics.tasks.starting_designs import DESIGN_FORMS, LEVELS
 
 torch.set_num_threads(1)
 
@@ -43,7 +43,7 @@ SPEC: dict[str, Any] = {
 def fell(completion: str, spec: dict[str, Any] = SPEC) -> tuple[str, str]:
     """The stage at which an answer failed and why; two empty texts where it passed every one."""
     task = Task(id="t", domain="optics", prompt=(Message(role="user", content="Design."),), spec=spec)
-    for item in climb(task, completion):
+    for item in run_stages(task, completion):
         assert 0.0 <= item.stage.score <= 1.0
         if item.stage.status is Status.FAILED:
             return item.stage.name, item.stage.detail
@@ -60,7 +60,7 @@ def test_an_asphere_passes_in_both_notations() -> None:
 def test_the_asphere_counts() -> None:
     spec = read_spec(SPEC)
     sphere = LENS.replace(" conic=-0.64 asphere=0,-1.2e-06,-1e-09", "")
-    bent, round_ = (judge(spec, parse(text)).figures["rms_spot_um"] for text in (LENS, sphere))
+    bent, round_ = (evaluate_answer(spec, parse(text)).figures["rms_spot_um"] for text in (LENS, sphere))
     assert bent < 0.5 * round_
 
 
@@ -152,8 +152,8 @@ def test_surfaces_that_cross_between_axis_and_edge_are_no_lens() -> None:
     """A bump on the back that pierces the front between an axis and an edge that have room."""
     text = "inf 1.2 F2 stop\ninf 40 asphere=0,-0.006,0.000142"
     assert fell(text)[0] == "feasible"
-    lens = prescription(read_spec(SPEC), parse(text))
-    system, height = build([lens]), torch.full((1, 2), 6.5, dtype=FLOAT)
+    lens = lens_of_answer(read_spec(SPEC), parse(text))
+    system, height = build_system([lens]), torch.full((1, 2), 6.5, dtype=FLOAT)
     centre, edge = gaps(system, height)
     assert min(float(centre), float(edge)) > 1.0
     assert _zone(system, 6.5) < -0.1
@@ -162,8 +162,8 @@ def test_surfaces_that_cross_between_axis_and_edge_are_no_lens() -> None:
 def test_an_asphere_without_curvature_is_no_free_window() -> None:
     plate = "inf 1 F2 asphere=0,-1e-05\ninf 0.5"
     spec = read_spec({**SPEC, "elements": {"min": 2, "max": 2}, "glasses": None, "aspheres": 2})
-    flat = judge(spec, parse(f"{plate.replace(' asphere=0,-1e-05', '')}\n{LENS}"))
-    bent = judge(spec, parse(f"{plate}\n{LENS}"))
+    flat = evaluate_answer(spec, parse(f"{plate.replace(' asphere=0,-1e-05', '')}\n{LENS}"))
+    bent = evaluate_answer(spec, parse(f"{plate}\n{LENS}"))
     counts = [next(c for c in found.feasible if c.name == "elements") for found in (flat, bent)]
     assert "2 elements" in counts[1].detail
 
@@ -173,8 +173,8 @@ def test_focus_is_found_by_the_evaluator() -> None:
     assert fell(focused) == ("", "")
     assert fell(to_json(parse(focused))) == ("", "")
     spec = read_spec(SPEC)
-    found = judge(spec, parse(focused))
-    assert found.figures["rms_spot_um"] <= judge(spec, parse(LENS)).figures["rms_spot_um"]
+    found = evaluate_answer(spec, parse(focused))
+    assert found.figures["rms_spot_um"] <= evaluate_answer(spec, parse(LENS)).figures["rms_spot_um"]
     for virtual in ("-29.8 4.6 F2 stop\n199 focus", "inf 1 F2 stop\ninf focus", "1e-3 1 F2 stop\n1e-3 focus"):
         assert fell(virtual)[0] == "feasible"
 
@@ -275,10 +275,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_each_fifth_of_the_difficulty_is_a_level() -> None:
-    assert {form.level for form in FORMS.values()} == set(range(1, LEVELS + 1))
+    assert {form.level for form in DESIGN_FORMS.values()} == set(range(1, LEVELS + 1))
     for level in (1, 2, 3, 4, 5):
         made = domain.generate(1, 4, (level - 0.5) / LEVELS)
-        assert FORMS[made.tags[0].removesuffix("-completion")].level == level
+        assert DESIGN_FORMS[made.tags[0].removesuffix("-completion")].level == level
 
 
 def test_the_prompt_tells_of_aspheres_only_where_they_are_allowed() -> None:

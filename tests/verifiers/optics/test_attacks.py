@@ -26,17 +26,17 @@ from support.paths import BENCHMARKS
 from verirl.pool import Request, VerifierPool
 from verirl.types import Source, Status
 from verirl_optics import domain
-from verirl_optics import pupil as pupils
-from verirl_optics.analysis import evaluate
+from verirl_optics.analysis.performance import evaluate
 from verirl_optics.answer import Row, parse, to_lines
-from verirl_optics.benchmark import from_benchmark
-from verirl_optics.glass import find
-from verirl_optics.judge import judge, prescription
-from verirl_optics.lens_task import tasks
-from verirl_optics.prescription import Aperture, Prescription, Surface
-from verirl_optics.spec import Spec, read_spec
-from verirl_optics.system import FLOAT, build
-from verirl_optics.trace import through_pupil, trace
+from verirl_optics.lens_io.classical_lenses import lens_from_row
+from verirl_optics.raytrace import pupil as pupils
+from verirl_optics.raytrace.glass import find_glass
+from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.system import FLOAT, build_system
+from verirl_optics.raytrace.trace import through_pupil, trace
+from verirl_optics.requirements import evaluate_answer, lens_of_answer
+from verirl_optics.spec import OpticsSpec, read_spec
+from verirl_optics.tasks.task_from_lens import tasks_from_lens
 
 torch.set_num_threads(1)
 BENCHMARK = BENCHMARKS / "optics"
@@ -167,7 +167,9 @@ def test_the_elements_of_a_lens_are_counted_alike_at_every_size(size: float) -> 
     plates = f"inf {size:g} N-BK7\ninf {size:g}\ninf {size:g} F2\ninf {size:g}\n{text}"
     spec = {**SINGLET_SPEC, "efl_mm": 50.0 * size, "efl_rel_tol": 0.2}
     for answer, elements, kept in ((text, 2, True), (plates, 4, False)):
-        found = judge(read_spec({**spec, "elements": {"min": elements, "max": elements}}), parse(answer))
+        found = evaluate_answer(
+            read_spec({**spec, "elements": {"min": elements, "max": elements}}), parse(answer)
+        )
         assert next(check for check in found.feasible if check.name == "elements").kept is kept
 
 
@@ -204,7 +206,7 @@ def test_hollows_and_windows_of_patents_can_be_asked_for(name: str, elements: tu
     """Surfaces that end within their neighbours' height, and plates that are none of the lens's power."""
     rows = map(json.loads, (BENCHMARK / "classical_lenses.jsonl").read_text().splitlines())
     [row] = [row for row in rows if row["id"] == name]
-    made = tasks(from_benchmark(row), name, Source(name="here"))
+    made = tasks_from_lens(lens_from_row(row), name, Source(name="here"))
     assert made[0].spec["elements"] == dict(zip(("min", "max"), elements, strict=True))
     assert [fell(str(each.reference), each.spec) for each in made] == ["", ""]
 
@@ -214,11 +216,11 @@ def test_what_is_given_stays(name: str) -> None:
     assert fell(GIVENS[name], COMPLETION) == "format"
 
 
-def on_rings(spec: Spec, efl_of_rings: float) -> tuple[Row, ...]:
+def on_rings(spec: OpticsSpec, efl_of_rings: float) -> tuple[Row, ...]:
     """A lens of the EFL asked for at its vertex, whose surface sends the quadrature's six rings to the
     focus of another: seven terms of an asphere, the first by the vertex, six by Newton's method.
     """
-    n = find("N-BK7").index(spec.wavelengths[0])
+    n = find_glass("N-BK7").index(spec.wavelengths[0])
     thick, radius, half = 4.0, efl_of_rings * (n - 1.0), spec.epd / 2.0
     rings = torch.unique(torch.hypot(pupils.gauss().x_R, pupils.gauss().y_R).round(decimals=12))
     sampled = pupils.Pupil(torch.zeros_like(rings), rings, torch.ones_like(rings))
@@ -230,7 +232,7 @@ def on_rings(spec: Spec, efl_of_rings: float) -> tuple[Row, ...]:
         return Row(radius, thick, "N-BK7", stop=True, asphere=asphere), plane
 
     def heights(terms: torch.Tensor) -> torch.Tensor:
-        system = build([prescription(spec, rows(terms))])
+        system = build_system([lens_of_answer(spec, rows(terms))])
         beam = torch.tensor([spec.epd], dtype=FLOAT)
         rays = through_pupil(system, sampled, beam, torch.zeros(1, 1, dtype=FLOAT))
         return trace(system, rays).rays.y[0, 0, 0]
@@ -260,11 +262,11 @@ def test_an_asphere_cannot_be_right_on_the_rings_alone() -> None:
     asked = read_spec(spec)
     rows = on_rings(asked, 40.0)
     assert fell(to_lines(rows, 12), spec) == "feasible", "EFL 50 mm and a focus 40 mm behind the lens"
-    system = build([prescription(asked, rows)])
+    system = build_system([lens_of_answer(asked, rows)])
     beam, axis = torch.tensor([asked.epd], dtype=FLOAT), torch.zeros(1, 1, dtype=FLOAT)
     dense = evaluate(system, beam, axis, pupils.gauss(60, 24)).spots.poly_BF.item() * 1e3
     assert evaluate(system, beam, axis).spots.poly_BF.item() * 1e3 < 1e-3 < 100 < dense
-    assert judge(asked, rows).figures["rms_spot_um"] == pytest.approx(dense, rel=1e-3)
+    assert evaluate_answer(asked, rows).figures["rms_spot_um"] == pytest.approx(dense, rel=1e-3)
 
 
 def test_two_cones_are_no_focal_length() -> None:
@@ -276,7 +278,7 @@ def test_two_cones_are_no_focal_length() -> None:
         {**SINGLET_SPEC, "fno": 5.0, "half_fields_deg": [0], "aspheres": 2, "elements": {"min": 2, "max": 2}}
     )
     cones = "41 4 N-BK7 stop\n-41 1\n12.33 2 N-BK7 conic=-1000\n10 35.9 conic=-1000"
-    found = judge(asked, parse(cones))
+    found = evaluate_answer(asked, parse(cones))
     assert found.figures["efl_mm"] == pytest.approx(50.0, rel=0.01)
     assert found.figures["rms_spot_um"] < 32.0
     assert [check.name for check in found.feasible if not check.kept] == ["EFL"]
@@ -292,14 +294,14 @@ def test_too_many_aspheres_are_not_traced() -> None:
         "half_fields_deg": [float(f) for f in range(16)],
         "wavelengths_um": [0.45 + 0.01 * w for w in range(16)],
     }
-    found = judge(read_spec(spec), tuple(Row(300.0, 2.0, None, conic=-9.0) for _ in range(40)))
+    found = evaluate_answer(read_spec(spec), tuple(Row(300.0, 2.0, None, conic=-9.0) for _ in range(40)))
     assert [check.name for check in found.feasible] == ["aspheres"]
     assert judged(text, spec)["feasible"][:2] == (Status.FAILED, 0.0)
 
 
 def test_the_image_of_a_short_lens_is_moved_by_more_than_its_tolerance() -> None:
     """A field lens: the image plane lies so near that a quarter of the distance is no fault."""
-    crown = find("N-BK7")
+    crown = find_glass("N-BK7")
     surfaces = (
         Surface(51.0, 4.0, crown, stop=True),
         Surface(-51.0, 46.0),
@@ -307,7 +309,7 @@ def test_the_image_of_a_short_lens_is_moved_by_more_than_its_tolerance() -> None
         Surface(math.inf, 0.6),
     )
     lens = Prescription(surfaces, Aperture("epd", 8.0), (0.0, 3.0), (0.4861327, 0.5875618, 0.6562725), 1)
-    [made, _] = tasks(lens, "short", Source(name="here"))
+    [made, _] = tasks_from_lens(lens, "short", Source(name="here"))
     assert fell(str(made.reference), made.spec) == ""
     [moved] = [mutant for mutant in domain.mutants(made) if mutant.kind == "thickness"]
     assert fell(moved.completion, made.spec) != ""
@@ -322,9 +324,9 @@ def test_the_image_of_a_short_lens_is_moved_by_more_than_its_tolerance() -> None
     ids=["inside a glass", "in air"],
 )
 def test_a_curved_stop_of_an_imported_lens_becomes_a_plane(rows: tuple[Any, ...]) -> None:
-    surfaces = tuple(Surface(r, t, find(g) if g else None, stop=stop) for r, t, g, stop in rows)
+    surfaces = tuple(Surface(r, t, find_glass(g) if g else None, stop=stop) for r, t, g, stop in rows)
     lens = Prescription(surfaces, Aperture("epd", 4.0), (0.0, 2.0), (0.4861327, 0.5875618, 0.6562725), 1)
-    [made, _] = tasks(lens, "stop", Source(name="here"))
+    [made, _] = tasks_from_lens(lens, "stop", Source(name="here"))
     assert made.spec["elements"] == {"min": 1, "max": 1}
     assert any(line.startswith("inf") and line.endswith("stop") for line in str(made.reference).splitlines())
     assert fell(str(made.reference), made.spec) == ""

@@ -35,7 +35,7 @@ from verirl_optics import domain
 from verirl_optics.answer import FormatError, Row, parse, to_lines
 from verirl_optics.extract import extract
 from verirl_optics.ladder import LADDER
-from verirl_optics.stages import climb
+from verirl_optics.stages import run_stages
 
 torch.set_num_threads(1)
 
@@ -63,7 +63,7 @@ def test_lines_and_json_are_the_same_answer() -> None:
 
 
 def test_figures_are_told_and_quality_follows_the_spot() -> None:
-    found = list(climb(task(), TRIPLET))
+    found = list(run_stages(task(), TRIPLET))
     metrics = next(item.metrics for item in found if item.stage.name == "feasible")
     assert metrics["efl_mm"] == pytest.approx(50.0, rel=1e-2)
     assert metrics["rms_spot_um"] < 40.0
@@ -236,7 +236,7 @@ def test_givens_are_the_tasks_own_to_the_last_digit() -> None:
     """Within the tolerance of reading, what is traced is what the task says."""
     near = {**COMPLETION, "given": {"surfaces": [{**GIVEN[0], "radius": 22.01359}, *GIVEN[1:]]}}
     first, second = (
-        next(item.metrics for item in climb(task(near), text) if item.metrics)
+        next(item.metrics for item in run_stages(task(near), text) if item.metrics)
         for text in (TRIPLET, swap("22.01359", "22.013590000001"))
     )
     assert first == second
@@ -354,13 +354,13 @@ def test_a_confined_worker_judges_good_and_hostile_answers() -> None:
 @pytest.mark.parametrize("name", SCHEMES)
 def test_every_scheme_ranks_right_over_wrong(name: str) -> None:
     def value(text: str) -> float:
-        return scheme(name)(LADDER, tuple(item.stage for item in climb(task(), text))).value
+        return scheme(name)(LADDER, tuple(item.stage for item in run_stages(task(), text))).value
 
     assert value(TRIPLET) > value(swap("42.20778", "43.5"))
 
 
 def test_a_passing_ladder_is_a_climbed_one() -> None:
-    assert all_correct(LADDER, tuple(item.stage for item in climb(task(), TRIPLET)))
+    assert all_correct(LADDER, tuple(item.stage for item in run_stages(task(), TRIPLET)))
     from rich.console import Console
 
     with VerifierPool(1) as pool:

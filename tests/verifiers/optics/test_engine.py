@@ -11,16 +11,16 @@ import pytest
 import torch
 from support.paths import BENCHMARKS
 
-from verirl_optics import glass
-from verirl_optics import pupil as pupils
-from verirl_optics.analysis import evaluate, field_curvature, gaps, mtf, pupil_diameter
-from verirl_optics.benchmark import from_benchmark, medium_of
-from verirl_optics.oracle import figures
-from verirl_optics.paraxial import first_order, seidel
-from verirl_optics.prescription import Aperture, Prescription, Surface
-from verirl_optics.spots import spot
-from verirl_optics.system import FLOAT, System, build
-from verirl_optics.trace import Failure, Rays, launch, through_pupil, trace
+from verirl_optics.analysis.performance import evaluate, field_curvature, gaps, mtf, pupil_diameter
+from verirl_optics.analysis.reference_values import reference_values
+from verirl_optics.lens_io.classical_lenses import lens_from_row, medium_of
+from verirl_optics.raytrace import glass
+from verirl_optics.raytrace import pupil as pupils
+from verirl_optics.raytrace.paraxial import first_order, seidel
+from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.spots import measure_spots
+from verirl_optics.raytrace.system import FLOAT, System, build_system
+from verirl_optics.raytrace.trace import Failure, Rays, launch, through_pupil, trace
 
 torch.set_num_threads(1)
 BENCHMARK = BENCHMARKS / "optics"
@@ -40,7 +40,7 @@ needs_benchmark = pytest.mark.skipif(not LENSES, reason="no ../shared/benchmarks
 @needs_benchmark
 @pytest.mark.parametrize("name", LENSES)
 def test_agrees_with_the_reference_figures(name: str) -> None:
-    found, known = figures(from_benchmark(LENSES[name])), ORACLE[name]
+    found, known = reference_values(lens_from_row(LENSES[name])), ORACLE[name]
     for key in RELATIVE if known["note"] is None else RELATIVE[3:]:
         assert found[key] == pytest.approx(known[key], rel=1e-9, abs=0), key
     assert found["bfl_by_wavelength"] == pytest.approx(known["bfl_by_wavelength"], rel=1e-9, abs=1e-12)
@@ -70,7 +70,7 @@ def test_the_glass_table_has_the_benchmarks_glasses() -> None:
                 assert by_formula.index(wavelength) == pytest.approx(index, abs=1e-9)
             if material["kind"] == "catalog":
                 seen += 1
-                shipped = glass.find(material["name"])
+                shipped = glass.find_glass(material["name"])
                 if shipped.vendor == material["vendor"]:
                     assert shipped.coefficients == tuple(material["coefficients"])
                 else:
@@ -79,38 +79,44 @@ def test_the_glass_table_has_the_benchmarks_glasses() -> None:
 
 
 def test_glass_figures_are_those_of_the_catalogue() -> None:
-    assert glass.find("N-BK7").nd == pytest.approx(1.5168, abs=5e-6)
-    assert glass.find("N-BK7").vd == pytest.approx(64.17, abs=5e-3)
-    assert glass.find("N-SF6").nd == pytest.approx(1.80518, abs=5e-6)
-    through = glass.model(1.62, 36.4)
+    assert glass.find_glass("N-BK7").nd == pytest.approx(1.5168, abs=5e-6)
+    assert glass.find_glass("N-BK7").vd == pytest.approx(64.17, abs=5e-3)
+    assert glass.find_glass("N-SF6").nd == pytest.approx(1.80518, abs=5e-6)
+    through = glass.model_glass(1.62, 36.4)
     slope = through.index(glass.LINE_F) - through.index(glass.LINE_C)
     assert (through.index(glass.LINE_D), 0.62 / slope) == pytest.approx((1.62, 36.4))
-    assert glass.nearest(1.5168, 64.2, list(glass.table().values())).nd == pytest.approx(1.5168, abs=1e-3)
+    assert glass.nearest(1.5168, 64.2, list(glass.glass_table().values())).nd == pytest.approx(
+        1.5168, abs=1e-3
+    )
 
 
 @pytest.mark.parametrize("name", ["n-bk7", "N-BK7 ", "N‑BK7", "NBK7", "N-ВK7", "", "BK7X"])
 def test_no_glass_is_matched_by_likeness(name: str) -> None:
     with pytest.raises(glass.GlassError):
-        glass.find(name)
+        glass.find_glass(name)
 
 
 def test_no_index_outside_the_measured_range() -> None:
     with pytest.raises(glass.GlassError, match="N-BK7 has no index at 5"):
-        glass.find("N-BK7").index(5.0)
+        glass.find_glass("N-BK7").index(5.0)
 
 
 def lens(*surfaces: Surface, epd: float = 5.0, fields: tuple[float, ...] = (0.0,)) -> Prescription:
     return Prescription(surfaces, Aperture("epd", epd), fields, (0.4861327, 0.5875618, 0.6562725), 1)
 
 
-BK7 = glass.find("N-BK7")
+BK7 = glass.find_glass("N-BK7")
 SINGLET = lens(Surface(51.0, 4.0, BK7, stop=True), Surface(-51.0, 48.0), epd=10.0, fields=(0.0, 3.0, 5.0))
 TRIPLET = lens(
-    Surface(22.01359, 3.25896, glass.find("SK16") if "SK16" in glass.table() else glass.find("N-SK16")),
+    Surface(
+        22.01359,
+        3.25896,
+        glass.find_glass("SK16") if "SK16" in glass.glass_table() else glass.find_glass("N-SK16"),
+    ),
     Surface(-435.76044, 6.00755),
-    Surface(-22.21328, 0.99997, glass.find("F2")),
+    Surface(-22.21328, 0.99997, glass.find_glass("F2")),
     Surface(20.29192, 4.75041, stop=True),
-    Surface(79.6836, 2.95208, glass.find("N-SK16")),
+    Surface(79.6836, 2.95208, glass.find_glass("N-SK16")),
     Surface(-18.39533, 42.20778),
     epd=10.0,
     fields=(0.0, 14.0, 20.0),
@@ -118,7 +124,7 @@ TRIPLET = lens(
 
 
 def tensors(prescription: Prescription) -> tuple[System, torch.Tensor, torch.Tensor]:
-    system = build([prescription])
+    system = build_system([prescription])
     epd = pupil_diameter(prescription.aperture, first_order(system), system)
     return system, epd, torch.deg2rad(torch.tensor([prescription.fields], dtype=FLOAT))
 
@@ -126,7 +132,7 @@ def tensors(prescription: Prescription) -> tuple[System, torch.Tensor, torch.Ten
 def test_a_thick_lens_has_the_focal_length_of_the_formula() -> None:
     n = BK7.index(0.5875618)
     power = (n - 1) * (2 / 51.0 - (n - 1) * 4.0 / (n * 51.0**2))
-    assert float(first_order(build([SINGLET])).efl_BW[0, 1]) == pytest.approx(1 / power, rel=1e-14)
+    assert float(first_order(build_system([SINGLET])).efl_BW[0, 1]) == pytest.approx(1 / power, rel=1e-14)
 
 
 def test_a_parabola_and_an_ellipsoid_image_a_star_to_a_point() -> None:
@@ -231,7 +237,7 @@ def test_gradients_agree_with_finite_differences() -> None:
 
 def test_a_batch_is_its_lenses_one_by_one() -> None:
     stretched = replace(TRIPLET, surfaces=(replace(TRIPLET.surfaces[0], radius=23.0), *TRIPLET.surfaces[1:]))
-    system = build([TRIPLET, stretched])
+    system = build_system([TRIPLET, stretched])
     fields = torch.deg2rad(torch.tensor([TRIPLET.fields] * 2, dtype=FLOAT))
     both = evaluate(system, torch.tensor([10.0, 10.0], dtype=FLOAT), fields).spots.poly_BF
     alone = [evaluate(*tensors(item)).spots.poly_BF[0] for item in (TRIPLET, stretched)]
@@ -241,9 +247,9 @@ def test_a_batch_is_its_lenses_one_by_one() -> None:
 def test_aimed_rays_meet_the_stop() -> None:
     system, epd, fields = tensors(TRIPLET)
     pupil = pupils.gauss()
-    from verirl_optics.analysis import aimed
+    from verirl_optics.analysis.performance import aim_rays
 
-    rays = aimed(system, through_pupil(system, pupil, epd, fields), pupil, epd)
+    rays = aim_rays(system, through_pupil(system, pupil, epd, fields), pupil, epd)
     at_stop = trace(system, rays, stop_after=system.stop).rays
     edge = trace(
         system,
@@ -321,7 +327,7 @@ def test_edges_are_where_the_sags_say() -> None:
 
 def test_a_deep_hollow_behind_a_wider_surface_has_a_flat_rim() -> None:
     deep = lens(Surface(math.inf, 2.0, BK7, stop=True), Surface(10.0, 20.0), Surface(60.0, 3.0, BK7))
-    _, edge = gaps(build([deep]), torch.tensor([[14.0, 9.0, 14.0]], dtype=FLOAT))
+    _, edge = gaps(build_system([deep]), torch.tensor([[14.0, 9.0, 14.0]], dtype=FLOAT))
     rim, wide = (radius - math.sqrt(radius**2 - y**2) for radius, y in ((10.0, 9.5), (60.0, 14.0)))
     assert edge[0].tolist() == pytest.approx([2.0 + rim, 20.0 - rim + wide], rel=1e-12)
 
@@ -329,7 +335,7 @@ def test_a_deep_hollow_behind_a_wider_surface_has_a_flat_rim() -> None:
 def failures(prescription: Prescription, **options: bool) -> set[int]:
     system, epd, fields = tensors(prescription)
     done = trace(system, through_pupil(system, pupils.hexapolar(), epd, fields), **options)
-    found = spot(done.rays.x, done.rays.y, done.valid, pupils.hexapolar())
+    found = measure_spots(done.rays.x, done.rays.y, done.valid, pupils.hexapolar())
     assert not bool(torch.isinf(found.poly_BF).any())
     return set(done.failure.flatten().tolist()) - {0}
 
@@ -352,7 +358,7 @@ def test_a_ray_that_is_no_number_is_no_small_spot() -> None:
     zero = torch.zeros(1, 1, 3, 3, dtype=FLOAT)
     done = trace(system, Rays(zero + point, zero, zero, zero, zero, zero + 1.0))
     assert done.failure[0, 0, 0].tolist() == [Failure.NONE, Failure.NOT_FINITE, Failure.NOT_FINITE]
-    lost = spot(
+    lost = measure_spots(
         done.rays.x[..., 1:],
         done.rays.y[..., 1:],
         done.valid[..., 1:],
@@ -366,7 +372,7 @@ def test_a_ray_that_is_no_number_is_no_small_spot() -> None:
 def test_a_gpu_says_what_the_processor_says() -> None:
     system, epd, fields = tensors(TRIPLET)
     here = evaluate(system, epd, fields).spots.poly_BF
-    there = evaluate(build([TRIPLET], device="cuda"), epd.cuda(), fields.cuda()).spots.poly_BF
+    there = evaluate(build_system([TRIPLET], device="cuda"), epd.cuda(), fields.cuda()).spots.poly_BF
     assert torch.allclose(here, there.cpu(), rtol=0, atol=1e-12)
 
 
@@ -376,27 +382,27 @@ def test_a_wavelength_that_arrives_nowhere_leaves_the_others_gradient_alone() ->
     valid = torch.tensor([True, True, True, False, False, False]).reshape(1, 1, 2, 3)
     points = torch.zeros(3, dtype=FLOAT)
     pupil = pupils.Pupil(points, points, torch.full((3,), 1.0 / 3.0, dtype=FLOAT))
-    found = spot(x, 2.0 * x, valid, pupil)
+    found = measure_spots(x, 2.0 * x, valid, pupil)
     found.poly_BF.sum().backward()
     assert x.grad is not None
     assert torch.isfinite(x.grad).all()
     assert math.isnan(found.rms_BFW[0, 0, 1].item())
-    alone = spot(x[:, :, :1].detach(), 2.0 * x[:, :, :1].detach(), valid[:, :, :1], pupil)
+    alone = measure_spots(x[:, :, :1].detach(), 2.0 * x[:, :, :1].detach(), valid[:, :, :1], pupil)
     assert found.poly_BF.item() == pytest.approx(alone.poly_BF.item(), rel=1e-14)
 
 
 def test_a_pupil_first_used_in_a_verdict_serves_gradients_too() -> None:
     lens = Prescription(
-        (Surface(50.0, 5.0, glass.find("N-BK7"), stop=True), Surface(-50.0, 47.0)), Aperture("epd", 5.0)
+        (Surface(50.0, 5.0, glass.find_glass("N-BK7"), stop=True), Surface(-50.0, 47.0)), Aperture("epd", 5.0)
     )
     with torch.inference_mode():
         evaluate(
-            build([lens]),
+            build_system([lens]),
             torch.tensor([5.0], dtype=FLOAT),
             torch.zeros(1, 1, dtype=FLOAT),
             pupils.gauss(7, 14),
         )
-    system = build([lens], requires_grad=True)
+    system = build_system([lens], requires_grad=True)
     found = evaluate(
         system, torch.tensor([5.0], dtype=FLOAT), torch.zeros(1, 1, dtype=FLOAT), pupils.gauss(7, 14)
     )

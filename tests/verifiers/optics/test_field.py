@@ -17,13 +17,13 @@ sys.path.insert(0, str(BENCH))
 
 import optiland_peer as peer
 
-from verirl_optics import pupil as pupils
-from verirl_optics.analysis import evaluate, field_curvature
-from verirl_optics.glass import Medium, find, model, table
-from verirl_optics.paraxial import first_order, seidel
-from verirl_optics.prescription import Aperture, Prescription, Surface
-from verirl_optics.system import FLOAT, System, build
-from verirl_optics.trace import Failure, through_pupil, trace
+from verirl_optics.analysis.performance import evaluate, field_curvature
+from verirl_optics.raytrace import pupil as pupils
+from verirl_optics.raytrace.glass import Medium, find_glass, glass_table, model_glass
+from verirl_optics.raytrace.paraxial import first_order, seidel
+from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.system import FLOAT, System, build_system
+from verirl_optics.raytrace.trace import Failure, through_pupil, trace
 
 torch.set_num_threads(1)
 LINES = (0.4861327, 0.5875618, 0.6562725)
@@ -42,7 +42,7 @@ def lens(
 def _surface(
     radius: float, thickness: float, glass: str | Medium | None = None, more: dict[str, Any] | None = None
 ) -> Surface:
-    return Surface(radius, thickness, find(glass) if isinstance(glass, str) else glass, **(more or {}))
+    return Surface(radius, thickness, find_glass(glass) if isinstance(glass, str) else glass, **(more or {}))
 
 
 STOP: dict[str, Any] = {"stop": True}
@@ -105,7 +105,7 @@ LENSES = {
     "one field, aside": lens(8, (7,), (51, 4, "N-BK7", STOP), (-51, 48), waves=(0.6328,)),
     "below the axis": lens(8, (0, -4, 4), (51, 4, "N-BK7", STOP), (-51, 48)),
     "infrared": lens(8, (0, 4), (51, 4, "N-SF6", STOP), (-51, 30), waves=(1.0, 1.55, 2.2)),
-    "a glass by nd and Vd": lens(8, (0, 5), (40, 4, model(1.62, 60.3), STOP), (-70, 40)),
+    "a glass by nd and Vd": lens(8, (0, 5), (40, 4, model_glass(1.62, 60.3), STOP), (-70, 40)),
 }  # fmt: skip
 ROUND = [name for name in LENSES if not any(surface.aspheric for surface in LENSES[name].surfaces)]
 WHOLE = pupils.gauss(mirrored=False)
@@ -118,7 +118,7 @@ live = [
 
 def beam(item: Prescription) -> tuple[System, Tensor, Tensor]:
     fields = torch.deg2rad(torch.tensor([item.fields], dtype=FLOAT))
-    return build([item]), torch.tensor([item.aperture.value], dtype=FLOAT), fields
+    return build_system([item]), torch.tensor([item.aperture.value], dtype=FLOAT), fields
 
 
 @pytest.mark.parametrize("name", LENSES)
@@ -288,7 +288,7 @@ def test_optiland_says_the_same_of_third_order_and_field_curvature(name: str) ->
 @marked
 @pytest.mark.parametrize("vendor", ["schott", "ohara", "hoya", "cdgm", "hikari", "sumita"])
 def test_optiland_has_the_same_index_of_each_makers_glasses(vendor: str) -> None:
-    glasses = [medium for medium in table().values() if medium.vendor == vendor]
+    glasses = [medium for medium in glass_table().values() if medium.vendor == vendor]
     seen = 0
     for medium in glasses[:: max(1, len(glasses) // 12)]:
         known = peer.catalogue_glass(medium.name, vendor)

@@ -19,15 +19,16 @@ from support.paths import BENCHMARKS
 from verirl.cli import main
 from verirl.errors import InputError
 from verirl.types import Source, Status, Task
-from verirl_optics import domain, glass, zmx
-from verirl_optics.catalogue import read_catalogue
-from verirl_optics.importers import IMPORTERS
-from verirl_optics.lens_task import LensError, tasks
-from verirl_optics.prescription import Prescription
-from verirl_optics.qa import read_pair
-from verirl_optics.stages import climb
-from verirl_optics.summary import summary
-from verirl_optics.zmx import decode, read_zmx
+from verirl_optics import domain
+from verirl_optics.analysis.summary import summary
+from verirl_optics.lens_io.glass_catalog import read_glass_catalog
+from verirl_optics.lens_io.optidesignqa import read_pair
+from verirl_optics.lens_io.zemax import decode_text, read_zmx
+from verirl_optics.raytrace import glass
+from verirl_optics.raytrace.prescription import Prescription
+from verirl_optics.stages import run_stages
+from verirl_optics.tasks.importers import IMPORTERS
+from verirl_optics.tasks.task_from_lens import LensError, tasks_from_lens
 
 BENCHMARK = BENCHMARKS / "optics"
 TRIPLET = {
@@ -120,7 +121,7 @@ def imported(kind: str, path: Path) -> list[Task]:
 
 
 def fell(task: Task, completion: str) -> str:
-    found = [item.stage for item in climb(task, completion)]
+    found = [item.stage for item in run_stages(task, completion)]
     return next((stage.name for stage in found if stage.status is Status.FAILED), "")
 
 
@@ -165,7 +166,7 @@ def test_what_separates_nothing_and_glasses_without_a_name_are_translated(tmp_pa
     assert design.spec["elements"] == {"min": 3, "max": 3}
     lines = (design.reference or "").splitlines()
     assert len(lines) == 6
-    assert glass.find(lines[2].split()[2]).nd == pytest.approx(1.6202, abs=2e-3)
+    assert glass.find_glass(lines[2].split()[2]).nd == pytest.approx(1.6202, abs=2e-3)
 
 
 def test_aspheres_are_asked_for_given_and_masked_like_the_rest(tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_most_classical_lenses_are_tasks(tmp_path: Path) -> None:
     ids=["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "latin-1", "crlf", "not indented"],
 )
 def test_a_zemax_file_is_the_lens_that_it_says(data: bytes) -> None:
-    lens = read_zmx(decode(data))
+    lens = read_zmx(decode_text(data))
     assert [s.radius for s in lens.surfaces] == pytest.approx(
         [row["radius"] for row in TRIPLET["surfaces"]], rel=1e-6
     )
@@ -318,9 +319,9 @@ def test_glasses_of_zemax() -> None:
     assert code.surfaces[2].medium.index(0.5875618) == pytest.approx(1.62)
     told = changed("GLAS ___BLANK 1 0", "GLAS MYGLASS 0 0")
     assert any("MYGLASS" in note for note in told.notes)
-    own = {"MYGLASS": glass.constant(1.7)}
+    own = {"MYGLASS": glass.constant_index(1.7)}
     text = ZMX.replace("GLAS ___BLANK 1 0", "GLAS MYGLASS 0 0")
-    assert read_zmx(text, own | dict(glass.table())).surfaces[2].medium == own["MYGLASS"]
+    assert read_zmx(text, own | dict(glass.glass_table())).surfaces[2].medium == own["MYGLASS"]
 
 
 @pytest.mark.parametrize(
@@ -543,15 +544,15 @@ def test_a_zemax_catalogue_gives_indices_as_its_formulas_say(tmp_path: Path) -> 
     path = tmp_path / "ours.agf"
     path.write_bytes(AGF.encode("utf-16"))
     with pytest.warns(UserWarning, match=r"1 glasses left out.*STRANGE"):
-        found = read_catalogue(path)
+        found = read_glass_catalog(path)
     for wavelength in (0.4, 0.5875618, 0.9):
         assert found["MY-BK7"].index(wavelength) == pytest.approx(
-            glass.find("N-BK7").index(wavelength), abs=1e-8
+            glass.find_glass("N-BK7").index(wavelength), abs=1e-8
         )
         assert found["SCHOTT-POWERS"].index(wavelength) == pytest.approx(
-            glass.find("N-BK7").index(wavelength), abs=2e-5
+            glass.find_glass("N-BK7").index(wavelength), abs=2e-5
         )
-    assert found["N-SK16"] == glass.find("N-SK16")
+    assert found["N-SK16"] == glass.find_glass("N-SK16")
     with pytest.raises(glass.GlassError, match="2\\.5"):
         found["MY-BK7"].index(3.0)
 
@@ -575,14 +576,14 @@ def test_every_formula_of_a_catalogue(
 ) -> None:
     path = tmp_path / "one.agf"
     path.write_text(f"NM G {formula} 0 1.5 60\nCD {' '.join(map(repr, coefficients))}\n", encoding="utf-8")
-    medium = read_catalogue(path)["G"]
+    medium = read_glass_catalog(path)["G"]
     for wavelength in (0.45, 0.6, 0.8):
         assert medium.index(wavelength) == pytest.approx(math.sqrt(index(wavelength)), rel=1e-12)
 
 
 def test_a_catalogue_of_json_lines_comes_before_the_table(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", {"name": "N-BK7", "formula": "cauchy", "coefficients": [1.9]})
-    assert read_catalogue(path)["N-BK7"].index(0.5) == 1.9
+    assert read_glass_catalog(path)["N-BK7"].index(0.5) == 1.9
 
 
 @pytest.mark.parametrize(
@@ -600,12 +601,12 @@ def test_a_catalogue_that_is_none_is_one_line(name: str, text: str | None, told:
     if text is not None:
         path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=told):
-        read_catalogue(path)
+        read_glass_catalog(path)
 
 
 def test_decoding_never_raises() -> None:
-    assert zmx.decode(b"") == ""
-    assert zmx.decode(b"\xff") == "ÿ"
+    assert decode_text(b"") == ""
+    assert decode_text(b"\xff") == "ÿ"
 
 
 # --- whatever a file holds -------------------------------------------------------------------------------
@@ -616,7 +617,7 @@ WORDS = st.sampled_from(
      "CLAP", "UNIT", "MM", "MODE", "SEQ", "MNUM", "0", "1", "2", "3", "-1", "0.55", "1e300", "-1e-300",
      "1e999", "nan", "x", "999999999999", "١", "é"]
 )  # fmt: skip
-zemax = st.lists(st.lists(WORDS, min_size=1, max_size=6).map(" ".join), max_size=30).map("\n".join)
+zemax_texts = st.lists(st.lists(WORDS, min_size=1, max_size=6).map(" ".join), max_size=30).map("\n".join)
 
 
 def edited(text: str, edits: list[tuple[int, str]]) -> str:
@@ -627,14 +628,14 @@ def edited(text: str, edits: list[tuple[int, str]]) -> str:
 
 
 @settings(max_examples=150, deadline=None)
-@given(zemax)
+@given(zemax_texts)
 def test_any_zemax_text_is_a_lens_or_one_line(text: str) -> None:
     with contextlib.suppress(InputError):
         read_zmx(text)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 200), zemax.map(lambda t: t.partition("\n")[0])), max_size=4))
+@given(st.lists(st.tuples(st.integers(0, 200), zemax_texts.map(lambda t: t.partition("\n")[0])), max_size=4))
 def test_a_damaged_zemax_file_becomes_tasks_that_hold_or_a_line(edits: list[tuple[int, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -670,7 +671,7 @@ def test_any_pair_is_a_lens_or_one_line(fields: dict[str, Any], answer: Any) -> 
     row = {"question": QUESTION, "answer": answer, **fields}
     with contextlib.suppress(InputError, LensError):
         name, lens, asked = read_pair(row)
-        tasks(lens, name or "x", Source(name="test"), asked)
+        tasks_from_lens(lens, name or "x", Source(name="test"), asked)
 
 
 AGF_WORDS = st.sampled_from(
@@ -706,7 +707,7 @@ def test_any_catalogue_is_glasses_or_one_line(text: str) -> None:
         path = Path(folder) / "a.agf"
         path.write_text(text, encoding="utf-8")
         with contextlib.suppress(InputError):
-            for medium in read_catalogue(path).values():
+            for medium in read_glass_catalog(path).values():
                 if medium.name in ("X", "Y"):
                     with contextlib.suppress(glass.GlassError):
                         assert medium.index(0.55) > 0.0

@@ -13,13 +13,13 @@ sys.path.insert(0, str(BENCH))
 
 import optiland_peer as peer
 
-from verirl_optics import pupil as pupils
-from verirl_optics.analysis import evaluate, pupil_diameter
-from verirl_optics.paraxial import first_order
-from verirl_optics.pupil import Pupil
-from verirl_optics.spots import spot
-from verirl_optics.system import FLOAT, build
-from verirl_optics.trace import through_pupil, trace
+from verirl_optics.analysis.performance import evaluate, pupil_diameter
+from verirl_optics.raytrace import pupil as pupils
+from verirl_optics.raytrace.paraxial import first_order
+from verirl_optics.raytrace.pupil import Pupil
+from verirl_optics.raytrace.spots import measure_spots
+from verirl_optics.raytrace.system import FLOAT, build_system
+from verirl_optics.raytrace.trace import through_pupil, trace
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,7 +35,7 @@ CLOSE = 1e-9
 def test_first_order_figures(name: str) -> None:
     theirs = peer.sample(name)
     lens = peer.converted(theirs, name)
-    system = build([lens])
+    system = build_system([lens])
     first = first_order(system)
     p = lens.primary
     assert first.efl_BW[0, p].item() == pytest.approx(float(theirs.paraxial.f2()), rel=CLOSE)
@@ -50,11 +50,11 @@ def test_rays_and_spots(name: str, sampling: str) -> None:
     theirs = peer.sample(name)
     lens = peer.converted(theirs, name)
     pupil = PUPILS[sampling]
-    system = build([lens])
+    system = build_system([lens])
     epd = pupil_diameter(lens.aperture, first_order(system), system)
     fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
     ours = trace(system, through_pupil(system, pupil, epd, fields))
-    found = spot(ours.rays.x, ours.rays.y, ours.valid, pupil)
+    found = measure_spots(ours.rays.x, ours.rays.y, ours.valid, pupil)
     widest = max(lens.fields)
     for f, angle in enumerate(lens.fields):
         for w, wavelength in enumerate(lens.wavelengths):
@@ -77,7 +77,7 @@ def _rms(x: torch.Tensor, y: torch.Tensor, pupil: Pupil) -> float:
 @pytest.mark.parametrize("name", peer.SAMPLES)
 def test_the_mirrored_quadrature_that_verdicts_use_gives_the_same_spot(name: str) -> None:
     lens = peer.converted(peer.sample(name), name)
-    system = build([lens])
+    system = build_system([lens])
     epd = pupil_diameter(lens.aperture, first_order(system), system)
     fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
     half = evaluate(system, epd, fields).spots.poly_BF

@@ -11,11 +11,11 @@ import pytest
 
 from verirl.cli import main
 from verirl_optics import domain
-from verirl_optics.draw import layout
-from verirl_optics.files import from_object
+from verirl_optics.lens_io.lens_file import from_object
 from verirl_optics.options import OpticsOptions
-from verirl_optics.picture import Dots, Line, Picture, Words, png, svg
-from verirl_optics.plots import fans, spots
+from verirl_optics.viz.layout import layout
+from verirl_optics.viz.picture import Dots, Label, Line, Picture, png, svg
+from verirl_optics.viz.plots import ray_fans, spot_diagrams
 
 LENS: dict[str, Any] = {
     "name": "doublet µ",
@@ -68,18 +68,18 @@ def test_the_same_picture_gives_the_same_bytes() -> None:
 
 
 def test_a_spot_diagram_has_a_panel_a_field_and_a_colour_a_wavelength() -> None:
-    picture = spots(from_object(LENS))
+    picture = spot_diagrams(from_object(LENS))
     clouds = [item for item in picture.items if isinstance(item, Dots)]
     assert len(clouds) == 9
     assert all(len(cloud.points) == 271 for cloud in clouds)
-    told = [item.text for item in picture.items if isinstance(item, Words)]
+    told = [item.text for item in picture.items if isinstance(item, Label)]
     assert sum("RMS" in text for text in told) == 3
     inside = all(0 <= x <= picture.width and 0 <= y <= picture.height for c in clouds for x, y in c.points)
     assert inside
 
 
 def test_ray_fans_cross_the_origin_on_axis_at_the_primary_wavelength() -> None:
-    picture = fans(from_object(LENS))
+    picture = ray_fans(from_object(LENS))
     curves = [item for item in picture.items if isinstance(item, Line) and len(item.points) == 61]
     assert len(curves) == 18
     frame = next(item for item in picture.items if isinstance(item, Line) and len(item.points) == 5)
@@ -108,14 +108,14 @@ def singlet(front: tuple[float, float], back: tuple[float, float]) -> dict[str, 
 )
 def test_lenses_that_lose_rays_are_drawn_too(change: dict[str, Any]) -> None:
     lens = from_object({**LENS, **change})
-    for picture in (layout(lens), spots(lens), fans(lens)):
+    for picture in (layout(lens), spot_diagrams(lens), ray_fans(lens)):
         assert "nan" not in svg(picture)
         assert picture.width * picture.height < 5e6
         assert png(picture).startswith(b"\x89PNG")
 
 
 def test_names_are_words_not_markup() -> None:
-    picture = Picture(10.0, 10.0, "<b>", [Words((1.0, 1.0), "<script>x</script>")])
+    picture = Picture(10.0, 10.0, "<b>", [Label((1.0, 1.0), "<script>x</script>")])
     assert "<script>" not in svg(picture)
     assert "<b>" not in svg(picture)
 

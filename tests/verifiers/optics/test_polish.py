@@ -19,20 +19,20 @@ from verirl.cli import run
 from verirl.evaluation.polish import polished
 from verirl.pool import Request, VerifierPool
 from verirl.types import Completion, Message, Task
-from verirl_optics import glass
-from verirl_optics.analysis import evaluate
+from verirl_optics.analysis.focus import best_focus
+from verirl_optics.analysis.performance import evaluate
 from verirl_optics.answer import Row, parse, to_lines
-from verirl_optics.damped import Linear, minimise
-from verirl_optics.focus import best_focus
-from verirl_optics.free import Free
-from verirl_optics.judge import judge, prescription
-from verirl_optics.merit import Merit, solid
-from verirl_optics.paraxial import first_order
-from verirl_optics.polish import polish, polish_rows
-from verirl_optics.prescription import Aperture, Prescription, Surface
-from verirl_optics.pupil import gauss
-from verirl_optics.spec import Spec, read_spec
-from verirl_optics.system import FLOAT, System, build
+from verirl_optics.optimize.damped_least_squares import Linearization, minimize
+from verirl_optics.optimize.merit import MeritFunction, refracting_surfaces
+from verirl_optics.optimize.polish import polish, polish_rows
+from verirl_optics.optimize.variables import VariableSet
+from verirl_optics.raytrace import glass
+from verirl_optics.raytrace.paraxial import first_order
+from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.pupil import gauss
+from verirl_optics.raytrace.system import FLOAT, System, build_system
+from verirl_optics.requirements import evaluate_answer, lens_of_answer
+from verirl_optics.spec import OpticsSpec, read_spec
 
 torch.set_num_threads(1)
 SPEC: dict[str, Any] = {
@@ -76,18 +76,18 @@ ASPHERE_SPEC = {
 
 
 def problem(
-    spec: dict[str, Any], rows: tuple[Row, ...], free: Free, count: int, seed: int, **options: Any
-) -> tuple[Merit, torch.Tensor]:
+    spec: dict[str, Any], rows: tuple[Row, ...], free: VariableSet, count: int, seed: int, **options: Any
+) -> tuple[MeritFunction, torch.Tensor]:
     """Some lenses near `rows`, with limits in force that the start breaks."""
     known = read_spec(spec)
-    merit = Merit(build([prescription(known, rows)] * count), known, free, **options)
+    merit = MeritFunction(build_system([lens_of_answer(known, rows)] * count), known, free, **options)
     draw = torch.Generator().manual_seed(seed)
     at = free.read(merit.base)
     return merit, at * (1.0 + 0.01 * torch.randn(at.shape, dtype=FLOAT, generator=draw))
 
 
 def test_an_idle_surface_in_front_is_no_obstacle() -> None:
-    lens = prescription(read_spec(SPEC), TRIPLET)
+    lens = lens_of_answer(read_spec(SPEC), TRIPLET)
     idle = Surface(80.0, 5.0)
     found = polish(replace(lens, surfaces=(idle, *lens.surfaces)), glasses=False)
     plain = polish(lens, glasses=False)
@@ -100,10 +100,10 @@ def test_an_idle_surface_in_front_is_no_obstacle() -> None:
 @given(st.integers(0, 10_000), st.sampled_from(["triplet", "asphere"]))
 def test_derivatives_of_the_merit_are_those_of_finite_differences(seed: int, kind: str) -> None:
     if kind == "triplet":
-        free = Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
+        free = VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
         merit, at = problem(SPEC, TRIPLET, free, 3, seed, solve=False, within=0.9)
     else:
-        free = Free((0, 1), (0, 1), (0,), ((0, 1), (0, 2)))
+        free = VariableSet((0, 1), (0, 1), (0,), ((0, 1), (0, 2)))
         merit, at = problem(ASPHERE_SPEC, ASPHERE, free, 3, seed, solve=False, within=0.9)
     near = merit.linear(at)
     slopes = near.slopes
@@ -129,7 +129,7 @@ def test_derivatives_of_the_merit_are_those_of_finite_differences(seed: int, kin
 @given(st.integers(0, 10_000))
 def test_what_follows_the_other_variables_is_in_their_derivatives(seed: int) -> None:
     """Of the sum of squares where EFL and focus are solved for, by each variable that is left."""
-    free = Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
+    free = VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
     merit, at = problem(SPEC, TRIPLET, free, 3, seed)
     at = merit.settled(at)[1]
     near = merit.linear(at)
@@ -149,7 +149,7 @@ def test_what_follows_the_other_variables_is_in_their_derivatives(seed: int) -> 
 def test_the_tracers_gradients_are_those_of_finite_differences(seed: int, what: str) -> None:
     """Random triplets with an aspheric surface: of the spots, EFL and BFL by each kind of parameter."""
     draw = random.Random(seed)
-    media = [glass.find(name) for name in ("N-SK16", "F2", "N-LAK9")]
+    media = [glass.find_glass(name) for name in ("N-SK16", "F2", "N-LAK9")]
     surfaces = [
         Surface(
             radius * draw.uniform(0.9, 1.1),
@@ -169,7 +169,7 @@ def test_the_tracers_gradients_are_those_of_finite_differences(seed: int, what: 
         )
     ]
     lens = Prescription(tuple(surfaces), Aperture("epd", 8.0), (0.0, 10.0), (0.4861327, 0.5875618), 1)
-    base = build([lens])
+    base = build_system([lens])
     fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
     epd = torch.tensor([8.0], dtype=FLOAT)
     name = {"curvature": "curvature_BS", "thickness": "thickness_BS", "conic": "conic_BS"}.get(
@@ -195,7 +195,7 @@ def test_the_tracers_gradients_are_those_of_finite_differences(seed: int, what: 
 
 def rimmed(shrink: float = 1.0) -> Prescription:
     """The triplet with rims that end rays of the widest field."""
-    lens = prescription(read_spec(SPEC), TRIPLET)
+    lens = lens_of_answer(read_spec(SPEC), TRIPLET)
     rims = (5.6, 5.4, 4.2, 4.0, 4.6, 5.0)
     return replace(
         lens,
@@ -211,8 +211,8 @@ def rimmed(shrink: float = 1.0) -> Prescription:
 def test_how_far_rays_pass_outside_a_rim_has_the_slope_of_finite_differences(seed: int) -> None:
     lens = rimmed()
     known = replace(read_spec(SPEC), full_fraction=0.97)
-    free = Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
-    merit = Merit(build([lens] * 2), known, free, clip=True, solve=False)
+    free = VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
+    merit = MeritFunction(build_system([lens] * 2), known, free, clip=True, solve=False)
     draw = torch.Generator().manual_seed(seed)
     at = free.read(merit.base)
     at = at * (1.0 + 0.01 * torch.randn(at.shape, dtype=FLOAT, generator=draw))
@@ -253,13 +253,13 @@ def test_a_lens_that_lives_on_its_rims_comes_back() -> None:
 
 
 def test_what_the_model_breaks_is_granted_and_no_more() -> None:
-    lens = prescription(read_spec(SPEC), TRIPLET)
+    lens = lens_of_answer(read_spec(SPEC), TRIPLET)
     strict = replace(read_spec(SPEC), min_edge=2.5, max_distortion=None)
-    free = Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
+    free = VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
     options: dict[str, Any] = {"pupil": gauss(), "margin": 0.0, "solve": False}
-    bare = Merit(build([lens]), strict, free, **options)
+    bare = MeritFunction(build_system([lens]), strict, free, **options)
     granted = bare.breaches()
-    merit = Merit(build([lens]), strict, free, granted=granted, **options)
+    merit = MeritFunction(build_system([lens]), strict, free, granted=granted, **options)
     at = free.read(bare.base)
     spots = len(gauss().x_R) * len(strict.fields) * len(strict.wavelengths) * 2
     assert float(granted.max()) > 0.1
@@ -271,11 +271,11 @@ def test_what_the_model_breaks_is_granted_and_no_more() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_cpu_and_gpu_agree() -> None:
-    merit, at = problem(SPEC, TRIPLET, Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5)), 4, 1)
-    there = Merit(_on_gpu(merit.base), merit.spec, merit.free)
+    merit, at = problem(SPEC, TRIPLET, VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5)), 4, 1)
+    there = MeritFunction(_on_gpu(merit.base), merit.spec, merit.free)
     for mine, theirs in zip(merit.linear(at), there.linear(at.cuda()), strict=True):
         assert torch.allclose(mine, theirs.cpu(), rtol=1e-9, atol=1e-12)
-    base = build([prescription(read_spec(ASPHERE_SPEC), ASPHERE)])
+    base = build_system([lens_of_answer(read_spec(ASPHERE_SPEC), ASPHERE)])
     fields, epd = torch.tensor([[0.0, 0.02]], dtype=FLOAT), torch.tensor([13.0], dtype=FLOAT)
     here = evaluate(base, epd, fields)
     gone = evaluate(_on_gpu(base), epd.cuda(), fields.cuda())
@@ -297,15 +297,15 @@ def test_damped_least_squares_finds_the_bottom_of_a_curved_valley() -> None:
             x, y = at[:, 0], at[:, 1]
             return torch.stack([10.0 * (y - x * x), 1.0 - x], dim=1), at
 
-        def linear(self, at: torch.Tensor) -> Linear:
+        def linear(self, at: torch.Tensor) -> Linearization:
             x = at[:, 0]
             zero, one = torch.zeros_like(x), torch.ones_like(x)
             rows = [torch.stack([-20.0 * x, 10.0 * one], dim=1), torch.stack([-one, zero], dim=1)]
             slopes = torch.stack(rows, dim=1)
-            return Linear(self.settled(at)[0], slopes, slopes[:, :0, 0], slopes[:, :0])
+            return Linearization(self.settled(at)[0], slopes, slopes[:, :0, 0], slopes[:, :0])
 
     starts = torch.tensor([[-1.2, 1.0], [3.0, -2.0], [0.0, 0.0], [math.nan, 0.0]], dtype=FLOAT)
-    at, cost = minimise(Valley(), starts, 60)
+    at, cost = minimize(Valley(), starts, 60)
     assert torch.allclose(at[:3], torch.ones(3, 2, dtype=FLOAT), atol=1e-6)
     assert bool(torch.isnan(at[3]).any())
     assert float(cost[:3].max()) < 1e-12
@@ -319,26 +319,26 @@ def test_damped_least_squares_does_not_creep_along_a_wall() -> None:
             near = self.linear(at)
             return torch.cat([near.values, torch.relu(near.limits)], dim=1), at
 
-        def linear(self, at: torch.Tensor) -> Linear:
+        def linear(self, at: torch.Tensor) -> Linearization:
             x, y = at[:, 0], at[:, 1]
             slopes = torch.tensor([[1.0, 0.0], [-0.9, 1.0]], dtype=FLOAT).expand(len(at), -1, -1)
             wall = torch.tensor([[1e4, 0.0]], dtype=FLOAT).expand(len(at), -1, -1)
             values = torch.stack([x - 3.0, (y - 2.0) - 0.9 * (x - 3.0)], dim=1)
-            return Linear(values, slopes, 1e4 * (x - 1.0)[:, None], wall)
+            return Linearization(values, slopes, 1e4 * (x - 1.0)[:, None], wall)
 
-    at, cost = minimise(Room(), torch.tensor([[0.999, -5.0], [-4.0, 9.0]], dtype=FLOAT), 6)
+    at, cost = minimize(Room(), torch.tensor([[0.999, -5.0], [-4.0, 9.0]], dtype=FLOAT), 6)
     assert torch.allclose(at, torch.tensor([1.0, 0.2], dtype=FLOAT), atol=1e-3)
     assert cost.tolist() == pytest.approx([4.0, 4.0], rel=1e-3)
 
 
 def test_the_search_holds_focal_length_and_focus() -> None:
-    free = Free((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
+    free = VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
     merit, at = problem(SPEC, TRIPLET, free, 3, 4)
     values, settled = merit.settled(at)
     system = free.write(merit.base, settled)
     assert first_order(system).efl_BW[:, 1].tolist() == pytest.approx([50.0] * 3, rel=1e-9)
     fields = torch.deg2rad(torch.tensor(merit.spec.fields, dtype=FLOAT)).expand(3, -1)
-    from verirl_optics.pupil import gauss
+    from verirl_optics.raytrace.pupil import gauss
 
     plane = best_focus(system, torch.full((3,), 10.0, dtype=FLOAT), fields, gauss(4, 8))
     assert system.thickness_BS[:, -1].tolist() == pytest.approx(plane.tolist(), abs=1e-9)
@@ -348,15 +348,15 @@ def test_the_search_holds_focal_length_and_focus() -> None:
 def test_best_focus_is_the_least_spot() -> None:
     spec = read_spec(SPEC)
     focused = (*TRIPLET[:-1], replace(TRIPLET[-1], thickness=0.0, focus=True))
-    found = judge(spec, focused).figures["rms_spot_um"]
-    plane = prescription(spec, focused).surfaces[-1].thickness
+    found = evaluate_answer(spec, focused).figures["rms_spot_um"]
+    plane = lens_of_answer(spec, focused).surfaces[-1].thickness
     for off in (-0.02, 0.02):
         moved = (*TRIPLET[:-1], replace(TRIPLET[-1], thickness=plane + off))
-        assert judge(spec, moved).figures["rms_spot_um"] > found
+        assert evaluate_answer(spec, moved).figures["rms_spot_um"] > found
 
 
-def check_limits(spec: Spec, before: tuple[Row, ...], after: tuple[Row, ...]) -> None:
-    first, last = judge(spec, before), judge(spec, after)
+def check_limits(spec: OpticsSpec, before: tuple[Row, ...], after: tuple[Row, ...]) -> None:
+    first, last = evaluate_answer(spec, before), evaluate_answer(spec, after)
     assert last.rank >= first.rank
     if first.rank[0] == 2:
         assert last.figures["rms_spot_um"] <= first.figures["rms_spot_um"]
@@ -430,7 +430,7 @@ def test_what_cannot_be_polished_comes_back_no_worse(text: str) -> None:
     spec = read_spec({**ASPHERE_SPEC, "aspheres": 0})
     rows = parse(text)
     after, _ = polish_rows(spec, rows, steps=4, glasses=False)
-    assert judge(spec, after).rank >= judge(spec, rows).rank
+    assert evaluate_answer(spec, after).rank >= evaluate_answer(spec, rows).rank
 
 
 @settings(max_examples=4, deadline=None)
@@ -449,7 +449,7 @@ def test_never_worse_than_the_start(seed: int) -> None:
 
 
 def test_a_lens_without_a_task_keeps_what_it_is() -> None:
-    lens = prescription(read_spec(SPEC), TRIPLET)
+    lens = lens_of_answer(read_spec(SPEC), TRIPLET)
     draw = random.Random(3)
     bent = replace(
         lens,
@@ -461,7 +461,7 @@ def test_a_lens_without_a_task_keeps_what_it_is() -> None:
     assert found.after.spot <= known.spot
     assert found.after.figures["efl_mm"] == pytest.approx(known.figures["efl_mm"], rel=0.01)
     assert found.lens.total_track <= 1.1 * lens.total_track
-    assert solid(build([found.lens])) == solid(build([lens]))
+    assert refracting_surfaces(build_system([found.lens])) == refracting_surfaces(build_system([lens]))
 
 
 def task(spec: dict[str, Any]) -> Task:
@@ -478,7 +478,8 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert told["after"]["rms_spot_um"] <= told["before"]["rms_spot_um"]
     assert told["after"]["keeps_limits"]
     assert (
-        judge(read_spec(SPEC), parse(out.read_text())).figures["rms_spot_um"] == told["after"]["rms_spot_um"]
+        evaluate_answer(read_spec(SPEC), parse(out.read_text())).figures["rms_spot_um"]
+        == told["after"]["rms_spot_um"]
     )
     lens, better = tmp_path / "l.txt", tmp_path / "better.json"
     lens.write_text(to_lines(TRIPLET))

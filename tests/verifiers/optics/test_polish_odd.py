@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 import torch
 
-from verirl_optics import polish as module
-from verirl_optics.analysis import sampling
+from verirl_optics.analysis.performance import pupil_sampling
 from verirl_optics.answer import parse
-from verirl_optics.free import Free
-from verirl_optics.glass import find
-from verirl_optics.judge import judge_lens
-from verirl_optics.merit import Merit
-from verirl_optics.polish import polish, spec_of
-from verirl_optics.prescription import Aperture, Prescription, Surface
-from verirl_optics.spec import Spec
-from verirl_optics.system import System, build
+from verirl_optics.optimize import polish as module
+from verirl_optics.optimize.merit import MeritFunction
+from verirl_optics.optimize.polish import polish, spec_of_lens
+from verirl_optics.optimize.variables import VariableSet
+from verirl_optics.raytrace.glass import find_glass
+from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.system import System, build_system
+from verirl_optics.requirements import evaluate_lens
+from verirl_optics.spec import OpticsSpec
 
 torch.set_num_threads(1)
 
@@ -27,7 +27,7 @@ torch.set_num_threads(1)
 def triplet() -> Prescription:
     rows = parse("22.5 3.2 N-SK16\n-430 6.1\n-22.3 1.05 F2\n20.2 4.8 stop\n79 3 N-SK16\n-18.4 42.5")
     surfaces = tuple(
-        Surface(row.radius, row.thickness, find(row.glass) if row.glass else None, stop=row.stop)
+        Surface(row.radius, row.thickness, find_glass(row.glass) if row.glass else None, stop=row.stop)
         for row in rows
     )
     colours = (0.4861327, 0.5875618, 0.6562725)
@@ -36,7 +36,7 @@ def triplet() -> Prescription:
 
 @pytest.mark.parametrize("front", [True, False])
 def test_a_stop_in_front_or_behind_stays_clear_of_the_glass(front: bool) -> None:
-    glass = find("N-BK7")
+    glass = find_glass("N-BK7")
     lens = [Surface(-60.0, 4.0, glass), Surface(-26.0, 3.0)]
     lens = (
         [Surface(math.inf, 1.0, stop=True), *lens] if front else [*lens, Surface(math.inf, 60.0, stop=True)]
@@ -62,12 +62,15 @@ def test_a_lens_whose_image_plane_is_far_off_is_focused() -> None:
     ("surfaces", "beam"),
     [
         # No ray arrives; and walls so steep that a step has no solution.
-        ([Surface(2.0, 1.0, find("N-BK7"), stop=True), Surface(-2.0, 3.0)], 30.0),
-        ([Surface(1e6, 1e6, find("N-BK7"), stop=True), Surface(-1e6, 1e6)], 1e5),
+        ([Surface(2.0, 1.0, find_glass("N-BK7"), stop=True), Surface(-2.0, 3.0)], 30.0),
+        ([Surface(1e6, 1e6, find_glass("N-BK7"), stop=True), Surface(-1e6, 1e6)], 1e5),
         ([Surface(math.inf, 90.0, stop=True)], 5.0),
-        ([Surface(math.inf, 5.0, find("N-BK7"), stop=True), Surface(math.inf, 10.0)], 5.0),
-        ([Surface(30.0, 90.0, find("N-BK7"), stop=True)], 5.0),
-        ([Surface(50.0, 5.0, find("N-BK7"), asphere=(1.0,) * 10, stop=True), Surface(-50.0, 48.0)], 5.0),
+        ([Surface(math.inf, 5.0, find_glass("N-BK7"), stop=True), Surface(math.inf, 10.0)], 5.0),
+        ([Surface(30.0, 90.0, find_glass("N-BK7"), stop=True)], 5.0),
+        (
+            [Surface(50.0, 5.0, find_glass("N-BK7"), asphere=(1.0,) * 10, stop=True), Surface(-50.0, 48.0)],
+            5.0,
+        ),
     ],
 )
 def test_no_lens_is_too_strange(surfaces: list[Surface], beam: float) -> None:
@@ -78,7 +81,7 @@ def test_no_lens_is_too_strange(surfaces: list[Surface], beam: float) -> None:
 
 def test_a_field_of_which_no_ray_arrives_is_no_end() -> None:
     """With the stop behind the image the beams of the field pass beside the lens."""
-    glass = find("N-BK7")
+    glass = find_glass("N-BK7")
     surfaces = (Surface(50.0, 5.0, glass), Surface(-50.0, 60.0), Surface(math.inf, 10.0, stop=True))
     lens = Prescription(surfaces, Aperture("epd", 5.0), (0.0, 5.0), (0.5876,), 0)
     found = polish(lens, steps=10, glasses=False)
@@ -88,10 +91,10 @@ def test_a_field_of_which_no_ray_arrives_is_no_end() -> None:
 
 
 def test_thousands_of_fields_cost_no_more_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Spec] = []
+    seen: list[OpticsSpec] = []
 
-    class Watched(Merit):
-        def __init__(self, base: System, spec: Spec, *rest: Any, **options: Any) -> None:
+    class Watched(MeritFunction):
+        def __init__(self, base: System, spec: OpticsSpec, *rest: Any, **options: Any) -> None:
             seen.append(spec)
             super().__init__(base, spec, *rest, **options)
 
@@ -114,14 +117,14 @@ def test_the_limits_of_a_lens_of_another_layout() -> None:
 
 def test_the_search_measures_the_slope_of_an_asphere_as_the_judge_does() -> None:
     """Its sine off the axis, not height ÷ vertex radius, which is 0 here."""
-    glass = find("N-BK7")
+    glass = find_glass("N-BK7")
     for bend in (1e-6, 1e-4, 1e-3):
         bent = Surface(math.inf, 12.0, glass, asphere=(0.0, bend), stop=True)
         lens = Prescription((bent, Surface(math.inf, 30.0)), Aperture("epd", 20.0), (0.0,), (0.5876,), 0)
-        spec = replace(spec_of(lens), efl=50.0)
-        checks = judge_lens(spec, lens, whole=True).feasible
+        spec = replace(spec_of_lens(lens), efl=50.0)
+        checks = evaluate_lens(spec, lens, whole=True).feasible
         broken = [check for check in checks if check.name == "surface 1" and not check.kept]
-        merit = Merit(build([lens]), spec, Free((0,), (0,)), pupil=sampling(lens))
+        merit = MeritFunction(build_system([lens]), spec, VariableSet((0,), (0,)), pupil=pupil_sampling(lens))
         active = merit.active(merit.free.read(merit.base)[0])
         assert bool(broken) == ("slope of surface 1" in active)
 
@@ -131,21 +134,27 @@ def test_the_fine_search_samples_an_asphere_as_the_judge_does() -> None:
     plain = [replace(row, conic=0.0, asphere=()) for row in rows]
     for chosen, points in ((rows, 192), (plain, 36)):
         surfaces = tuple(
-            Surface(row.radius, row.thickness, find(row.glass) if row.glass else None, row.conic, row.asphere)
+            Surface(
+                row.radius,
+                row.thickness,
+                find_glass(row.glass) if row.glass else None,
+                row.conic,
+                row.asphere,
+            )
             for row in chosen
         )
         lens = Prescription(
             (replace(surfaces[0], stop=True), surfaces[1]), Aperture("epd", 13.0), (0.0,), (0.5876,), 0
         )
-        spec = module.spec_of(lens)
-        scope = module.Scope(Free((0, 1), (1,)), {}, focus=True)
+        spec = module.spec_of_lens(lens)
+        scope = module.PolishScope(VariableSet((0, 1), (1,)), {}, focus=True)
         merit = module._merit([lens], spec, scope, 0.0, fine=True)
         spots = merit.linear(merit.free.read(merit.base)).values.shape[1]
         assert spots == 2 * points
 
 
 def test_elements_that_have_become_one_glass_are_no_crash() -> None:
-    crown, flint = find("N-BK7"), find("F2")
+    crown, flint = find_glass("N-BK7"), find_glass("F2")
     surfaces = (Surface(33.6, 9.0, crown, stop=True), Surface(-22.0, 3.0, flint), Surface(-180.0, 45.0))
     doublet = Prescription(surfaces, Aperture("epd", 10.0), (0.0, 1.0), (0.4861, 0.5876, 0.6563), 1)
     merged = replace(doublet, surfaces=(surfaces[0], replace(surfaces[1], medium=crown), surfaces[2]))

@@ -12,8 +12,8 @@ import pytest
 from support.paths import BENCHMARKS
 
 from verirl.cli import run
-from verirl_optics.files import read
-from verirl_optics.system import build
+from verirl_optics.lens_io.lens_file import read_lenses
+from verirl_optics.raytrace.system import build_system
 
 BENCHMARK = BENCHMARKS / "optics"
 LENS: dict[str, Any] = {
@@ -110,7 +110,7 @@ def test_zmx_units_aspheres_and_unknown_glass(tmp_path: Path) -> None:
     )
     path = tmp_path / "lens.zmx"
     path.write_text(text, encoding="utf-8")
-    [found] = read(path)
+    [found] = read_lenses(path)
     first = found.surfaces[0]
     assert first.radius == pytest.approx(510.0)
     assert first.conic == -1.0
@@ -280,7 +280,7 @@ def test_a_radius_of_zero_is_a_plane(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     for whole in (ROW, LENS):
         path.write_text(json.dumps(whole).replace("-51.0", "0"), encoding="utf-8")
-        assert math.isinf(read(path)[0].surfaces[1].radius)
+        assert math.isinf(read_lenses(path)[0].surfaces[1].radius)
 
 
 def test_a_degenerate_lens_has_nulls_not_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -291,7 +291,7 @@ def test_a_degenerate_lens_has_nulls_not_nonsense(tmp_path: Path, capsys: pytest
     assert found["efl_mm"] is None
     out = tmp_path / "flat.svg"
     assert run(["optics", "show", str(path), "--oracle", "--draw", str(out)]) == 0
-    assert math.isfinite(float(build(read(path)).thickness_BS.sum()))
+    assert math.isfinite(float(build_system(read_lenses(path)).thickness_BS.sum()))
 
 
 @pytest.mark.skipif(not BENCHMARK.exists(), reason="no ../shared/benchmarks/optics here")

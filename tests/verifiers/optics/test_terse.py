@@ -15,17 +15,17 @@ from verirl.taskgen.generate import generate_tasks
 from verirl.types import Status, Task
 from verirl_optics import domain
 from verirl_optics.answer import parse, to_lines
-from verirl_optics.judge import judge
 from verirl_optics.options import OpticsOptions
+from verirl_optics.requirements import evaluate_answer
 from verirl_optics.spec import read_spec
-from verirl_optics.stages import climb
-from verirl_optics.terse import FAMILIES, GLASSES, best_form
+from verirl_optics.stages import run_stages
+from verirl_optics.tasks.compact_prompts import FAMILIES, GLASSES, best_form
 
 TERSE = OpticsOptions(style="terse")
 
 
 def passes(task: Task, completion: str) -> bool:
-    return all(item.stage.status is not Status.FAILED for item in climb(task, completion))
+    return all(item.stage.status is not Status.FAILED for item in run_stages(task, completion))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -58,7 +58,7 @@ def test_the_reference_has_the_best_bending_and_focus() -> None:
         power = 1.0 / front.radius - 1.0 / back.radius
         rear = 1.0 / (1.0 / front_radius - power)
         lines = f"{front_radius:.9g} {front.thickness} N-BK7 stop\n{rear:.9g} {image:.9g}"
-        return judge(spec, parse(lines)).figures["rms_spot_um"]
+        return evaluate_answer(spec, parse(lines)).figures["rms_spot_um"]
 
     best = spot(front.radius, back.thickness)
     for moved in (0.997, 1.003):
@@ -71,7 +71,7 @@ def sharpest(task: Task) -> float:
     """The smallest spot, µm, of a best form in any of the task's glasses."""
     spec = read_spec(task.spec)
     forms = [best_form(spec.efl, spec.fno, spec.fields, glass) for glass in spec.glasses]
-    return min(judge(spec, form).figures["rms_spot_um"] for form in forms)
+    return min(evaluate_answer(spec, form).figures["rms_spot_um"] for form in forms)
 
 
 def test_the_glass_is_any_of_the_list_and_the_first_is_the_sharpest() -> None:
@@ -80,7 +80,7 @@ def test_the_glass_is_any_of_the_list_and_the_first_is_the_sharpest() -> None:
     for task in tasks[:8]:
         spec = read_spec(task.spec)
         form = best_form(spec.efl, spec.fno, spec.fields, GLASSES[0])
-        assert judge(spec, form).figures["rms_spot_um"] == sharpest(task)
+        assert evaluate_answer(spec, form).figures["rms_spot_um"] == sharpest(task)
 
 
 def test_splits_differ_and_difficulty_narrows_the_limit() -> None:
@@ -125,7 +125,7 @@ def test_warming_imports_what_a_verdict_needs() -> None:
         "spec = dict(task='synthesis', efl_mm=50.0, efl_rel_tol=0.02, fno=8, half_fields_deg=[0, 2],\n"
         "            wavelengths_um=[0.55], elements=dict(min=1, max=1), max_rms_um=99.0)\n"
         "task = Task(id='t', domain='optics', prompt=(Message(role='user', content='?'),), spec=spec)\n"
-        "list(domain.stages(task, '51 4 N-BK7 stop\\n-51 48', Job(Path('.'), 1.0)))\n"
+        "list(domain.stages(task, '51 4 N-BK7 stop\\n-51 48', StageContext(Path('.'), 1.0)))\n"
         "import torch; print(sorted(set(sys.modules) - known), torch.get_num_threads())"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

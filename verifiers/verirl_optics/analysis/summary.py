@@ -1,0 +1,128 @@
+"""What is known of one lens, as plain data. Lengths in mm, spots in µm; None where there is none."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from verirl_optics.analysis.performance import (
+    Performance,
+    evaluate,
+    field_curvature,
+    gaps,
+    mtf,
+    pupil_diameter,
+    pupil_sampling,
+)
+from verirl_optics.raytrace import pupil as pupils
+from verirl_optics.raytrace.paraxial import first_order, seidel
+from verirl_optics.raytrace.prescription import Prescription
+from verirl_optics.raytrace.system import FLOAT, System, build_system
+from verirl_optics.raytrace.trace import FAILURE_NAMES
+
+CYCLES = (10.0, 20.0, 40.0)
+"""Spatial frequencies at which the geometric MTF is told, cycles/mm."""
+
+
+def summary(lens: Prescription, *, aim: bool = False) -> dict[str, Any]:
+    """First-order figures, spots by Gauss quadrature, geometric MTF, aberrations and room of `lens`.
+
+    Rays outside a semi-diameter that the lens states are vignetted. `aim`: through the real stop.
+    """
+    with torch.no_grad():
+        system = build_system([lens])
+        first = first_order(system)
+        epd = pupil_diameter(lens.aperture, first, system)
+        fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
+        found = evaluate(system, epd, fields, pupil_sampling(lens), clip=True, aim=aim)
+        p = lens.primary
+        widest = torch.tan(fields.abs().amax(-1))
+        efl, diameter = float(first.efl_BW[0, p]), float(epd[0])
+        return {
+            "name": lens.name,
+            "efl_mm": _known(efl),
+            "bfl_mm": _known(first.bfl_BW[0, p]),
+            "fno": _known(efl / diameter) if diameter else None,
+            "entrance_pupil_diameter_mm": _known(diameter),
+            "entrance_pupil_z_mm": _known(first.entrance_B[0]),
+            "exit_pupil_z_mm": _known(first.exit_B[0]),
+            "total_track_mm": _known(lens.total_track),
+            "elements": lens.elements,
+            "axial_colour_mm": _known(found.axial_B[0]),
+            "seidel_mm": [_known(value) for value in seidel(system, epd, widest).sum(1)[0]],
+            "wavelengths_um": list(lens.wavelengths),
+            "primary": p,
+            "fields": _fields(lens, system, epd, fields, found, aim=aim),
+            "spaces": _spaces(lens, system, found),
+            "notes": list(lens.notes),
+        }
+
+
+def _known(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _micron(value: Any) -> float | None:
+    return _known(1e3 * float(value))
+
+
+def _fields(
+    lens: Prescription,
+    system: System,
+    epd: torch.Tensor,
+    fields: torch.Tensor,
+    found: Performance,
+    *,
+    aim: bool,
+) -> list[dict[str, Any]]:
+    tangential, sagittal = field_curvature(system, epd, fields)
+    # A modulation wants more rays than a mean square does.
+    dense = pupils.gauss(32, 48)
+    traced = evaluate(system, epd, fields, dense, clip=True, aim=aim).traced
+    modulation = [(cycles, *mtf(traced, dense, cycles)) for cycles in CYCLES]
+    rows = []
+    for f, angle in enumerate(lens.fields):
+        failed = found.traced.failure[0, f]
+        lost = {name: int((failed == int(kind)).sum()) for kind, name in FAILURE_NAMES.items()}
+        rows.append(
+            {
+                "field_deg": angle,
+                "rms_poly_um": _micron(found.spots.poly_BF[0, f]),
+                "rms_um": [_micron(value) for value in found.spots.rms_BFW[0, f]],
+                "rms_chief_um": [_micron(value) for value in found.rms_chief_BFW[0, f]],
+                "chief_y_mm": _known(found.chief_BFW[0, f, lens.primary]),
+                "distortion_pct": _known(100.0 * found.distortion_BF[0, f]),
+                "lateral_colour_um": _micron(found.lateral_BF[0, f]),
+                "tangential_focus_mm": _known(tangential[0, f]),
+                "sagittal_focus_mm": _known(sagittal[0, f]),
+                "mtf": [
+                    {
+                        "cycles_per_mm": cycles,
+                        "tangential": _known(along[0, f]),
+                        "sagittal": _known(across[0, f]),
+                    }
+                    for cycles, along, across in modulation
+                ],
+                "vignetted_fraction": _known(1.0 - found.spots.arrived_BF[0, f].clamp(0.0, 1.0)),
+                "lost": {name: count for name, count in lost.items() if count},
+            }
+        )
+    return rows
+
+
+def _spaces(lens: Prescription, system: System, found: Performance) -> list[dict[str, Any]]:
+    height = torch.where(torch.isfinite(system.semi_BS), system.semi_BS, found.reach_BS)
+    centre, edge = gaps(system, height)
+    return [
+        {
+            "behind": s + 1,
+            "glass": None if surface.medium is None else surface.medium.name,
+            "centre_mm": _known(centre[0, s]),
+            "edge_mm": _known(edge[0, s]),
+            "overlaps": not min(float(centre[0, s]), float(edge[0, s].nan_to_num(nan=-1.0))) >= 0.0,
+        }
+        for s, surface in enumerate(lens.surfaces[:-1])
+    ]

@@ -1,0 +1,1 @@
+"""Readers of lens and glass files: JSON, surface lines, Zemax, published benchmarks."""

@@ -1,0 +1,109 @@
+"""A user's own glasses: Zemax `.agf`, or JSON lines in the layout of `glasses.jsonl`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+from verirl.errors import InputError
+from verirl.io.jsonl import read_lines
+from verirl_optics.lens_io.zemax import read_text
+from verirl_optics.raytrace.glass import Medium, glass_from_row, glass_table
+
+POLYNOMIALS = {
+    1: (0, 2, -2, -4, -6, -8),
+    10: (0, 2, -2, -4, -6, -8, -10, -12),
+    12: (0, 2, -2, -4, -6, -8, 4, 6),
+    13: (0, 2, 4, -2, -4, -6, -8, -10, -12),
+}
+"""Formula of an `.agf` → the powers of λ whose sum, weighted by its coefficients, is n²."""
+SELLMEIER = {2: 3, 6: 4, 11: 5}
+"""Formula → how many terms K λ² / (λ² − L) it has."""
+SELLMEIER_2, CONRADY, SELLMEIER_4 = 4, 5, 9
+
+
+def read_glass_catalog(path: Path) -> Mapping[str, Medium]:
+    """The glasses of `path` in front of the shipped table; InputError with file and line.
+
+    A glass whose dispersion formula is not known is left out with a warning.
+    """
+    own = _agf(path) if path.suffix.lower() == ".agf" else _rows(path)
+    if not own:
+        raise InputError.at(path, "holds no glass")
+    return {**glass_table(), **own}
+
+
+def _rows(path: Path) -> dict[str, Medium]:
+    own: dict[str, Medium] = {}
+    for line in read_lines(path):
+        try:
+            medium = glass_from_row(line.value)
+        except InputError as problem:
+            raise InputError.at(line.file, str(problem), line=line.number) from problem
+        own[medium.name] = medium
+    return own
+
+
+def _agf(path: Path) -> dict[str, Medium]:
+    text = read_text(path)
+    own: dict[str, Medium] = {}
+    unknown: list[str] = []
+    name, formula, coefficients = "", 0, list[float]()
+
+    def keep(span: tuple[float, float]) -> None:
+        row = _row(formula, coefficients)
+        if row is None:
+            unknown.append(name)
+            return
+        kind, values = row
+        own[name] = glass_from_row(
+            {"name": name, "formula": kind, "coefficients": values, "wavelength_range_um": span}
+        )
+
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split()
+        try:
+            match words[:1]:
+                case ["NM"]:
+                    if name and coefficients:
+                        keep((0.0, math.inf))
+                    name, formula, coefficients = words[1], int(float(words[2])), []
+                case ["CD"] if name:
+                    coefficients = [float(word) for word in words[1:]]
+                case ["LD"] if name and coefficients:
+                    keep((float(words[1]), float(words[2])))
+                    name, coefficients = "", []
+        except (IndexError, ValueError, OverflowError) as problem:
+            told = f"'{' '.join(words[:3])}' is no line of a glass catalogue"
+            raise InputError.at(path, told, line=number) from problem
+    if name and coefficients:
+        keep((0.0, math.inf))
+    if unknown:
+        shown = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
+        warnings.warn(
+            f"{path}: {len(unknown)} glasses left out, their dispersion formula is not known ({shown})",
+            stacklevel=2,
+        )
+    return own
+
+
+def _row(formula: int, c: list[float]) -> tuple[str, list[float]] | None:
+    """An `.agf` formula in the terms of `glass`; None where it has none there."""
+    c = c + [0.0] * 12
+    if formula in POLYNOMIALS:
+        powers = POLYNOMIALS[formula][1:]
+        return "polynomial", [c[0], *(part for pair in zip(c[1:], powers, strict=False) for part in pair)]
+    if formula in SELLMEIER:
+        return "sellmeier", [0.0, *c[: 2 * SELLMEIER[formula]]]
+    if formula == SELLMEIER_2:
+        # B/(λ² − L²) is −B/L² + (B/L²) λ²/(λ² − L²).
+        a, first, first_at, second, second_at = c[:5]
+        share = second / second_at**2 if second_at else 0.0
+        return "sellmeier", [a - share, first, first_at**2, share, second_at**2]
+    if formula == SELLMEIER_4:
+        return "sellmeier", [c[0] - 1.0, *c[1:5]]
+    if formula == CONRADY:
+        return "cauchy", [c[0], c[1], -1.0, c[2], -3.5]
+    return None

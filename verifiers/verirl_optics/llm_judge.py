@@ -1,0 +1,96 @@
+"""The optional last rung: what a language model thinks of a lens that has climbed all the others.
+
+A worker has no network, so the model is asked outside, and of the lens alone: the prescription as the worker
+read it and wrote it down again, numbers and catalogue names, never the answer's own words. The opinion is a
+score of quality; it cannot make an answer pass or fail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from verirl.answers import NoAnswerError, said
+from verirl.errors import VerirlError
+from verirl.models import Policy
+from verirl.pool import Request
+from verirl.types import Message, StageResult, Status, Task, Verdict
+from verirl_optics.answer import LINE
+
+REPLY_TOKENS = 2048
+BEST = 10
+MOST_TEXT = 3900
+"""Characters of a prescription that a verdict can carry."""
+RUBRIC = (
+    "You judge optical designs. A ray tracer has already found that the lens below meets every limit; do not "
+    "judge its sharpness. Judge how sensible it is to make: bending and power of each element, angles of "
+    "incidence, edges and centres, choice of glasses, sensitivity to tolerances. Each line is a surface, "
+    f"{LINE}, in mm, air behind it if no glass is named. Reply with one whole number from 0 (absurd) to "
+    f"{BEST} (as a master would do it), and nothing else."
+)
+_WHOLE = re.compile(r"[+-]?[0-9]{1,3}")
+
+
+def with_prescription_feedback(request: Request) -> Request:
+    """The same request, whose verdict carries the lens as it was read."""
+    task = request.task
+    return request._replace(task=task.model_copy(update={"spec": {**task.spec, "heuristic": True}}))
+
+
+def rate_passed_lenses(policy: Policy, verdicts: Sequence[Verdict], *, seed: int = 0) -> list[Verdict]:
+    """The verdicts of `told` requests, those that passed with the stage `heuristic`.
+
+    A model that does not answer, or not with a number, is an `error` of that stage: ours, not the answer's.
+    """
+    chosen = [i for i, verdict in enumerate(verdicts) if verdict.passed]
+    short = [i for i in chosen if len(verdicts[i].feedback) <= MOST_TEXT]
+    found = dict.fromkeys(chosen, _stage(Status.SKIPPED, detail="the prescription is too long to be shown"))
+    found |= dict(zip(short, _ask(policy, [verdicts[i] for i in short], seed), strict=True))
+    return [
+        verdict
+        if i not in found
+        else verdict.model_copy(
+            update={
+                "stages": (*verdict.stages, found[i]),
+                "made_by": {**verdict.made_by, "heuristic": policy.name},
+            }
+        )
+        for i, verdict in enumerate(verdicts)
+    ]
+
+
+def _ask(policy: Policy, verdicts: Sequence[Verdict], seed: int) -> list[StageResult]:
+    questions = [
+        Task(
+            id=f"{verdict.task_id}#heuristic-{number}",
+            domain="optics",
+            prompt=(
+                Message(role="system", content=RUBRIC),
+                Message(role="user", content=verdict.feedback),
+            ),
+            spec={},
+        )
+        for number, verdict in enumerate(verdicts)
+    ]
+    if not questions:
+        return []
+    try:
+        replies = policy.sample(questions, n=1, temperature=0.0, max_new_tokens=REPLY_TOKENS, seed=seed)
+    except VerirlError as problem:
+        return [_stage(Status.ERROR, detail=str(problem))] * len(questions)
+    return [opinion(texts[0] if texts else "") for texts in replies]
+
+
+def opinion(reply: str) -> StageResult:
+    """The stage that a reply means: one whole number and nothing else, clamped to 0 … 10."""
+    try:
+        text = said(reply).strip()
+    except NoAnswerError as problem:
+        return _stage(Status.ERROR, detail=f"the judge: {problem}")
+    if not _WHOLE.fullmatch(text):
+        return _stage(Status.ERROR, detail=f"the judge's reply is no whole number: {text[:60]!a}")
+    return _stage(Status.PASSED, min(BEST, max(0, int(text))) / BEST)
+
+
+def _stage(status: Status, score: float = 0.0, detail: str = "") -> StageResult:
+    return StageResult(name="heuristic", status=status, score=score, detail=detail[:400])

@@ -1,0 +1,1 @@
+"""Local lens optimization by damped least squares: variables, merit function, `polish`."""

@@ -1,0 +1,97 @@
+"""Rays that each have a lens of their own: derivatives by every variable, for all at once.
+
+Axes as in `trace`; P variables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from verirl_optics.optimize.variables import VariableSet
+from verirl_optics.raytrace.system import System
+from verirl_optics.raytrace.trace import Rays
+
+
+class PerRayLenses:
+    """Rays that each have a lens of their own, so that they can be differentiated all at once.
+
+    `system`: surfaces first in memory, for the tracer takes one at a time.
+    """
+
+    def __init__(self, system: System, rays: Rays, free: VariableSet) -> None:
+        self.free = free
+        self.bend = system.curvature_BS.T.contiguous().requires_grad_()
+        self.move = system.thickness_BS.T.contiguous().requires_grad_()
+        self.conic = system.conic_BS.T.contiguous().requires_grad_(bool(free.conics))
+        self.term = system.asphere_BSA.movedim(0, -1).contiguous().requires_grad_(bool(free.terms))
+        self.start = rays.z.clone().requires_grad_()
+        self.system = replace(
+            system,
+            curvature_BS=self.bend.T,
+            thickness_BS=self.move.T,
+            conic_BS=self.conic.T,
+            asphere_BSA=self.term.movedim(-1, 0),
+        )
+        self.rays = replace(rays, z=self.start)
+
+    @classmethod
+    def of(cls, system: System, rays: Rays, free: VariableSet) -> PerRayLenses:
+        """The rays (BFWR) of a batch, one after the other."""
+        lenses, fields, colours, points = rays.x.shape
+        each = fields * colours * points
+
+        def spread(values: Tensor) -> Tensor:
+            return values.repeat_interleave(each, 0)
+
+        index = system.index_BSW[:, :, None, :, None].expand(-1, -1, fields, -1, points)
+        index = index.movedim(0, 1).reshape(system.count, lenses * each).T[..., None]
+        shape = (lenses * each, 1, 1, 1)
+        return cls(
+            System(
+                spread(system.curvature_BS),
+                spread(system.thickness_BS),
+                spread(system.conic_BS),
+                spread(system.asphere_BSA),
+                index,
+                spread(system.semi_BS),
+                system.stop,
+            ),
+            Rays(*(getattr(rays, name).reshape(shape) for name in ("x", "y", "z", "l", "m", "n"))),
+            free,
+        )
+
+    def part(self, rows: Tensor) -> PerRayLenses:
+        """Some of the rays, each as often as it is named."""
+        system, rays = self.system, self.rays
+        return PerRayLenses(
+            System(
+                system.curvature_BS.detach()[rows],
+                system.thickness_BS.detach()[rows],
+                system.conic_BS.detach()[rows],
+                system.asphere_BSA.detach()[rows],
+                system.index_BSW[rows],
+                system.semi_BS[rows],
+                system.stop,
+            ),
+            Rays(*(getattr(rays, name).detach()[rows] for name in ("x", "y", "z", "l", "m", "n"))),
+            self.free,
+        )
+
+    def derivatives(self, height: Tensor, shape: torch.Size, *, keep: bool = False) -> Tensor:
+        """Of each ray's `height` by each variable, and last by where the ray started (BFWR, P + 1)."""
+        free = self.free
+        leaves = [self.bend, self.move, self.start]
+        leaves += [self.conic] if free.conics else []
+        leaves += [self.term] if free.terms else []
+        bend, move, start, *more = torch.autograd.grad(
+            height.sum(), leaves, retain_graph=keep, materialize_grads=True
+        )
+        parts = [bend[list(free.curvatures)], move[list(free.thicknesses)]]
+        if free.conics:
+            parts.append(more.pop(0)[list(free.conics)])
+        if free.terms:
+            parts.append(more.pop(0)[[s for s, _ in free.terms], [i for _, i in free.terms]])
+        return torch.cat([*parts, start.flatten()[None]]).T.reshape(*shape, -1)

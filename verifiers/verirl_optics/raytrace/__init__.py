@@ -1,0 +1,1 @@
+"""Batched, differentiable ray tracing: prescriptions, glasses, pupils, paraxial and real rays, spots."""

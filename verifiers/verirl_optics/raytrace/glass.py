@@ -1,0 +1,138 @@
+"""Glass: the refractive index from a catalogue's dispersion formula, or from nd and Vd alone.
+
+Indices are relative to air; wavelengths λ in µm. The formulas and their coefficients, c₀ c₁ c₂ …, are
+those of the refractiveindex.info database (CC0 1.0), from which the figures of `glasses.jsonl` come.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
+from typing import Any
+
+from verirl.errors import InputError
+
+LINE_D, LINE_F, LINE_C = 0.5875618, 0.4861327, 0.6562725
+"""The lines that define nd and Vd = (nd − 1) / (nF − nC), µm."""
+FDC_WAVELENGTHS_UM = (LINE_F, LINE_D, LINE_C)
+"""The usual three wavelengths of the visible, blue to red."""
+
+FORMULAS = ("sellmeier", "sellmeier_sq", "polynomial", "cauchy")
+
+
+class GlassError(ValueError):
+    """A glass that is not in the table, or a wavelength at which it has no index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """A transparent material. `span`: the wavelengths for which its coefficients hold, µm."""
+
+    name: str
+    formula: str
+    coefficients: tuple[float, ...]
+    nd: float
+    vd: float
+    span: tuple[float, float] = (0.0, math.inf)
+    vendor: str = ""
+
+    def index(self, wavelength: float) -> float:
+        """Refractive index at `wavelength` µm; GlassError outside the span or where there is none."""
+        low, high = self.span
+        if not low <= wavelength <= high:
+            raise GlassError(f"{self.name} has no index at {wavelength:g} µm (only {low:g} to {high:g})")
+        found = _evaluate(self.formula, self.coefficients, wavelength)
+        if not (math.isfinite(found) and found > 0):
+            raise GlassError(f"{self.name} has no real index at {wavelength:g} µm")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class TabulatedMedium:
+    """A material known only by its indices at given wavelengths (µm)."""
+
+    name: str
+    indices: tuple[tuple[float, float], ...]
+
+    def index(self, wavelength: float) -> float:
+        """The listed index at `wavelength`; GlassError where none is listed."""
+        for known, value in self.indices:
+            if math.isclose(known, wavelength, rel_tol=1e-9):
+                return value
+        raise GlassError(f"{self.name} has no index listed at {wavelength:g} µm")
+
+
+def _evaluate(formula: str, c: Sequence[float], wavelength: float) -> float:
+    terms = list(zip(c[1::2], c[2::2], strict=False))
+    try:
+        if formula == "cauchy":
+            return c[0] + math.fsum(a * wavelength**b for a, b in terms)
+        if formula == "polynomial":
+            return math.sqrt(c[0] + math.fsum(a * wavelength**b for a, b in terms))
+        square = wavelength * wavelength
+        power = 2 if formula == "sellmeier_sq" else 1
+        return math.sqrt(1.0 + c[0] + math.fsum(a * square / (square - b**power) for a, b in terms))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return math.nan
+
+
+def model_glass(nd: float, vd: float, name: str = "") -> Medium:
+    """n = A + B/λ² through nd and Vd: right to about 5e-5 for a real glass in the visible."""
+    b = (nd - 1.0) / vd / (LINE_F**-2 - LINE_C**-2)
+    a = nd - b / LINE_D**2
+    return Medium(name or f"{nd:g}/{vd:g}", "cauchy", (a, b, -2.0), nd, vd)
+
+
+def constant_index(index: float) -> Medium:
+    """The same index at every wavelength."""
+    return Medium(f"{index:g}", "cauchy", (index,), index, math.inf)
+
+
+def glass_from_row(row: Mapping[str, Any]) -> Medium:
+    """A row of a glass catalogue (`name`, `formula`, `coefficients`, …); InputError where it is none."""
+    try:
+        name, formula = row["name"], row["formula"]
+        c = tuple(float(value) for value in row["coefficients"])
+        low, high = row.get("wavelength_range_um") or (0.0, math.inf)
+        span = (float(low), float(high))
+    except (KeyError, TypeError, ValueError) as problem:
+        raise InputError(f"not a glass: needs name, formula and coefficients ({problem!r})") from problem
+    if not isinstance(name, str) or formula not in FORMULAS or not c or not all(map(math.isfinite, c)):
+        raise InputError(f"not a glass: formula must be one of {', '.join(FORMULAS)}, coefficients numbers")
+    at_d, at_f, at_c = (_evaluate(formula, c, line) for line in (LINE_D, LINE_F, LINE_C))
+    vd = (at_d - 1.0) / (at_f - at_c) if at_f != at_c else math.inf
+    return Medium(name, formula, c, at_d, vd, span, str(row.get("vendor") or ""))
+
+
+@cache
+def glass_table() -> Mapping[str, Medium]:
+    """The glasses that this package ships, by name."""
+    text = files("verirl_optics.raytrace").joinpath("glasses.jsonl").read_text(encoding="utf-8")
+    return {medium.name: medium for medium in map(glass_from_row, map(json.loads, text.splitlines()))}
+
+
+def find_glass(name: str, catalogue: Mapping[str, Medium] | None = None) -> Medium:
+    """The glass called exactly `name`; GlassError otherwise. Nothing is matched by likeness."""
+    known = glass_table() if catalogue is None else catalogue
+    if name not in known:
+        raise GlassError(f"no glass is called '{name[:40]}'")
+    return known[name]
+
+
+def nearest(nd: float, vd: float, among: Sequence[Medium]) -> Medium:
+    """The glass whose nd and Vd come nearest; a step of 0.01 in nd weighs as one of 1 in Vd."""
+    return min(among, key=lambda glass: math.hypot((glass.nd - nd) * 100.0, glass.vd - vd))
+
+
+def is_dispersive(medium: Medium) -> bool:
+    """Whether the index falls with the wavelength over the visible, as every real glass's does."""
+    try:
+        values = [medium.index(line) for line in FDC_WAVELENGTHS_UM]
+    except GlassError:
+        return False
+    return all(first > second for first, second in pairwise(values))

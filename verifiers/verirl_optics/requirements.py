@@ -1,0 +1,470 @@
+"""Whether a lens can be built and used, whether it does what was asked, and how sharp it is.
+
+The beam's diameter is the task's (EFL asked for ÷ f-number) and its rays go through the paraxial entrance
+pupil of the primary wavelength; the image is where the answer puts it. Spots are Gauss-quadrature RMS radii
+of all wavelengths about their common centroid; a lens's spot is the quadratic mean over the fields.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import torch
+
+from verirl_optics.analysis.focus import best_focus
+from verirl_optics.analysis.performance import (
+    STEEPEST,
+    Performance,
+    evaluate,
+    gaps,
+    pupil_sampling,
+)
+from verirl_optics.answer import Row
+from verirl_optics.raytrace.glass import GlassError, Medium, TabulatedMedium, find_glass
+from verirl_optics.raytrace.prescription import AIR, Aperture, Prescription, Surface
+from verirl_optics.raytrace.pupil import Pupil
+from verirl_optics.raytrace.system import FLOAT, System, build_system
+from verirl_optics.raytrace.trace import Failure, sag, through_pupil, trace
+from verirl_optics.spec import OpticsSpec
+
+MARGIN = 1.02
+"""Edges are measured this much outside the traced height."""
+SAME_INDEX = 1e-3
+"""Two media whose indices differ by less at every wavelength of the task have no surface between them."""
+WEAKEST = 0.02
+"""EFL ÷ radius up to which a surface counts as flat: a window's."""
+NEAR_AXIS = (0.1, 0.2)
+"""Shares of the beam's height at which rays by an asphere are near the axis, and by how much their focal
+length (height ÷ sine) may differ from the vertex's.
+"""
+NEAR = 0.02
+FLATNESS = 1e-4
+"""Depth, mm, up to which an asphere over half the beam counts as flat, of a lens of `FLAT_FROM` mm or more;
+of a smaller one in proportion.
+"""
+FLAT_FROM = 50.0
+THINNEST = 2e-4
+"""Thickness ÷ EFL up to which glass is a coating, and no element."""
+BAD_SPOT = 30.0
+"""A spot this many times the reference's is worth nothing."""
+ROUNDING = 1e-9
+ZONES = 24
+"""Heights at which the slope of an asphere, and the room beside it, are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One limit: by how much it is broken, and the amount at which nothing is left of its score."""
+
+    name: str
+    excess: float
+    scale: float
+    detail: str
+
+    @property
+    def score(self) -> float:
+        """1 where the limit is kept, falling to 0; a number that is none counts as broken."""
+        if not math.isfinite(self.excess):
+            return 0.0
+        return min(1.0, max(0.0, 1.0 - self.excess / self.scale))
+
+    @property
+    def kept(self) -> bool:
+        """Whether the limit is kept."""
+        return math.isfinite(self.excess) and self.excess <= 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`feasible` and `accurate`: the checks; `figures`: what was measured; `quality`: None: not asked.
+
+    `spot`: the RMS spot in which a lost ray counts as half a pupil away, µm.
+    """
+
+    feasible: tuple[Requirement, ...]
+    accurate: tuple[tuple[float, Requirement, float], ...] = ()
+    quality: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    spot: float = math.inf
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Which of two lenses is the better answer: what is feasible, then accurate, then how sharp it is."""
+        if not all(check.kept for check in self.feasible):
+            return 0, sum(check.score for check in self.feasible) / len(self.feasible)
+        if not all(check.kept for _, check, _ in self.accurate):
+            return 1, sum(weight * score for weight, _, score in self.accurate)
+        return 2, -self.spot
+
+
+def surfaces_of_rows(rows: Sequence[Row], media: Mapping[str, Medium]) -> tuple[Surface, ...]:
+    """The surfaces that rows name, with their glasses; KeyError on one that is not in `media`."""
+    return tuple(
+        Surface(
+            row.radius,
+            row.thickness,
+            None if row.glass is None else media[row.glass],
+            row.conic,
+            row.asphere,
+            stop=row.stop,
+        )
+        for row in rows
+    )
+
+
+def lens_of_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> Prescription:
+    """The lens of an answer under the task's beam; GlassError on a glass that the task does not list."""
+    media: dict[str, Medium] = {}
+    for name in {row.glass for row in rows if row.glass is not None}:
+        if spec.glasses is not None and name not in spec.glasses:
+            raise GlassError(f"'{name}' is not one of the task's glasses")
+        media[name] = find_glass(name)
+        for wavelength in spec.wavelengths:
+            media[name].index(wavelength)
+    lens = Prescription(
+        surfaces_of_rows(rows, media), Aperture("epd", spec.epd), spec.fields, spec.wavelengths, spec.primary
+    )
+    return with_best_focus(lens, spec.epd) if rows[-1].focus else lens
+
+
+def with_best_focus(lens: Prescription, epd: float) -> Prescription:
+    """The lens with its image plane at best common focus, at 0 where there is none."""
+    with torch.no_grad():
+        fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
+        beam, pupil = torch.tensor([epd], dtype=FLOAT), pupil_sampling(lens)
+        found = float(best_focus(build_system([lens]), beam, fields, pupil, clip=has_semi_diameters(lens)))
+    last = replace(lens.surfaces[-1], thickness=found if math.isfinite(found) else 0.0)
+    return replace(lens, surfaces=(*lens.surfaces[:-1], last))
+
+
+def has_semi_diameters(lens: Prescription) -> bool:
+    """Whether semi-diameters of the lens itself vignette."""
+    return any(surface.semi_diameter is not None for surface in lens.surfaces)
+
+
+def evaluate_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> Evaluation:
+    """Every finding about an answer; what a later rung would find is left out where an earlier one fails."""
+    bent = _aspheres(spec, rows)
+    if not bent.kept:
+        # What tracing costs grows with the aspheres: it is for the task alone to say how many there are.
+        return Evaluation((bent,))
+    try:
+        lens = lens_of_answer(spec, rows)
+    except GlassError as problem:
+        return Evaluation((Requirement("glass", math.inf, 1.0, str(problem)),))
+    return evaluate_lens(spec, lens)
+
+
+def evaluate_lens(spec: OpticsSpec, lens: Prescription, *, whole: bool = False) -> Evaluation:
+    """Every finding about a lens, whatever it is made of; its own semi-diameters vignette.
+
+    `whole`: what a later rung would find is not left out.
+    """
+    with torch.no_grad():
+        system = build_system([lens])
+        epd = torch.tensor([spec.epd], dtype=FLOAT)
+        fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
+        found = evaluate(system, epd, fields, pupil_sampling(lens), rim=True, clip=has_semi_diameters(lens))
+        feasible = tuple(_feasible(spec, lens, system, found))
+        figures = _figures(spec, lens, found)
+        if not whole and not all(check.kept for check in feasible):
+            return Evaluation(feasible, figures=figures)
+        spot = _counted(spec, found)
+        accurate = tuple(_accurate(spec, figures))
+        quality = _quality(spec, spot)
+    return Evaluation(feasible, accurate, quality, figures, spot)
+
+
+def _feasible(spec: OpticsSpec, lens: Prescription, system: System, found: Performance) -> list[Requirement]:
+    p = spec.primary
+    efl, bfl = float(found.first.efl_BW[0, p]), float(found.first.bfl_BW[0, p])
+    scale = spec.efl
+    last = lens.surfaces[-1]
+    checks = [
+        _elements(spec, lens, system),
+        _aspheres(spec, lens.surfaces),
+        Requirement("image", 0.0 if last.medium is None else math.inf, 1.0, "the image must lie in air"),
+        Requirement(
+            "image distance", _short(last.thickness, 0.0, strict=True), 0.1 * scale, "the image is virtual"
+        ),
+        Requirement("EFL", _short(efl, 0.0, strict=True), 0.5 * scale, f"EFL is {efl:.4g} mm, not positive"),
+        Requirement(
+            "BFL", _short(bfl, spec.min_bfl, strict=True), 0.1 * scale, f"BFL {bfl:.4g} mm is too short"
+        ),
+    ]
+    if spec.max_track is not None:
+        long = _over(lens.total_track, spec.max_track)
+        checks.append(
+            Requirement("track", long, 0.2 * spec.max_track, f"track {lens.total_track:.5g} mm is too long")
+        )
+    if any(surface.aspheric for surface in lens.surfaces):
+        checks.append(_near_axis(spec, system, found))
+    checks += _room(spec, lens, system, found)
+    checks += _rays(spec, found)
+    return checks
+
+
+def _near_axis(spec: OpticsSpec, system: System, found: Performance) -> Requirement:
+    """Whether rays near the axis have the focal length of the vertex, around which a conic may be flat."""
+    heights = torch.tensor(NEAR_AXIS, dtype=FLOAT)
+    near = Pupil(torch.zeros_like(heights), heights, torch.ones_like(heights))
+    axis = torch.zeros(1, 1, dtype=FLOAT)
+    done = trace(system, through_pupil(system, near, found.epd_B, axis, found.first.entrance_B))
+    p = spec.primary
+    efl = torch.where(done.valid, -heights * (spec.epd / 2.0) / done.rays.m, torch.nan)[0, 0, p]
+    off = (efl / found.first.efl_BW[0, p] - 1.0).abs()
+    worst = int(off.nan_to_num(nan=math.inf).argmax())
+    told = f"rays near the axis have an EFL of {float(efl[worst]):.4g} mm"
+    return Requirement("EFL", max(0.0, float(off[worst]) - NEAR), 0.5, told)
+
+
+def _short(value: float, least: float, *, strict: bool = False) -> float:
+    """By how much `value` is under `least`; `strict`: at least something above 0 is needed."""
+    if not math.isfinite(value):
+        return math.inf
+    slack = ROUNDING * max(1.0, abs(least))
+    if value >= least - slack and not (strict and value <= 0.0):
+        return 0.0
+    return max(least - value, slack)
+
+
+def _over(value: float, most: float) -> float:
+    """By how much `value` is over `most`."""
+    return math.inf if not math.isfinite(value) else max(0.0, value - most * (1.0 + ROUNDING))
+
+
+def _aspheres(spec: OpticsSpec, surfaces: Sequence[Row | Surface]) -> Requirement:
+    count = sum(surface.aspheric for surface in surfaces)
+    told = f"{count} aspheric surfaces; at most {spec.aspheres}"
+    return Requirement("aspheres", max(0, count - spec.aspheres), 2.0, told)
+
+
+def _elements(spec: OpticsSpec, lens: Prescription, system: System) -> Requirement:
+    surfaces = lens.surfaces
+    parting = _parting(spec, surfaces)
+    for s, surface in enumerate(surfaces):
+        if s in parting:
+            continue
+        if not surface.stop:
+            return Requirement("elements", math.inf, 1.0, f"surface {s + 1} separates nothing")
+        if surface.curvature or surface.aspheric:
+            # Rays that miss it would be lost: a semi-diameter of the answer's own.
+            return Requirement(
+                "elements", math.inf, 1.0, f"surface {s + 1}: a stop between equal media is a plane"
+            )
+    glass = sum(surfaces[s].medium is not None for s in parting)
+    count = count_powered_elements(spec, lens, system)
+    low, high = spec.elements
+    excess = max(low - count, glass - high, 0)
+    return Requirement("elements", excess, 2.0, f"{count} elements with power; {low} to {high} are asked for")
+
+
+def count_powered_elements(spec: OpticsSpec, lens: Prescription, system: System) -> int:
+    """How many elements are more than a window or a coating."""
+    surfaces = lens.surfaces
+    depth = FLATNESS * min(1.0, spec.efl / FLAT_FROM)
+    curved = [
+        _depth(system, s, spec.epd / 2.0) > depth
+        if any(surface.asphere)
+        else abs(surface.curvature) * spec.efl > WEAKEST
+        for s, surface in enumerate(surfaces)
+    ]
+    return sum(
+        surfaces[near].medium is not None
+        and (curved[near] or curved[far])
+        and sum(surface.thickness for surface in surfaces[near:far]) > THINNEST * spec.efl
+        for near, far in pairwise(_parting(spec, surfaces))
+    )
+
+
+def _parting(spec: OpticsSpec, surfaces: Sequence[Surface]) -> list[int]:
+    """The surfaces that part two media: all but a stop within one."""
+    before = (AIR, *(surface.medium for surface in surfaces))
+    return [s for s, surface in enumerate(surfaces) if not _alike(before[s], surface.medium, spec)]
+
+
+def _alike(
+    first: Medium | TabulatedMedium | None, second: Medium | TabulatedMedium | None, spec: OpticsSpec
+) -> bool:
+    """Whether two media are one and the same to every wavelength of the task."""
+    if first is None or second is None or first == second:
+        return first == second
+    return all(abs(first.index(w) - second.index(w)) < SAME_INDEX for w in spec.wavelengths)
+
+
+def _room(spec: OpticsSpec, lens: Prescription, system: System, found: Performance) -> list[Requirement]:
+    """Centre and edge of each glass and air space; a stop belongs to the space around it."""
+    height = found.reach_BS * MARGIN
+    checks: list[Requirement] = []
+    surfaces = lens.surfaces
+    scale = spec.efl * 0.05
+    for s, surface in enumerate(surfaces[:-1]):
+        name = f"space behind surface {s + 1}"
+        checks.append(
+            Requirement(name, _short(surface.thickness, 0.0), scale, f"{name}: {surface.thickness:.4g} mm")
+        )
+    parting = _parting(spec, surfaces)
+    solid, sides = _only(system, parting), height[:, parting]
+    centre, edge = gaps(solid, sides)
+    for i, (near, far) in enumerate(pairwise(parting)):
+        middle, rim = float(centre[0, i]), float(edge[0, i])
+        name = f"space behind surface {near + 1}"
+        # Between spheres one end has the least room.
+        bent = surfaces[near].aspheric or surfaces[far].aspheric
+        zone = _zone(_only(solid, [i, i + 1]), float(sides[0, i : i + 2].max())) if bent else min(middle, rim)
+        if surfaces[near].medium is None:
+            least = min(middle, rim, zone)
+            checks.append(
+                Requirement(name, _short(least, spec.min_gap), scale, f"{name}: air gap {least:.4g} mm")
+            )
+            continue
+        low, high = spec.centre
+        thick = _over(middle, high) if math.isfinite(high) else 0.0
+        excess = max(_short(middle, low, strict=True), thick)
+        checks.append(Requirement(name, excess, scale, f"{name}: centre {middle:.4g} mm"))
+        checks.append(Requirement(name, _short(rim, spec.min_edge), scale, f"{name}: edge {rim:.4g} mm"))
+        if bent:
+            thin = _short(zone, min(low, spec.min_edge))
+            checks.append(Requirement(name, thin, scale, f"{name}: {zone:.4g} mm between axis and edge"))
+    for s, surface in enumerate(surfaces):
+        reach = float(found.reach_BS[0, s])
+        steep = _steepest(system, s, reach) if surface.aspheric else abs(surface.curvature) * reach
+        name = f"surface {s + 1}"
+        excess = steep - STEEPEST + ROUNDING if steep >= STEEPEST else 0.0
+        checks.append(Requirement(name, excess, 0.5, f"{name}: height ÷ radius {steep:.3g}"))
+    return checks
+
+
+def _only(system: System, surfaces: list[int]) -> System:
+    """Some of the surfaces, as far apart as they are."""
+    if surfaces == list(range(system.count)):
+        return system
+    ends = [*surfaces[1:], system.count]
+    apart = [system.thickness_BS[:, s:end].sum(1, True) for s, end in zip(surfaces, ends, strict=False)]
+    return replace(
+        system,
+        curvature_BS=system.curvature_BS[:, surfaces],
+        thickness_BS=torch.cat([system.thickness_BS[:, :0], *apart], dim=1),
+        conic_BS=system.conic_BS[:, surfaces],
+        asphere_BSA=system.asphere_BSA[:, surfaces],
+        index_BSW=system.index_BSW[:, surfaces],
+        semi_BS=system.semi_BS[:, surfaces],
+    )
+
+
+def _heights(reach: float) -> torch.Tensor:
+    return torch.linspace(0.0, reach, ZONES, dtype=FLOAT)[None, None, None]
+
+
+def _depth(system: System, s: int, reach: float) -> float:
+    """How far surface `s` departs from its vertex plane within `reach`."""
+    depth, _, _ = sag(system, s, _heights(reach) ** 2)
+    return float(depth.abs().max())
+
+
+def _steepest(system: System, s: int, reach: float) -> float:
+    """The sine of the steepest slope of an asphere; of a sphere it is height ÷ radius."""
+    height = _heights(reach)
+    _, slope, real = sag(system, s, height**2)
+    tangent = (2.0 * height * slope).abs()
+    sine = tangent / torch.sqrt(1.0 + tangent**2)
+    return float(torch.where(real, sine, torch.ones_like(sine)).max())
+
+
+def _zone(space: System, reach: float) -> float:
+    """The least room between the two surfaces of `space` from axis to edge."""
+    height = torch.linspace(0.0, reach, ZONES, dtype=FLOAT)[:, None].expand(-1, 2)
+    return float(gaps(space, height)[1].min())
+
+
+def _rays(spec: OpticsSpec, found: Performance) -> list[Requirement]:
+    backward = float((found.traced.failure == Failure.BACKWARD).double().mean())
+    broken = float((found.traced.failure == Failure.NOT_FINITE).double().mean())
+    checks = [
+        Requirement("overlap", backward, 0.5, "rays run backwards between surfaces"),
+        Requirement("rays", broken, 0.5, "rays whose coordinates are not finite"),
+    ]
+    for f, angle in enumerate(spec.fields):
+        least = spec.axis_fraction if angle == 0.0 else spec.full_fraction
+        if angle == 0.0:
+            around = float(found.rim_BF[0, f])
+            short = _short(around, spec.axis_fraction)
+            checks.append(Requirement("axis", short, 1.0, f"{around:.0%} of the axial rim arrives"))
+        share = float(found.spots.arrived_BF[0, f])
+        checks.append(
+            Requirement(
+                "vignetting", _short(share, least), 1.0, f"{share:.0%} of the rays arrive at {angle:g}°"
+            )
+        )
+    return checks
+
+
+def _figures(spec: OpticsSpec, lens: Prescription, found: Performance) -> dict[str, float]:
+    p = spec.primary
+    efl = float(found.first.efl_BW[0, p])
+    poly = found.spots.poly_BF[0]
+    figures = {
+        "efl_mm": efl,
+        "bfl_mm": float(found.first.bfl_BW[0, p]),
+        "fno": efl / spec.epd,
+        "total_track_mm": lens.total_track,
+        "rms_spot_um": 1e3 * float((poly**2).mean().sqrt()),
+        "distortion_pct": 100.0 * float(found.distortion_BF[0, :].abs().nan_to_num(nan=math.inf).max()),
+        "valid_ray_fraction": float(found.spots.arrived_BF[0].min()),
+    }
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
+
+
+def _accurate(spec: OpticsSpec, figures: Mapping[str, float]) -> list[tuple[float, Requirement, float]]:
+    """Weight, check and graded score of each thing asked for."""
+    efl = figures.get("efl_mm", math.nan)
+    off = efl / spec.efl - 1.0
+    rows = [
+        _graded(0.7, "EFL", abs(off), spec.efl_tolerance, f"EFL {efl:.5g} mm is {off:+.2%} off {spec.efl:g}")
+    ]
+    if spec.max_distortion is not None:
+        bent = figures.get("distortion_pct", math.nan)
+        rows.append(
+            _graded(0.15, "distortion", bent / 100.0, spec.max_distortion / 100.0, f"distortion {bent:.3g} %")
+        )
+    if spec.max_rms is not None:
+        wide = figures.get("rms_spot_um", math.nan)
+        told = f"RMS spot {wide:.4g} µm; at most {spec.max_rms:g}"
+        check = Requirement("RMS", _over(wide, spec.max_rms), 1.0, told)
+        score = 1.0 if check.kept else _log_fall(wide, spec.max_rms, BAD_SPOT * spec.max_rms)
+        rows.append((0.15, check, score))
+    return rows
+
+
+def _graded(
+    weight: float, name: str, error: float, tolerance: float, told: str
+) -> tuple[float, Requirement, float]:
+    check = Requirement(name, _over(error, tolerance), 1.0, told)
+    return weight, check, 1.0 if check.kept else _log_fall(error, tolerance, 0.5)
+
+
+def _log_fall(value: float, full: float, none: float) -> float:
+    """1 at `full`, 0 from `none` on, falling with the logarithm."""
+    if not math.isfinite(value) or full <= 0.0 or full >= none:
+        return 0.0
+    return min(1.0, max(0.0, 1.0 - math.log(value / full) / math.log(none / full)))
+
+
+def _counted(spec: OpticsSpec, found: Performance) -> float:
+    """The RMS spot in which a ray that does not arrive is half a pupil diameter away, µm."""
+    arrived = found.spots.arrived_BF[0]
+    square = arrived * found.spots.poly_BF[0].nan_to_num() ** 2 + (1.0 - arrived) * (spec.epd / 2.0) ** 2
+    return 1e3 * float(square.mean().sqrt())
+
+
+def _quality(spec: OpticsSpec, spot: float) -> float | None:
+    reference = spec.reference_rms or (spec.max_rms / 2.0 if spec.max_rms else None)
+    if not reference:
+        return None
+    if not math.isfinite(spot):
+        return 0.0
+    bad = BAD_SPOT * reference
+    return min(1.2, max(0.0, math.log(bad / max(spot, 1e-9)) / math.log(bad / reference))) / 1.2

@@ -1,0 +1,81 @@
+"""An answer held to a task outside the ladder: its lens under the task's beam, each figure with its limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from verirl.answers import NoAnswerError
+from verirl.errors import InputError
+from verirl.io.sources import read_tasks
+from verirl.types import Task
+from verirl_optics.answer import FormatError, Row, parse
+from verirl_optics.extract import extract
+from verirl_optics.lens_io.zemax import read_text
+from verirl_optics.raytrace.glass import GlassError
+from verirl_optics.raytrace.prescription import Prescription
+from verirl_optics.requirements import evaluate_answer, lens_of_answer
+from verirl_optics.spec import OpticsSpec, difference_from_given, read_spec, with_given_values
+
+
+class RequirementsReport(NamedTuple):
+    """The lens; for each figure what was `found` and its `limit`; and every limit that is `broken`."""
+
+    lens: Prescription
+    figures: list[dict[str, Any]]
+    broken: list[str]
+
+
+def report_requirements(file: Path, tasks: Path, name: str | None) -> RequirementsReport:
+    """The answer in `file` held to the task `name` of `tasks` (None: its only one); InputError otherwise."""
+    spec = read_spec(find_task(tasks, name).spec)
+    _, rows = read_answer(file, spec)
+    try:
+        lens = lens_of_answer(spec, rows)
+    except GlassError as problem:
+        raise InputError.at(file, str(problem)) from problem
+    found = evaluate_answer(spec, rows)
+    checks = [*found.feasible, *(check for _, check, _ in found.accurate)]
+    figures = [
+        {"figure": figure, "found": found.figures.get(figure), "limit": limit}
+        for figure, limit in _limits(spec)
+    ]
+    return RequirementsReport(lens, figures, [check.detail for check in checks if not check.kept])
+
+
+def read_answer(file: Path, spec: OpticsSpec) -> tuple[str, tuple[Row, ...]]:
+    """The text of the answer in `file`, and its surfaces with the task's givens; InputError otherwise."""
+    try:
+        text = extract(read_text(file))
+        rows = parse(text)
+    except (NoAnswerError, FormatError) as problem:
+        raise InputError.at(file, str(problem)) from problem
+    if spec.given is None:
+        return text, rows
+    difference = difference_from_given(spec.given, rows)
+    if difference is not None:
+        raise InputError.at(file, difference)
+    return text, with_given_values(spec.given, rows)
+
+
+def find_task(path: Path, name: str | None) -> Task:
+    """The optics task `name` of a file (None: its only one); InputError where there is no such one."""
+    found = [task for task in read_tasks(path) if task.domain == "optics" and name in (None, task.id)]
+    if len(found) != 1:
+        told = f"holds {len(found)} optics tasks" if name is None else f"holds no optics task '{name}'"
+        raise InputError.at(path, told + ("; choose one with --id" if len(found) > 1 else ""))
+    return found[0]
+
+
+def _limits(spec: OpticsSpec) -> list[tuple[str, str]]:
+    """Figure → its limit in words, of those that the ladder measures."""
+    told: list[tuple[str, str | None]] = [
+        ("efl_mm", f"{spec.efl:g} ± {100 * spec.efl_tolerance:g} %"),
+        ("fno", f"{spec.fno:g}, with the EFL"),
+        ("bfl_mm", f"≥ {spec.min_bfl:g}" if spec.min_bfl else "> 0"),
+        ("total_track_mm", None if spec.max_track is None else f"≤ {spec.max_track:g}"),
+        ("rms_spot_um", None if spec.max_rms is None else f"≤ {spec.max_rms:g}"),
+        ("distortion_pct", None if spec.max_distortion is None else f"≤ {spec.max_distortion:g}"),
+        ("valid_ray_fraction", f"≥ {spec.full_fraction:g} off axis, {spec.axis_fraction:g} on it"),
+    ]
+    return [(figure, limit or "–") for figure, limit in told]

@@ -1,0 +1,1 @@
+"""Tasks: generated lenses, imported lenses, prompts and mutants."""

@@ -1,0 +1,184 @@
+"""Make a task that can be solved, because it was: form → start → damped least squares → round → evaluate →
+loosen the limits.
+
+Five levels, a fifth of the difficulty each: singlets; cemented achromats; triplets; Tessars and aspheric
+singlets; double Gauss and retrofocus lenses. In each a whole lens to design, or one with masked values to
+complete. Within a level a higher difficulty leaves less slack.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Any
+
+from verirl import __version__
+from verirl.errors import InputError, VerirlError
+from verirl.seeds import rng
+from verirl.types import Message, Source, Task
+from verirl_optics.answer import Row, parse, to_lines
+from verirl_optics.tasks.starting_designs import CROWNS, DESIGN_FORMS, FLINTS, LEVELS, DesignForm
+
+COMPLETION = "-completion"
+FAMILIES = (*DESIGN_FORMS, *(f"{name}{COMPLETION}" for name in DESIGN_FORMS))
+DIGITS = 5
+DRAWS = 40
+MASKS = "?"
+
+
+def difficulty_range(family: str) -> tuple[float, float]:
+    """The difficulties of a family's level."""
+    level = DESIGN_FORMS[family.removesuffix(COMPLETION)].level
+    return (level - 1) / LEVELS, level / LEVELS
+
+
+def generate_task(
+    seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
+) -> Task:
+    """The task at `(split, seed, index)`; `family` None: the form by difficulty, the kind drawn.
+
+    Raises InputError on an unknown family or split, or a difficulty out of range.
+    """
+    if split not in ("train", "eval") or not 0.0 <= difficulty <= 1.0:
+        raise InputError(f"needs split train or eval and a difficulty in [0, 1], not '{split}', {difficulty}")
+    if family is None:
+        level = min(LEVELS, 1 + int(difficulty * LEVELS))
+        pick = rng("optics", split, seed, index)
+        name = pick.choice([form.name for form in DESIGN_FORMS.values() if form.level == level])
+        family = name + pick.choice(("", COMPLETION))
+    if family not in FAMILIES:
+        raise InputError(f"domain 'optics' has no family '{family}'; there are: {', '.join(FAMILIES)}")
+    form = DESIGN_FORMS[family.removesuffix(COMPLETION)]
+    draw = rng("optics", split, seed, index, family)
+    for _ in range(DRAWS):
+        made = _attempt(draw, form, difficulty, masked=family.endswith(COMPLETION))
+        if made is not None:
+            spec, reference = made
+            return _task(spec, reference, family, seed, index, difficulty, split)
+    raise VerirlError(f"optics: no {family} could be made at seed {seed}, index {index}")
+
+
+def _task(
+    spec: dict[str, Any],
+    reference: str,
+    family: str,
+    seed: int,
+    index: int,
+    difficulty: float,
+    split: str,
+) -> Task:
+    from verirl_optics.tasks.prompt import question
+
+    return Task(
+        id=f"optics/{family}/{split}-{seed}-{index:06d}",
+        domain="optics",
+        prompt=(Message(role="user", content=question(spec)),),
+        spec=spec,
+        reference=reference,
+        difficulty=difficulty,
+        tags=(family,),
+        split="eval" if split == "eval" else "train",
+        source=Source(name="verirl", version=__version__, seed=seed, index=index, license="Apache-2.0"),
+    )
+
+
+def _attempt(
+    draw: Random, form: DesignForm, difficulty: float, *, masked: bool
+) -> tuple[dict[str, Any], str] | None:
+    from verirl_optics.requirements import evaluate_answer
+    from verirl_optics.spec import read_spec
+    from verirl_optics.tasks.optimize_start import optimize_start
+
+    efl = float(f"{draw.uniform(*form.efl):.3g}")
+    fno = float(f"{draw.uniform(*form.fno):.2g}")
+    half = float(f"{draw.uniform(*form.half_field):.2g}")
+    fields = (0.0, float(f"{0.7 * half:.3g}"), half)
+    start = form.start(draw, fno)
+    primary = len(form.wavelengths) // 2
+    lens = optimize_start(start, fno, fields, form.wavelengths, primary, form.steps)
+    if lens is None:
+        return None
+    rows = parse(
+        to_lines(
+            tuple(
+                Row(
+                    surface.radius * efl,
+                    surface.thickness * efl,
+                    glass,
+                    surface.stop,
+                    surface.conic,
+                    tuple(term * efl ** -(2 * i + 1) for i, term in enumerate(surface.asphere)),
+                )
+                for surface, glass in zip(lens.surfaces, start.glasses, strict=True)
+            ),
+            DIGITS,
+        )
+    )
+    used = [glass for glass in dict.fromkeys(start.glasses) if glass is not None]
+    others = [name for name in (*CROWNS, *FLINTS) if name not in used]
+    spec: dict[str, Any] = {
+        "task": "synthesis",
+        "efl_mm": efl,
+        "efl_rel_tol": 0.02,
+        "fno": fno,
+        "half_fields_deg": list(fields),
+        "wavelengths_um": list(form.wavelengths),
+        "primary": primary,
+        "elements": {"min": form.elements, "max": form.elements},
+        "center_thickness_mm": {"min": _down(0.01 * efl)},
+        "min_edge_thickness_mm": _down(0.005 * efl),
+        "min_air_gap_mm": _down(0.001 * efl),
+        "glasses": sorted([*used, *draw.sample(others, 4)]),
+    }
+    if start.aspheres:
+        spec["aspheres"] = len(start.aspheres)
+    found = evaluate_answer(read_spec(spec), rows)
+    if not found.accurate or not all(check.kept for _, check, _ in found.accurate):
+        return None
+    figures = found.figures
+    if not {"rms_spot_um", "bfl_mm"} <= set(figures) or figures["rms_spot_um"] > form.worst * efl:
+        return None
+    slack = 3.0 - 1.5 * ((LEVELS * difficulty) % 1.0 if difficulty < 1.0 else 1.0)
+    spec |= {
+        "max_total_track_mm": _up(1.1 * figures["total_track_mm"]),
+        "min_bfl_mm": _down(0.8 * figures["bfl_mm"]),
+        "reference_rms_um": float(f"{figures['rms_spot_um']:.6g}"),
+        "max_rms_um": _up(slack * figures["rms_spot_um"]),
+    }
+    if masked:
+        spec |= {"task": "completion", "given": {"surfaces": _mask(draw, form, rows)}}
+    return spec, to_lines(rows)
+
+
+def _mask(draw: Random, form: DesignForm, rows: tuple[Row, ...]) -> list[dict[str, Any]]:
+    given: list[dict[str, Any]] = [
+        {
+            "radius": None if math.isinf(row.radius) else row.radius,
+            "thickness": row.thickness,
+            "glass": row.glass,
+            "stop": row.stop,
+            **({"conic": row.conic, "asphere": list(row.asphere)} if row.aspheric else {}),
+        }
+        for row in rows
+    ]
+    places = [(s, name) for s in range(len(rows)) for name in ("radius", "thickness")]
+    places += [(s, "conic") for s, row in enumerate(rows) if row.aspheric]
+    # The first is a radius, so that every completion has a say in the focal length.
+    bent = [(s, "radius") for s, row in enumerate(rows) if not math.isinf(row.radius)]
+    first = draw.choice(bent)
+    rest = [place for place in places if place != first]
+    for s, name in (first, *draw.sample(rest, draw.randint(*form.masked) - 1)):
+        given[s][name] = MASKS
+    return given
+
+
+def _up(value: float) -> float:
+    """Rounded to three digits, never below."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return float(f"{math.ceil(value / step) * step:.6g}")
+
+
+def _down(value: float) -> float:
+    """Rounded to two digits, never above."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.floor(value / step) * step:.6g}")

@@ -1,0 +1,139 @@
+"""Bring a start to a focus: damped least squares on curvatures and air spaces, the EFL held."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from verirl_optics.analysis.focus import best_focus
+from verirl_optics.optimize.damped_least_squares import minimize
+from verirl_optics.optimize.merit import PENALTY, MeritFunction, refracting_surfaces
+from verirl_optics.optimize.variables import VariableSet
+from verirl_optics.raytrace.glass import find_glass
+from verirl_optics.raytrace.paraxial import first_order
+from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.pupil import gauss
+from verirl_optics.raytrace.system import FLOAT, System, build_system
+from verirl_optics.spec import OpticsSpec
+from verirl_optics.tasks.starting_designs import StartingDesign
+
+THINNEST = 0.012
+"""Edge of a glass, and gap of air, ÷ EFL, that is kept."""
+HELD = 0.002
+"""How far the EFL may stray while the lens is optimised; it is scaled back in the end."""
+SOFT = 0.05
+"""Share of the penalty on limits with which the search begins."""
+
+
+def optimize_start(
+    start: StartingDesign,
+    fno: float,
+    fields: tuple[float, ...],
+    wavelengths: tuple[float, ...],
+    primary: int,
+    steps: int,
+) -> Prescription | None:
+    """The lens of EFL 1 that `steps` steps reach from `start`, at its best focus; None where it broke."""
+    lens = _unit(start, fno, fields, wavelengths, primary)
+    spec = _spec(lens, fno)
+    base = _ready(build_system([lens]), spec)
+    if base is None:
+        return None
+    last = base.count - 1
+    terms = tuple((s, i) for s, _, listed in start.aspheres for i in range(1, len(listed)))
+    free = VariableSet(
+        tuple(refracting_surfaces(base)), (*start.moves, last), tuple(s for s, _, _ in start.aspheres), terms
+    )
+    at = free.read(base)
+    for share, part in ((SOFT, steps), (1.0, steps // 2)):
+        at, cost = minimize(MeritFunction(base, spec, free, margin=1e-5, penalty=share * PENALTY), at, part)
+    found = _ready(free.write(base, at), spec)
+    if found is None or not bool(torch.isfinite(cost)):
+        return None
+    return _lens(lens, found)
+
+
+def _unit(
+    start: StartingDesign, fno: float, fields: tuple[float, ...], wavelengths: tuple[float, ...], primary: int
+) -> Prescription:
+    aspheres = {s: (conic, terms) for s, conic, terms in start.aspheres}
+    surfaces = tuple(
+        Surface(
+            1.0 / c if c else math.inf,
+            t,
+            None if glass is None else find_glass(glass),
+            *aspheres.get(s, (0.0, ())),
+            stop=s == start.stop,
+        )
+        for s, (c, t, glass) in enumerate(
+            zip(start.curvatures, start.thicknesses, start.glasses, strict=True)
+        )
+    )
+    return Prescription(surfaces, Aperture("epd", 1.0 / fno), fields, wavelengths, primary)
+
+
+def _spec(lens: Prescription, fno: float) -> OpticsSpec:
+    return OpticsSpec(
+        task="synthesis",
+        efl=1.0,
+        efl_tolerance=HELD,
+        fno=fno,
+        fields=lens.fields,
+        wavelengths=lens.wavelengths,
+        primary=lens.primary,
+        elements=(1, lens.elements),
+        max_track=None,
+        min_bfl=0.0,
+        centre=(THINNEST, math.inf),
+        min_edge=THINNEST,
+        min_gap=THINNEST / 2,
+        glasses=None,
+        max_rms=None,
+        max_distortion=None,
+        axis_fraction=1.0,
+        full_fraction=0.5,
+        reference_rms=None,
+        given=None,
+    )
+
+
+def _ready(system: System, spec: OpticsSpec) -> System | None:
+    """The lens scaled to EFL 1 and focused; None where it has no real focus."""
+    with torch.no_grad():
+        efl = first_order(system).efl_BW[:, spec.primary, None]
+        if not bool((efl > 0.0) & torch.isfinite(efl)):
+            return None
+        shrink = efl ** (2 * torch.arange(system.asphere_BSA.shape[-1]) + 1)
+        held = replace(
+            system,
+            curvature_BS=system.curvature_BS * efl,
+            thickness_BS=system.thickness_BS / efl,
+            asphere_BSA=system.asphere_BSA * shrink[:, None],
+        )
+        plane = best_focus(held, _tensor([spec.epd]), torch.deg2rad(_tensor([spec.fields])), gauss(4, 8))
+        if not bool((plane > 0.0) & torch.isfinite(plane)):
+            return None
+        return replace(held, thickness_BS=torch.cat([held.thickness_BS[:, :-1], plane[:, None]], dim=1))
+
+
+def _tensor(values: object) -> Tensor:
+    return torch.tensor(values, dtype=FLOAT)
+
+
+def _lens(like: Prescription, system: System) -> Prescription:
+    bend, move = system.curvature_BS[0].tolist(), system.thickness_BS[0].tolist()
+    conic, terms = system.conic_BS[0].tolist(), system.asphere_BSA[0].tolist()
+    surfaces = tuple(
+        replace(
+            surface,
+            radius=math.inf if abs(c) < 1e-6 else 1.0 / c,
+            thickness=t,
+            conic=k,
+            asphere=tuple(a[: len(surface.asphere)]),
+        )
+        for surface, c, t, k, a in zip(like.surfaces, bend, move, conic, terms, strict=True)
+    )
+    return replace(like, surfaces=surfaces)
