@@ -2,8 +2,8 @@
 
     python examples/rescore_run.py runs/first --scheme binary
 
-Every line of a run's rollouts holds a completion and its verdict, so a new scheme costs only arithmetic. To judge the completions again, with the tools of today:
-`verirl verify RUN/tasks/NAME.jsonl RUN/rollouts`.
+Every line of a run's rollouts holds a completion and its verdict, so a new scheme costs only arithmetic.
+To judge the completions again, with today's tools: `verirl verify RUN/tasks/NAME.jsonl RUN/rollouts`.
 """
 
 import argparse

@@ -226,6 +226,12 @@ def test_example_recipes_are_recipes(tmp_path: Path) -> None:
         load(path)
 
 
+def test_the_example_domain_is_the_one_of_its_page() -> None:
+    text = (DOCS / "writing-a-domain.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
+    assert code == (ROOT / "examples" / "new_domain" / "verirl_letters.py").read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def letters(tmp_path: Path) -> Iterator[None]:
     """The domain of docs/writing-a-domain.md, installed as its page says."""
