@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from functools import reduce
+from operator import or_
+from types import NoneType
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails
 
 from verirl.errors import SpecError
 
@@ -24,6 +27,30 @@ _JSON_TYPES = {
 }
 
 
+class _WithoutNull:
+    """Makes pydantic read `T | None` as `T`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler(reduce(or_, (part for part in get_args(source) if part is not NoneType)))
+
+
+_T = TypeVar("_T")
+
+Omittable = Annotated[_T | None, _WithoutNull()]
+"""Type of a key that may be left out, and is then None, but may not be null.
+
+Example: `label: Omittable[str] = Field(None, description="A label.")`
+"""
+
+
+def _tidy_schema(schema: dict[str, Any]) -> None:
+    """Drop what pydantic adds to the JSON Schema of a field and no reader needs."""
+    for each in schema.get("properties", {}).values():
+        each.pop("title", None)
+        if each.get("default", "") is None:
+            del each["default"]
+
+
 class Spec(BaseModel):
     """Base class of a domain's spec: what the verifier needs of a task beyond its prompt.
 
@@ -35,7 +62,13 @@ class Spec(BaseModel):
         noun: What an error message calls such a spec, for example "a math spec".
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        arbitrary_types_allowed=True,
+        json_schema_extra=_tidy_schema,
+    )
 
     noun: ClassVar[str] = "the spec"
 
@@ -94,6 +127,12 @@ def _message(model: type[Spec], details: ErrorDetails) -> str:
         return f"missing: {field.description}" if field and field.description else "missing"
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     message = message.replace("a valid ", "a ").replace("a dictionary", "an object")
+    message = message.partition(" or instance of ")[0]
+    if kind in ("too_short", "too_long"):
+        end, limit = ("least", "min_length") if kind == "too_short" else ("most", "max_length")
+        return f"must have at {end} {details['ctx'][limit]} element(s)"
+    if kind == "int_type":
+        return "must be a whole number"
     if kind.endswith("_type"):
         return f"must be {message}, not {_JSON_TYPES.get(type(details['input']), 'that')}"
     return f"must be {message}" if details["msg"].startswith("Input should be ") else message

@@ -40,9 +40,9 @@ class CodeDomain(Domain):
     @property
     def spec_model(self) -> type[Spec]:
         """The pydantic model of a task's `spec`."""
-        from verirl.spec import Spec
+        from verirl_code.spec import CodeSpec
 
-        return Spec
+        return CodeSpec
 
     @property
     def options_model(self) -> type[GenerationOptions]:

@@ -13,7 +13,7 @@ from verirl_code.execution.child_pool import shared_pool
 from verirl_code.extract import extract
 from verirl_code.grading.grader import Result, Trial, attempt, told
 from verirl_code.grading.performance_stage import efficiency
-from verirl_code.spec import Spec, read_spec
+from verirl_code.spec import CodeSpec, read_spec
 
 _SPARE_SECONDS = 0.5
 _WALL = 3
@@ -67,7 +67,7 @@ def _fall(stage: str, trial: Trial) -> StageOutcome:
     return failed(stage, detail=words, feedback=f"{head}: {words}.")
 
 
-def _tests(spec: Spec, trial: Trial) -> StageOutcome:
+def _tests(spec: CodeSpec, trial: Trial) -> StageOutcome:
     """The share passed; visible and hidden tests apart in the figures."""
     right = {number for number, result in trial.results.items() if result.right}
     share = len(right) / trial.total
@@ -95,7 +95,7 @@ def _worst(trial: Trial) -> tuple[int, Result]:
     return wrong[0][1], trial.results[wrong[0][1]]
 
 
-def _words(spec: Spec, number: int, result: Result, *, hidden: bool) -> str:
+def _words(spec: CodeSpec, number: int, result: Result, *, hidden: bool) -> str:
     """What went wrong; of a hidden test, no value and no place."""
     line = f" (line {result.line})" if result.line else ""
     if result.test_line and not hidden:

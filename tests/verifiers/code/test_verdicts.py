@@ -26,6 +26,9 @@ from verirl_code.spec import Case, read_spec
 
 CODE = registry.load("code")
 CALL = {"input": [1], "expected": 2}
+DEEP: list[Any] = []
+for _ in range(100):
+    DEEP = [DEEP]
 
 
 def judge(spec: dict[str, Any], completion: str, folder: Path, **more: Any) -> list[StageOutcome]:
@@ -63,20 +66,28 @@ def walls() -> None:
         ({"entry_point": "f g", "tests": [CALL]}, "entry_point"),
         ({"entry_point": "class", "tests": [CALL]}, "entry_point"),
         ({"entry_point": 3, "tests": [CALL]}, "entry_point"),
-        ({"entry_point": "f", "tests": [[1, 2]]}, "tests[0]"),
-        ({"entry_point": "f", "tests": [CALL, {"input": [1]}]}, "tests[1].expected"),
-        ({"entry_point": "f", "tests": [{"input": 1, "expected": 2}]}, "tests[0].input"),
-        ({"entry_point": "f", "tests": [{**CALL, "name": "a"}]}, "tests[0].name"),
-        ({"tests": [CALL]}, "tests[0].stdin"),
-        ({"tests": [{"stdin": "1", "stdout": 2}]}, "tests[0].stdout"),
+        ({"entry_point": "f", "tests": [[1, 2]]}, "tests.0"),
+        ({"entry_point": "f", "tests": [CALL, {"input": [1]}]}, "tests.1.expected"),
+        ({"entry_point": "f", "tests": [{"input": 1, "expected": 2}]}, "tests.0.input"),
+        ({"entry_point": "f", "tests": [{**CALL, "name": "a"}]}, "tests.0.name"),
+        ({"tests": [CALL]}, "entry_point"),
+        ({"tests": [{"stdin": "1", "stdout": 2}]}, "tests.0.stdout"),
+        ({"tests": [{"stdin": "1"}]}, "tests.0.stdout"),
+        ({"entry_point": "f", "tests": [CALL, {"stdin": "1", "stdout": "2"}]}, "tests.1"),
+        ({"entry_point": None, "tests": [CALL]}, "entry_point"),
+        ({"entry_point": "f", "tests": [{"input": [1], "expected": DEEP}]}, "tests.0.expected"),
         ({"entry_point": "f", "tests": [CALL], "visible": 2}, "visible"),
+        ({"entry_point": "f", "tests": [CALL], "visible": -1}, "visible"),
+        ({"entry_point": "f", "tests": [CALL], "time_s": float("nan")}, "time_s"),
+        ({"entry_point": "f", "tests": [CALL], "time_s": True}, "time_s"),
+        ({"entry_point": "f", "tests": [CALL], "memory_mb": True}, "memory_mb"),
         ({"entry_point": "f", "tests": [CALL], "visible": True}, "visible"),
         ({"entry_point": "f", "tests": [CALL], "time_s": 0}, "time_s"),
         ({"entry_point": "f", "tests": [CALL], "time_s": "1"}, "time_s"),
         ({"entry_point": "f", "tests": [CALL], "memory_mb": 1.5}, "memory_mb"),
         ({"entry_point": "f", "tests": [CALL], "timeout": 3}, "timeout"),
         ({"entry_point": "f", "tests": [CALL], "setup_code": "import math"}, "setup_code"),
-        ({"tests": [{"stdin": "1", "stdout": "\ud800"}]}, "tests[0].stdout"),
+        ({"tests": [{"stdin": "1", "stdout": "\ud800"}]}, "tests.0.stdout"),
         ({"test_code": "  "}, "test_code"),
         ({"test_code": "assert ("}, "test_code"),
         ({"test_code": "assert 1", "reference": "def"}, "reference"),
@@ -99,9 +110,9 @@ def walls() -> None:
     ],
 )
 def test_a_bad_spec_is_refused_with_its_field(spec: dict[str, Any], field: str) -> None:
-    with pytest.raises(SpecError) as problem:
+    with pytest.raises(SpecError) as caught:
         CODE.check_spec(spec)
-    assert problem.value.field == field
+    assert caught.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -109,6 +120,8 @@ def test_a_bad_spec_is_refused_with_its_field(spec: dict[str, Any], field: str) 
     [
         {"entry_point": "f", "tests": [CALL], "visible": 1, "time_s": 2, "memory_mb": 128},
         {"tests": [{"stdin": "", "stdout": "x"}]},
+        {"tests": [{"stdin": "\udcff", "stdout": "x"}]},
+        {"entry_point": "f", "tests": [{"input": ["\ud800", None, 10**30], "expected": {"a": [1.5]}}]},
         {"test_code": "assert f(1) == 2"},
         {"test_code": "try:\n    import numpy\nexcept ImportError:\n    numpy = None\nassert f(1) == 2"},
         {"test_code": "def check(c): assert c(1)", "entry_point": "f", "setup_code": "import math"},

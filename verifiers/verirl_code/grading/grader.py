@@ -35,7 +35,7 @@ from verirl_code.execution.child_pool import (
 )
 from verirl_code.execution.tagged_json import DEPTH_LIMIT
 from verirl_code.grading.value_equality import difference, difference_of_text, shown
-from verirl_code.spec import Case, Spec
+from verirl_code.spec import Case, CodeSpec
 
 OUTPUT_LIMIT = 8 * 1024 * 1024
 """Bytes of a program's output that are read; one that writes more has failed."""
@@ -115,7 +115,7 @@ class _Room:
 
 
 def attempt(
-    spec: Spec, code: str, pool: ChildPool, seconds: float, *, key: str, home: Path | None = None
+    spec: CodeSpec, code: str, pool: ChildPool, seconds: float, *, key: str, home: Path | None = None
 ) -> Trial:
     """Run `code` against the tests of `spec` within `seconds` of wall clock. `key`: orders the tests."""
     limits = ChildLimits(memory_mb=spec.memory_mb, cpu_s=math.ceil(spec.time_s))
@@ -133,7 +133,7 @@ def attempt(
 # -- functions ------------------------------------------------------------------------------------------
 
 
-def _calls(spec: Spec, code: str, room: _Room, key: str) -> Trial:
+def _calls(spec: CodeSpec, code: str, room: _Room, key: str) -> Trial:
     order = order_of(spec.cases, key, code)
     results, cpu_s = _asked(spec, code, room, order)
     few = 1 < len(order) < ASKED_AGAIN_BELOW
@@ -161,7 +161,7 @@ def order_of(cases: Sequence[Case], key: str, code: str) -> list[int]:
     return [*range(1, len(cases)), 0]
 
 
-def _asked(spec: Spec, code: str, room: _Room, order: Sequence[int]) -> tuple[dict[int, Result], float]:
+def _asked(spec: CodeSpec, code: str, room: _Room, order: Sequence[int]) -> tuple[dict[int, Result], float]:
     """Ask one process the tests in `order`, up to one that ends it or the time."""
     results: dict[int, Result] = {}
     with room.child() as child:
@@ -284,7 +284,7 @@ def _whole(value: object) -> int:
 # -- programs -------------------------------------------------------------------------------------------
 
 
-def _programs(spec: Spec, code: str, room: _Room, key: str) -> Trial:
+def _programs(spec: CodeSpec, code: str, room: _Room, key: str) -> Trial:
     order = list(range(len(spec.cases)))
     rng("code", "order", key).shuffle(order)
     results: dict[int, Result] = {}
@@ -357,7 +357,7 @@ def _output(reader: int, until: float) -> bytes:
 # -- test code ------------------------------------------------------------------------------------------
 
 
-def _tested(spec: Spec, code: str, room: _Room) -> Trial:
+def _tested(spec: CodeSpec, code: str, room: _Room) -> Trial:
     """Two processes, neither of which sees the other: one runs the tests, one the answer; we pass on."""
     order = {"role": "answer", "code": code, "entry_point": spec.entry_point, "setup": _lent(spec.setup_code)}
     tests = {
@@ -483,7 +483,7 @@ def _lent(setup: str) -> str:
     return ast.unparse(ast.Module(body, []))
 
 
-def told(case: Case, spec: Spec) -> str:
+def told(case: Case, spec: CodeSpec) -> str:
     """A test in words: the call, or the standard input."""
     if spec.is_program:
         return f"standard input {case.given[:200]!r}"
