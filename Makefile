@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY := passive
 test test-slow: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test test-slow demo bench clean
+.PHONY: help install check test test-slow docs demo bench clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -23,16 +23,21 @@ $(READY): pyproject.toml constraints.txt third_party/apt.txt third_party/setup.s
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' bash third_party/setup.sh
 	@touch $@
 
-check: $(READY) ## Lint, formatting and types
+check: $(READY) ## Lint, formatting, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 test: $(READY) ## The fast tests
 	$(BIN)/pytest -m 'not slow'
 
 test-slow: $(READY) ## The slow tests alone
 	$(BIN)/pytest -m slow
+
+docs: $(READY) ## The documentation site, in build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 demo: $(READY) ## Train a small model on checked tasks and report what it learned (SEED=0)
 	$(BIN)/verirl train quickstart --set seed=$(SEED) --run runs/quickstart-$(SEED)-$$(date +%Y%m%d-%H%M%S)

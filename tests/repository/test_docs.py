@@ -50,13 +50,15 @@ def command(name: str) -> click.Command:
 
 
 def test_every_command_is_documented_and_every_documented_one_exists() -> None:
-    documented = [name.removeprefix("verirl ") for name in sections("cli.md") if name.startswith("verirl ")]
+    documented = [
+        name.removeprefix("verirl ") for name in sections("reference/cli.md") if name.startswith("verirl ")
+    ]
     assert documented == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_documented_and_every_documented_one_exists(name: str) -> None:
-    text = sections("cli.md")[f"verirl {name}"]
+    text = sections("reference/cli.md")[f"verirl {name}"]
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `-")]
     listed = {word for row in rows for word in re.findall(r"`(-[\w-]+)`", row)}
     # A pair such as --mutants/--no-mutants has one row, which names the other in its meaning.
@@ -66,7 +68,7 @@ def test_every_option_is_documented_and_every_documented_one_exists(name: str) -
 
 
 def test_shared_options_are_options() -> None:
-    listed = set(re.findall(r"`(-[\w-]+)`", sections("cli.md")["Options that many commands share"]))
+    listed = set(re.findall(r"`(-[\w-]+)`", sections("reference/cli.md")["Options that many commands share"]))
     everywhere = set().union(*(options(command(name)) for name in COMMANDS))
     assert listed >= SHARED
     assert SHARED - {"--help", "-h"} <= everywhere
@@ -76,13 +78,13 @@ def test_shared_options_are_options() -> None:
     ("heading", "kind"), [("A task", Task), ("A completion", Completion), ("A verdict", Verdict)]
 )
 def test_every_field_of_the_contract_is_documented(heading: str, kind: Any) -> None:
-    text = sections("cli.md")[heading]
+    text = sections("reference/cli.md")[heading]
     words = set(re.findall(r"[`\"](\w+)[`\"]", text))
     assert set(kind.model_fields) <= words
 
 
 def test_examples_of_the_contract_are_read() -> None:
-    text = (DOCS / "cli.md").read_text(encoding="utf-8")
+    text = (DOCS / "reference/cli.md").read_text(encoding="utf-8")
     task, completion = (json.loads(block) for block in re.findall(r"```json\n(.+?)```", text, re.DOTALL))
     assert Completion.model_validate(completion).task_id == Task.model_validate(task).id
     for status in Status:
@@ -94,13 +96,14 @@ def test_exit_codes_are_those_of_the_errors() -> None:
 
     codes = {kind.exit_code for kind in vars(errors).values() if hasattr(kind, "exit_code")}
     listed = {
-        int(code) for code in re.findall(r"^\| (\d+) \|", sections("cli.md")["Exit codes"], re.MULTILINE)
+        int(code)
+        for code in re.findall(r"^\| (\d+) \|", sections("reference/cli.md")["Exit codes"], re.MULTILINE)
     }
     assert listed == codes | {0, 130}
 
 
 def pages() -> list[Path]:
-    return [*sorted(DOCS.glob("*.md")), ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    return [*sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
@@ -110,10 +113,29 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+PROGRAMS = [
+    pytest.param(code, id=f"{page}-{number}")
+    for page in ("README.md", "docs/tutorials/python.md")
+    for number, code in enumerate(
+        re.findall(
+            r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        )
+    )
+]
+
+
+@pytest.mark.needs_sandbox
+@pytest.mark.parametrize("code", PROGRAMS)
+def test_python_examples_print_what_they_say(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(code, "example", "exec"), {})
+    expected = re.findall(r"^ *print\(.*\)  # (.+)$", code, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines() == expected
+
+
 def test_every_page_is_in_the_index() -> None:
-    index = (DOCS / "README.md").read_text(encoding="utf-8")
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
     for page in DOCS.glob("*.md"):
-        assert page.name == "README.md" or f"({page.name})" in index
+        assert page.name == "index.md" or f"({page.name})" in index
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
@@ -144,14 +166,14 @@ HEADINGS = {
     "Watch": "watch",
     "Eval": "eval",
 }
-"""Part of a recipe → the section of docs/recipes.md that has its table."""
+"""Part of a recipe → the section of docs/reference/recipes.md that has its table."""
 
 BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
 WORDS = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}
 
 
 def values(schema: dict[str, Any]) -> str:
-    """What may stand at a key, in the words of docs/recipes.md."""
+    """What may stand at a key, in the words of docs/reference/recipes.md."""
     if "$ref" in schema:
         heading = HEADINGS[schema["$ref"].rpartition("/")[2]]
         return f"[{heading}](#{heading.lower().replace('.', '').replace(' ', '-')})"
@@ -199,26 +221,28 @@ def test_every_part_of_a_recipe_has_a_section() -> None:
 
 @pytest.mark.parametrize("part", HEADINGS)
 def test_every_key_of_a_recipe_is_documented(part: str) -> None:
-    lines = sections("recipes.md")[HEADINGS[part]].splitlines()
+    lines = sections("reference/recipes.md")[HEADINGS[part]].splitlines()
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")
     ]
     written = {key.strip("`"): (value, given) for key, value, given, _ in cells}
-    assert written == rows(part), "docs/recipes.md is out of date"
+    assert written == rows(part), "docs/reference/recipes.md is out of date"
     assert all(meaning for *_, meaning in cells)
 
 
 def test_every_built_in_recipe_is_documented() -> None:
     from verirl.training.recipe import built_in
 
-    text = sections("recipes.md")["Recipes that ship with verirl"]
+    text = sections("reference/recipes.md")["Recipes that ship with verirl"]
     assert set(re.findall(r"^\| `([\w-]+)`", text, re.MULTILINE)) == set(built_in())
 
 
 def test_example_recipes_are_recipes(tmp_path: Path) -> None:
     from verirl.training.recipe import load
 
-    blocks = re.findall(r"```yaml\n(.+?)```", (DOCS / "recipes.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(
+        r"```yaml\n(.+?)```", (DOCS / "reference/recipes.md").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert blocks
     for text in blocks:
         path = tmp_path / "recipe.yaml"
@@ -227,15 +251,15 @@ def test_example_recipes_are_recipes(tmp_path: Path) -> None:
 
 
 def test_the_example_domain_is_the_one_of_its_page() -> None:
-    text = (DOCS / "writing-a-domain.md").read_text(encoding="utf-8")
+    text = (DOCS / "how-to/add-a-domain.md").read_text(encoding="utf-8")
     [code] = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
     assert code == (ROOT / "examples" / "new_domain" / "verirl_letters.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def letters(tmp_path: Path) -> Iterator[None]:
-    """The domain of docs/writing-a-domain.md, installed as its page says."""
-    text = (DOCS / "writing-a-domain.md").read_text(encoding="utf-8")
+    """The domain of docs/how-to/add-a-domain.md, installed as its page says."""
+    text = (DOCS / "how-to/add-a-domain.md").read_text(encoding="utf-8")
     [code] = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
     [project] = (tomllib.loads(block) for block in re.findall(r"```toml\n(.+?)```", text, re.DOTALL))
     [(name, value)] = project["project"]["entry-points"]["verirl.domains"].items()

@@ -123,7 +123,7 @@ def cli() -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line and leave with the exit code of the contract (`docs/cli.md`)."""
+    """Run the command line and leave with the exit code of the contract (`docs/reference/cli.md`)."""
     # A scheduler that takes the machine back sends SIGTERM; it is told what Ctrl-C is told.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(args))

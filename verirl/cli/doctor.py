@@ -79,13 +79,13 @@ def _sandbox() -> dict[str, Any]:
     except ToolMissingError as problem:
         return {"works": False, "problem": f"no {problem.tool}", "install": problem.install}
     except VerirlError as problem:
-        return {"works": False, "problem": str(problem), "install": "see docs/sandbox.md"}
+        return {"works": False, "problem": str(problem), "install": "see docs/concepts/sandbox.md"}
     words = (
         ""
         if done.ok
         else done.stderr.decode(errors="replace").strip() or f"`true` ended with {done.returncode}"
     )
-    return {"works": done.ok, "problem": words, "install": "" if done.ok else "see docs/sandbox.md"}
+    return {"works": done.ok, "problem": words, "install": "" if done.ok else "see docs/concepts/sandbox.md"}
 
 
 def _domains() -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The properties that rewards and advantages must keep, each as something a case can break.
 
 A property knows how to `draw` a case that can test it, whether a (shrunken) case still `applies`, and what
-of it a subject `breaks`, in a sentence. `docs/rewards.md` states them in mathematics.
+of it a subject `breaks`, in a sentence. `docs/concepts/rewards.md` states them in mathematics.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The seven properties of `docs/rewards.md`, over random ladders, verdicts and groups."""
+"""The seven properties of `docs/concepts/rewards.md`, over random ladders, verdicts and groups."""
 
 from __future__ import annotations
 
