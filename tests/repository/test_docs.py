@@ -113,14 +113,17 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def programs(page: str) -> list[str]:
+    """The Python blocks of a page that are whole programs."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [block for block in blocks if block.startswith("import verirl\n")]
+
+
 PROGRAMS = [
     pytest.param(code, id=f"{page}-{number}")
     for page in ("README.md", "docs/tutorials/python.md")
-    for number, code in enumerate(
-        re.findall(
-            r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-        )
-    )
+    for number, code in enumerate(programs(page))
 ]
 
 
