@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from verirl.domain import StageContext as StageContext
     from verirl.errors import VerirlError as VerirlError
     from verirl.io.sources import read_tasks as load_tasks  # noqa: F401 - part of the API
+    from verirl.options import GenerationOptions as GenerationOptions
     from verirl.outcomes import StageOutcome as StageOutcome
     from verirl.outcomes import errored as errored
     from verirl.outcomes import failed as failed
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from verirl.scoring import Scheme as Scheme
     from verirl.scoring import advantages as advantages
     from verirl.spec import Spec as Spec
-    from verirl.taskgen.options import GenerationOptions as GenerationOptions
     from verirl.training.recipe import Recipe as Recipe
     from verirl.types import Completion as Completion
     from verirl.types import Message as Message
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _EXPORTS = {
     "Completion": "verirl.types:Completion",
     "Domain": "verirl.domain:Domain",
-    "GenerationOptions": "verirl.taskgen.options:GenerationOptions",
+    "GenerationOptions": "verirl.options:GenerationOptions",
     "Message": "verirl.types:Message",
     "Mutant": "verirl.domain:Mutant",
     "Recipe": "verirl.training.recipe:Recipe",

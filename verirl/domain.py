@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import click
     from rich.console import RenderableType
 
+    from verirl.options import GenerationOptions
     from verirl.outcomes import StageOutcome
     from verirl.scoring import Scheme
     from verirl.spec import Spec
-    from verirl.taskgen.options import GenerationOptions
     from verirl.types import Ladder, Task, Verdict
 
 DEADLINE_S = 10.0
@@ -159,7 +159,7 @@ class Domain(ABC):
     @property
     def options_model(self) -> type[GenerationOptions]:
         """The pydantic model of the options that `generate` takes."""
-        from verirl.taskgen.options import GenerationOptions
+        from verirl.options import GenerationOptions
 
         return GenerationOptions
 

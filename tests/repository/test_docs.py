@@ -300,3 +300,13 @@ def test_the_example_domain_tells_answers_apart() -> None:
     assert [verdict.passed for verdict in verdicts] == [True, True, True, *[False] * 5]
     assert not any(verdict.is_error for verdict in verdicts)
     assert verdicts[2].stages[-1].score < verdicts[1].stages[-1].score == 1.0
+
+
+def test_the_layers_in_the_documentation_are_those_that_are_enforced() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = [c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
+    enforced = [set(layer.split(" | ")) for layer in contract["layers"] if layer != "__main__"]
+    rows = re.findall(
+        r"^\| \d+ \| (.+) \|$", sections("concepts/architecture.md")["Which may import which"], re.MULTILINE
+    )
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == enforced

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.domain import Importer, Mutant, StageContext
+    from verirl.options import GenerationOptions
     from verirl.outcomes import StageOutcome
     from verirl.spec import Spec
-    from verirl.taskgen.options import GenerationOptions
     from verirl.types import Ladder, Task, Verdict
     from verirl_math.options import MathOptions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from verirl.taskgen.options import GenerationOptions
+from verirl.options import GenerationOptions
 
 
 class MathOptions(GenerationOptions):

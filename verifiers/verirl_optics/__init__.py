@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from verirl.domain import Importer, Mutant, StageContext
+    from verirl.options import GenerationOptions
     from verirl.outcomes import StageOutcome
     from verirl.scoring import Scheme
     from verirl.spec import Spec
-    from verirl.taskgen.options import GenerationOptions
     from verirl.types import Ladder, Task, Verdict
     from verirl_optics.options import OpticsOptions
 

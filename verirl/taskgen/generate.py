@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from verirl.domain import Domain
 from verirl.errors import InputError, VerirlError
+from verirl.options import GenerationOptions
 from verirl.seeds import rng
-from verirl.taskgen.options import GenerationOptions, read_options
+from verirl.taskgen.options import read_options
 from verirl.types import Source, Status, Task, Verdict
 from verirl.verifier import Request, Verifier
 

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from verirl.domain import Domain
 from verirl.errors import InputError
-
-
-class GenerationOptions(BaseModel):
-    """Options of `Domain.generate`; a domain that has some subclasses this with one field per option.
-
-    Values come as text from `-O NAME=VALUE` and from a recipe's `options`, and are converted by pydantic.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from verirl.options import GenerationOptions
 
 
 def read_options(domain: Domain, values: Mapping[str, Any]) -> GenerationOptions:

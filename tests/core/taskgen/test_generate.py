@@ -14,11 +14,12 @@ from verirl.cli import run
 from verirl.domain import Domain, Mutant, StageContext
 from verirl.errors import InputError, VerirlError
 from verirl.io.sources import read_tasks
+from verirl.options import GenerationOptions
 from verirl.outcomes import StageOutcome, failed, passed
 from verirl.pool import Request, VerifierPool
 from verirl.spec import Spec
 from verirl.taskgen.generate import HOPELESS, RETRIES, generate_tasks
-from verirl.taskgen.options import GenerationOptions, read_options
+from verirl.taskgen.options import read_options
 from verirl.types import Stage, StageResult, Status, Task, Verdict
 
 
