@@ -112,7 +112,9 @@ def lens_of(
         Surface(1.0 / c if c else float("inf"), t, find_glass(g) if g else None, stop=s == stop)
         for s, (c, t, g) in enumerate(zip(curvatures, thicknesses, glasses, strict=True))
     )
-    return Prescription(surfaces, Aperture("epd", spec.epd), spec.fields, spec.wavelengths, spec.primary)
+    return Prescription(
+        surfaces, Aperture("epd", spec.epd_mm), spec.half_fields_deg, spec.wavelengths_um, spec.primary
+    )
 
 
 def starts(kind: str, count: int) -> tuple[OpticsSpec, list[Prescription], VariableSet]:
@@ -163,14 +165,14 @@ def focused(base: System, spec: OpticsSpec) -> System:
         efl = first_order(base).efl_BW[:, spec.primary, None]
         ratio = torch.where((efl > 0.2 * EFL) & (efl < 5.0 * EFL), EFL / efl, torch.ones_like(efl))
         scaled = replace(base, curvature_BS=base.curvature_BS / ratio, thickness_BS=base.thickness_BS * ratio)
-        epd = torch.full((len(efl),), spec.epd, dtype=FLOAT)
+        epd = torch.full((len(efl),), spec.epd_mm, dtype=FLOAT)
         plane = best_focus(scaled, epd, angles(spec, len(efl)), gauss(4, 8))
         plane = torch.where(torch.isfinite(plane) & (plane > 0.0), plane, scaled.thickness_BS[:, -1])
         return replace(scaled, thickness_BS=torch.cat([scaled.thickness_BS[:, :-1], plane[:, None]], dim=1))
 
 
 def angles(spec: OpticsSpec, count: int) -> torch.Tensor:
-    return torch.deg2rad(torch.tensor([spec.fields], dtype=FLOAT)).expand(count, -1)
+    return torch.deg2rad(torch.tensor([spec.half_fields_deg], dtype=FLOAT)).expand(count, -1)
 
 
 def by_damped(spec: OpticsSpec, base: System, free: VariableSet, steps: tuple[int, int]) -> System:
@@ -186,7 +188,7 @@ def by_adam(spec: OpticsSpec, base: System, free: VariableSet, like: Prescriptio
     at = (free.read(base) / scale).requires_grad_()
     adam = torch.optim.Adam([at], lr=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, ADAM_STEPS)
-    epd = torch.full((len(at),), spec.epd, dtype=FLOAT)
+    epd = torch.full((len(at),), spec.epd_mm, dtype=FLOAT)
     low, high = spec.centre
     glass = torch.tensor([surface.medium is not None for surface in like.surfaces[:-1]])
     for _ in range(ADAM_STEPS):
@@ -236,7 +238,7 @@ def compare(kind: str, count: int) -> float:
 
 def focused_at(made: System, spec: OpticsSpec) -> System:
     with torch.no_grad():
-        epd = torch.full((len(made.curvature_BS),), spec.epd, dtype=FLOAT)
+        epd = torch.full((len(made.curvature_BS),), spec.epd_mm, dtype=FLOAT)
         plane = best_focus(made, epd, angles(spec, len(epd)))
         plane = torch.where(torch.isfinite(plane), plane, made.thickness_BS[:, -1])
         return replace(made, thickness_BS=torch.cat([made.thickness_BS[:, :-1], plane[:, None]], dim=1))

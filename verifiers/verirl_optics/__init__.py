@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from verirl.domain import Domain
 
@@ -61,9 +61,9 @@ class OpticsDomain(Domain):
     @property
     def spec_model(self) -> type[Spec]:
         """The pydantic model of a task's `spec`."""
-        from verirl.spec import Spec
+        from verirl_optics.spec import OpticsSpec
 
-        return Spec
+        return OpticsSpec
 
     @property
     def options_model(self) -> type[GenerationOptions]:
@@ -71,12 +71,6 @@ class OpticsDomain(Domain):
         from verirl_optics.options import OpticsOptions
 
         return OpticsOptions
-
-    def check_spec(self, spec: Mapping[str, Any]) -> None:
-        """Raise SpecError where `spec` is not an optics spec that an answer can be held to."""
-        from verirl_optics.spec import read_spec
-
-        read_spec(spec)
 
     @property
     def families(self) -> tuple[str, ...]:

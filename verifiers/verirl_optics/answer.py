@@ -203,20 +203,28 @@ def _written(number: int, word: str) -> float:
 
 
 def checked(number: int, row: Row) -> Row:
-    """The surface, if its values are in range; FormatError otherwise."""
-    if not math.isinf(row.radius) and not RADIUS_MIN <= abs(row.radius) <= RADIUS_MAX:
-        raise FormatError(f"surface {number}: a radius lies between {RADIUS_MIN:g} and {RADIUS_MAX:g} mm")
-    if abs(row.thickness) > THICKNESS_MAX:
-        raise FormatError(f"surface {number}: a thickness is at most {THICKNESS_MAX:g} mm")
-    if row.glass is not None and not (0 < len(row.glass) <= NAME_LIMIT and row.glass.isprintable()):
-        raise FormatError(f"surface {number}: a glass name has 1 to {NAME_LIMIT} printable characters")
-    if abs(row.conic) > CONIC_MAX:
-        raise FormatError(f"surface {number}: a conic constant is at most {CONIC_MAX:g} in size")
-    if len(row.asphere) > TERM_LIMIT:
-        raise FormatError(f"surface {number}: an asphere has at most {TERM_LIMIT} terms")
-    if any(abs(term) > TERM_MAX for term in row.asphere):
-        raise FormatError(f"surface {number}: a term of an asphere is at most {TERM_MAX:g} in size")
+    """Return surface `number` if its values are in range; FormatError otherwise."""
+    error = range_error(row)
+    if error is not None:
+        raise FormatError(f"surface {number}: {error}")
     return row
+
+
+def range_error(row: Row) -> str | None:
+    """Describe the first value of a surface that is out of range; None if all are in range."""
+    if not math.isinf(row.radius) and not RADIUS_MIN <= abs(row.radius) <= RADIUS_MAX:
+        return f"a radius lies between {RADIUS_MIN:g} and {RADIUS_MAX:g} mm"
+    if abs(row.thickness) > THICKNESS_MAX:
+        return f"a thickness is at most {THICKNESS_MAX:g} mm"
+    if row.glass is not None and not (0 < len(row.glass) <= NAME_LIMIT and row.glass.isprintable()):
+        return f"a glass name has 1 to {NAME_LIMIT} printable characters"
+    if abs(row.conic) > CONIC_MAX:
+        return f"a conic constant is at most {CONIC_MAX:g} in size"
+    if len(row.asphere) > TERM_LIMIT:
+        return f"an asphere has at most {TERM_LIMIT} terms"
+    if any(abs(term) > TERM_MAX for term in row.asphere):
+        return f"a term of an asphere is at most {TERM_MAX:g} in size"
+    return None
 
 
 def to_lines(rows: tuple[Row, ...], digits: int = 6) -> str:

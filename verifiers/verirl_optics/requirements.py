@@ -122,12 +122,16 @@ def lens_of_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> Prescription:
         if spec.glasses is not None and name not in spec.glasses:
             raise GlassError(f"'{name}' is not one of the task's glasses")
         media[name] = find_glass(name)
-        for wavelength in spec.wavelengths:
+        for wavelength in spec.wavelengths_um:
             media[name].index(wavelength)
     lens = Prescription(
-        surfaces_of_rows(rows, media), Aperture("epd", spec.epd), spec.fields, spec.wavelengths, spec.primary
+        surfaces_of_rows(rows, media),
+        Aperture("epd", spec.epd_mm),
+        spec.half_fields_deg,
+        spec.wavelengths_um,
+        spec.primary,
     )
-    return with_best_focus(lens, spec.epd) if rows[-1].focus else lens
+    return with_best_focus(lens, spec.epd_mm) if rows[-1].focus else lens
 
 
 def with_best_focus(lens: Prescription, epd: float) -> Prescription:
@@ -165,7 +169,7 @@ def evaluate_lens(spec: OpticsSpec, lens: Prescription, *, whole: bool = False) 
     """
     with torch.no_grad():
         system = build_system([lens])
-        epd = torch.tensor([spec.epd], dtype=FLOAT)
+        epd = torch.tensor([spec.epd_mm], dtype=FLOAT)
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
         found = evaluate(system, epd, fields, pupil_sampling(lens), rim=True, clip=has_semi_diameters(lens))
         feasible = tuple(_feasible(spec, lens, system, found))
@@ -181,7 +185,7 @@ def evaluate_lens(spec: OpticsSpec, lens: Prescription, *, whole: bool = False) 
 def _feasible(spec: OpticsSpec, lens: Prescription, system: System, found: Performance) -> list[Requirement]:
     p = spec.primary
     efl, bfl = float(found.first.efl_BW[0, p]), float(found.first.bfl_BW[0, p])
-    scale = spec.efl
+    scale = spec.efl_mm
     last = lens.surfaces[-1]
     checks = [
         _elements(spec, lens, system),
@@ -192,13 +196,15 @@ def _feasible(spec: OpticsSpec, lens: Prescription, system: System, found: Perfo
         ),
         Requirement("EFL", _short(efl, 0.0, strict=True), 0.5 * scale, f"EFL is {efl:.4g} mm, not positive"),
         Requirement(
-            "BFL", _short(bfl, spec.min_bfl, strict=True), 0.1 * scale, f"BFL {bfl:.4g} mm is too short"
+            "BFL", _short(bfl, spec.min_bfl_mm, strict=True), 0.1 * scale, f"BFL {bfl:.4g} mm is too short"
         ),
     ]
-    if spec.max_track is not None:
-        long = _over(lens.total_track, spec.max_track)
+    if spec.max_total_track_mm is not None:
+        long = _over(lens.total_track, spec.max_total_track_mm)
         checks.append(
-            Requirement("track", long, 0.2 * spec.max_track, f"track {lens.total_track:.5g} mm is too long")
+            Requirement(
+                "track", long, 0.2 * spec.max_total_track_mm, f"track {lens.total_track:.5g} mm is too long"
+            )
         )
     if any(surface.aspheric for surface in lens.surfaces):
         checks.append(_near_axis(spec, system, found))
@@ -214,7 +220,7 @@ def _near_axis(spec: OpticsSpec, system: System, found: Performance) -> Requirem
     axis = torch.zeros(1, 1, dtype=FLOAT)
     done = trace(system, through_pupil(system, near, found.epd_B, axis, found.first.entrance_B))
     p = spec.primary
-    efl = torch.where(done.valid, -heights * (spec.epd / 2.0) / done.rays.m, torch.nan)[0, 0, p]
+    efl = torch.where(done.valid, -heights * (spec.epd_mm / 2.0) / done.rays.m, torch.nan)[0, 0, p]
     off = (efl / found.first.efl_BW[0, p] - 1.0).abs()
     worst = int(off.nan_to_num(nan=math.inf).argmax())
     told = f"rays near the axis have an EFL of {float(efl[worst]):.4g} mm"
@@ -257,7 +263,7 @@ def _elements(spec: OpticsSpec, lens: Prescription, system: System) -> Requireme
             )
     glass = sum(surfaces[s].medium is not None for s in parting)
     count = count_powered_elements(spec, lens, system)
-    low, high = spec.elements
+    low, high = spec.elements.min, spec.elements.max
     excess = max(low - count, glass - high, 0)
     return Requirement("elements", excess, 2.0, f"{count} elements with power; {low} to {high} are asked for")
 
@@ -265,17 +271,17 @@ def _elements(spec: OpticsSpec, lens: Prescription, system: System) -> Requireme
 def count_powered_elements(spec: OpticsSpec, lens: Prescription, system: System) -> int:
     """How many elements are more than a window or a coating."""
     surfaces = lens.surfaces
-    depth = FLATNESS * min(1.0, spec.efl / FLAT_FROM)
+    depth = FLATNESS * min(1.0, spec.efl_mm / FLAT_FROM)
     curved = [
-        _depth(system, s, spec.epd / 2.0) > depth
+        _depth(system, s, spec.epd_mm / 2.0) > depth
         if any(surface.asphere)
-        else abs(surface.curvature) * spec.efl > WEAKEST
+        else abs(surface.curvature) * spec.efl_mm > WEAKEST
         for s, surface in enumerate(surfaces)
     ]
     return sum(
         surfaces[near].medium is not None
         and (curved[near] or curved[far])
-        and sum(surface.thickness for surface in surfaces[near:far]) > THINNEST * spec.efl
+        and sum(surface.thickness for surface in surfaces[near:far]) > THINNEST * spec.efl_mm
         for near, far in pairwise(_parting(spec, surfaces))
     )
 
@@ -292,7 +298,7 @@ def _alike(
     """Whether two media are one and the same to every wavelength of the task."""
     if first is None or second is None or first == second:
         return first == second
-    return all(abs(first.index(w) - second.index(w)) < SAME_INDEX for w in spec.wavelengths)
+    return all(abs(first.index(w) - second.index(w)) < SAME_INDEX for w in spec.wavelengths_um)
 
 
 def _room(spec: OpticsSpec, lens: Prescription, system: System, found: Performance) -> list[Requirement]:
@@ -300,7 +306,7 @@ def _room(spec: OpticsSpec, lens: Prescription, system: System, found: Performan
     height = found.reach_BS * MARGIN
     checks: list[Requirement] = []
     surfaces = lens.surfaces
-    scale = spec.efl * 0.05
+    scale = spec.efl_mm * 0.05
     for s, surface in enumerate(surfaces[:-1]):
         name = f"space behind surface {s + 1}"
         checks.append(
@@ -318,16 +324,20 @@ def _room(spec: OpticsSpec, lens: Prescription, system: System, found: Performan
         if surfaces[near].medium is None:
             least = min(middle, rim, zone)
             checks.append(
-                Requirement(name, _short(least, spec.min_gap), scale, f"{name}: air gap {least:.4g} mm")
+                Requirement(
+                    name, _short(least, spec.min_air_gap_mm), scale, f"{name}: air gap {least:.4g} mm"
+                )
             )
             continue
-        low, high = spec.centre
+        low, high = spec.center_thickness_mm.min, spec.center_thickness_mm.upper
         thick = _over(middle, high) if math.isfinite(high) else 0.0
         excess = max(_short(middle, low, strict=True), thick)
         checks.append(Requirement(name, excess, scale, f"{name}: centre {middle:.4g} mm"))
-        checks.append(Requirement(name, _short(rim, spec.min_edge), scale, f"{name}: edge {rim:.4g} mm"))
+        checks.append(
+            Requirement(name, _short(rim, spec.min_edge_thickness_mm), scale, f"{name}: edge {rim:.4g} mm")
+        )
         if bent:
-            thin = _short(zone, min(low, spec.min_edge))
+            thin = _short(zone, min(low, spec.min_edge_thickness_mm))
             checks.append(Requirement(name, thin, scale, f"{name}: {zone:.4g} mm between axis and edge"))
     for s, surface in enumerate(surfaces):
         reach = float(found.reach_BS[0, s])
@@ -387,11 +397,11 @@ def _rays(spec: OpticsSpec, found: Performance) -> list[Requirement]:
         Requirement("overlap", backward, 0.5, "rays run backwards between surfaces"),
         Requirement("rays", broken, 0.5, "rays whose coordinates are not finite"),
     ]
-    for f, angle in enumerate(spec.fields):
-        least = spec.axis_fraction if angle == 0.0 else spec.full_fraction
+    for f, angle in enumerate(spec.half_fields_deg):
+        least = spec.least_ray_fraction(angle)
         if angle == 0.0:
             around = float(found.rim_BF[0, f])
-            short = _short(around, spec.axis_fraction)
+            short = _short(around, spec.min_valid_ray_fraction.axis)
             checks.append(Requirement("axis", short, 1.0, f"{around:.0%} of the axial rim arrives"))
         share = float(found.spots.arrived_BF[0, f])
         checks.append(
@@ -409,7 +419,7 @@ def _figures(spec: OpticsSpec, lens: Prescription, found: Performance) -> dict[s
     figures = {
         "efl_mm": efl,
         "bfl_mm": float(found.first.bfl_BW[0, p]),
-        "fno": efl / spec.epd,
+        "fno": efl / spec.epd_mm,
         "total_track_mm": lens.total_track,
         "rms_spot_um": 1e3 * float((poly**2).mean().sqrt()),
         "distortion_pct": 100.0 * float(found.distortion_BF[0, :].abs().nan_to_num(nan=math.inf).max()),
@@ -421,20 +431,22 @@ def _figures(spec: OpticsSpec, lens: Prescription, found: Performance) -> dict[s
 def _accurate(spec: OpticsSpec, figures: Mapping[str, float]) -> list[tuple[float, Requirement, float]]:
     """Weight, check and graded score of each thing asked for."""
     efl = figures.get("efl_mm", math.nan)
-    off = efl / spec.efl - 1.0
+    off = efl / spec.efl_mm - 1.0
     rows = [
-        _graded(0.7, "EFL", abs(off), spec.efl_tolerance, f"EFL {efl:.5g} mm is {off:+.2%} off {spec.efl:g}")
+        _graded(0.7, "EFL", abs(off), spec.efl_rel_tol, f"EFL {efl:.5g} mm is {off:+.2%} off {spec.efl_mm:g}")
     ]
-    if spec.max_distortion is not None:
+    if spec.max_distortion_pct is not None:
         bent = figures.get("distortion_pct", math.nan)
         rows.append(
-            _graded(0.15, "distortion", bent / 100.0, spec.max_distortion / 100.0, f"distortion {bent:.3g} %")
+            _graded(
+                0.15, "distortion", bent / 100.0, spec.max_distortion_pct / 100.0, f"distortion {bent:.3g} %"
+            )
         )
-    if spec.max_rms is not None:
+    if spec.max_rms_um is not None:
         wide = figures.get("rms_spot_um", math.nan)
-        told = f"RMS spot {wide:.4g} µm; at most {spec.max_rms:g}"
-        check = Requirement("RMS", _over(wide, spec.max_rms), 1.0, told)
-        score = 1.0 if check.kept else _log_fall(wide, spec.max_rms, BAD_SPOT * spec.max_rms)
+        told = f"RMS spot {wide:.4g} µm; at most {spec.max_rms_um:g}"
+        check = Requirement("RMS", _over(wide, spec.max_rms_um), 1.0, told)
+        score = 1.0 if check.kept else _log_fall(wide, spec.max_rms_um, BAD_SPOT * spec.max_rms_um)
         rows.append((0.15, check, score))
     return rows
 
@@ -456,12 +468,12 @@ def _log_fall(value: float, full: float, none: float) -> float:
 def _counted(spec: OpticsSpec, found: Performance) -> float:
     """The RMS spot in which a ray that does not arrive is half a pupil diameter away, µm."""
     arrived = found.spots.arrived_BF[0]
-    square = arrived * found.spots.poly_BF[0].nan_to_num() ** 2 + (1.0 - arrived) * (spec.epd / 2.0) ** 2
+    square = arrived * found.spots.poly_BF[0].nan_to_num() ** 2 + (1.0 - arrived) * (spec.epd_mm / 2.0) ** 2
     return 1e3 * float(square.mean().sqrt())
 
 
 def _quality(spec: OpticsSpec, spot: float) -> float | None:
-    reference = spec.reference_rms or (spec.max_rms / 2.0 if spec.max_rms else None)
+    reference = spec.reference_rms_um or (spec.max_rms_um / 2.0 if spec.max_rms_um else None)
     if not reference:
         return None
     if not math.isfinite(spot):

@@ -52,10 +52,10 @@ def read_answer(file: Path, spec: OpticsSpec) -> tuple[str, tuple[Row, ...]]:
         raise InputError.at(file, str(problem)) from problem
     if spec.given is None:
         return text, rows
-    difference = difference_from_given(spec.given, rows)
+    difference = difference_from_given(spec.given.surfaces, rows)
     if difference is not None:
         raise InputError.at(file, difference)
-    return text, with_given_values(spec.given, rows)
+    return text, with_given_values(spec.given.surfaces, rows)
 
 
 def find_task(path: Path, name: str | None) -> Task:
@@ -69,13 +69,14 @@ def find_task(path: Path, name: str | None) -> Task:
 
 def _limits(spec: OpticsSpec) -> list[tuple[str, str]]:
     """Figure → its limit in words, of those that the ladder measures."""
-    told: list[tuple[str, str | None]] = [
-        ("efl_mm", f"{spec.efl:g} ± {100 * spec.efl_tolerance:g} %"),
+    rays, spot, distortion = spec.min_valid_ray_fraction, spec.max_rms_um, spec.max_distortion_pct
+    limits: list[tuple[str, str | None]] = [
+        ("efl_mm", f"{spec.efl_mm:g} ± {100 * spec.efl_rel_tol:g} %"),
         ("fno", f"{spec.fno:g}, with the EFL"),
-        ("bfl_mm", f"≥ {spec.min_bfl:g}" if spec.min_bfl else "> 0"),
-        ("total_track_mm", None if spec.max_track is None else f"≤ {spec.max_track:g}"),
-        ("rms_spot_um", None if spec.max_rms is None else f"≤ {spec.max_rms:g}"),
-        ("distortion_pct", None if spec.max_distortion is None else f"≤ {spec.max_distortion:g}"),
-        ("valid_ray_fraction", f"≥ {spec.full_fraction:g} off axis, {spec.axis_fraction:g} on it"),
+        ("bfl_mm", f"≥ {spec.min_bfl_mm:g}" if spec.min_bfl_mm else "> 0"),
+        ("total_track_mm", None if spec.max_total_track_mm is None else f"≤ {spec.max_total_track_mm:g}"),
+        ("rms_spot_um", None if spot is None else f"≤ {spot:g}"),
+        ("distortion_pct", None if distortion is None else f"≤ {distortion:g}"),
+        ("valid_ray_fraction", f"≥ {rays.full_field:g} off axis, {rays.axis:g} on it"),
     ]
-    return [(figure, limit or "–") for figure, limit in told]
+    return [(figure, limit or "–") for figure, limit in limits]

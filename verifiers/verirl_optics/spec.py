@@ -1,331 +1,398 @@
-"""What an optics task's `spec` must say, read once and kept."""
+"""The spec of an optics task, and how an answer is compared with the values that a completion task gives."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, Field, Strict, model_validator
 
 from verirl.errors import SpecError
-from verirl_optics.answer import SURFACE_LIMIT, FormatError, Row, checked
+from verirl.spec import Spec
+from verirl.spec import read_spec as validate_spec
+from verirl_optics.answer import SURFACE_LIMIT, Row, range_error
 from verirl_optics.raytrace.glass import GlassError, Medium, find_glass
 
-MASK = "?"
-TASKS = ("synthesis", "completion")
+MASK: Final = "?"
+"""Stands for a value that a completion task leaves to the answer."""
 FIELD_LIMIT = 16
 WAVELENGTH_LIMIT = 16
-FIELDS = (
-    "task", "efl_mm", "efl_rel_tol", "fno", "half_fields_deg", "wavelengths_um", "primary", "elements",
-    "max_total_track_mm", "min_bfl_mm", "center_thickness_mm", "min_edge_thickness_mm", "min_air_gap_mm",
-    "glasses", "max_rms_um", "max_distortion_pct", "min_valid_ray_fraction", "reference_rms_um", "given",
-    "aspheres", "polish", "heuristic",
-)  # fmt: skip
+SPEC_CACHE_SIZE = 1024
+
+Mask: TypeAlias = Literal["?"]
+Length = Annotated[float, Field(ge=0.0, le=1e9, allow_inf_nan=False)]
+PositiveNumber = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Angle = Annotated[float, Field(ge=0.0, le=89.0)]
+Wavelength = Annotated[float, Field(ge=0.1, le=20.0)]
 
 
-@dataclass(frozen=True, slots=True)
-class GivenSurface:
-    """A surface of a completion task. None is masked; for glass it is air, and `glass_masked` says so.
-
-    A surface whose `asphere` is not masked has the terms that are listed, and no other.
-    """
-
-    radius: float | None
-    thickness: float | None
-    glass: str | None
-    glass_masked: bool
-    stop: bool | None
-    conic: float | None = 0.0
-    asphere: tuple[float, ...] | None = ()
+def _is_number(value: object) -> bool:
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
-@dataclass(frozen=True, slots=True)
-class OpticsSpec:
-    """A checked spec, lengths in mm and angles in degrees; a limit that is None is not asked for.
+def _must(fits: Callable[[Any], bool], wanted: str) -> BeforeValidator:
+    """A validator of a union, whose own message would list every branch."""
 
-    `aspheres`: how many surfaces may be aspheric. `polish`: the answer is optimised before it is judged.
-    `heuristic`: the verdict's feedback is the lens as it was read, for a judge of prescriptions.
-    """
+    def check(value: Any) -> Any:
+        if not fits(value):
+            raise ValueError(f"must be {wanted}")
+        return value
 
-    task: str
-    efl: float
-    efl_tolerance: float
-    fno: float
-    fields: tuple[float, ...]
-    wavelengths: tuple[float, ...]
-    primary: int
-    elements: tuple[int, int]
-    max_track: float | None
-    min_bfl: float
-    centre: tuple[float, float]
-    min_edge: float
-    min_gap: float
-    glasses: tuple[str, ...] | None
-    max_rms: float | None
-    max_distortion: float | None
-    axis_fraction: float
-    full_fraction: float
-    reference_rms: float | None
-    given: tuple[GivenSurface, ...] | None
-    aspheres: int = 0
-    polish: bool = False
-    heuristic: bool = False
+    return BeforeValidator(check)
+
+
+class _Part(BaseModel):
+    """An object inside the spec."""
+
+    model_config = Spec.model_config
+
+
+class ElementRange(_Part):
+    """How many glass elements the lens may have, both ends included."""
+
+    min: Annotated[int, Field(ge=1, description="Least number of elements with power.")] = 1
+    max: Annotated[int, Field(ge=1, description="Greatest number of glass elements.")] = SURFACE_LIMIT
+
+    @model_validator(mode="after")
+    def _check_order(self) -> ElementRange:
+        if self.min > self.max:
+            raise ValueError("min must be at most max")
+        return self
+
+
+class ThicknessRange(_Part):
+    """Limits of a thickness in mm, both ends included."""
+
+    min: Annotated[Length, Field(description="Least thickness in mm.")] = 0.0
+    max: Annotated[Length | None, Field(description="Greatest thickness in mm; no limit if left out.")] = None
+
+    @model_validator(mode="after")
+    def _check_order(self) -> ThicknessRange:
+        if self.max is not None and self.min > self.max:
+            raise ValueError("min must be at most max")
+        return self
 
     @property
-    def epd(self) -> float:
-        """The beam that every answer must take: EFL asked for ÷ f-number."""
-        return self.efl / self.fno
+    def upper(self) -> float:
+        """The greatest thickness in mm, infinite if there is no limit."""
+        return math.inf if self.max is None else self.max
+
+
+class RayFractions(_Part):
+    """The least share of the rays that must reach the image plane, from 0 to 1."""
+
+    axis: Annotated[Fraction, Field(description="On the axis.")] = 1.0
+    full_field: Annotated[Fraction, Field(description="At every field off the axis.")] = 0.5
+
+
+class GivenSurface(_Part):
+    """A surface of a completion task; `"?"` masks a value that the answer must supply."""
+
+    radius: Annotated[
+        float | Mask | None,
+        _must(
+            lambda value: value is None or value == MASK or _is_number(value),
+            'a number, null for a plane, or "?"',
+        ),
+        Field(description='Radius of curvature in mm, null for a plane, or "?".'),
+    ]
+    thickness: Annotated[
+        float | Mask,
+        _must(lambda value: value == MASK or _is_number(value), 'a number or "?"'),
+        Field(description='Distance to the next surface in mm (the last: to the image plane), or "?".'),
+    ]
+    glass: Annotated[
+        str | None,
+        Field(description='Catalog name of the glass behind the surface, null for air, or "?".'),
+    ] = None
+    stop: Annotated[
+        bool | Mask,
+        _must(lambda value: value == MASK or isinstance(value, bool), 'true, false or "?"'),
+        Field(description='Whether the surface is the aperture stop, or "?".'),
+    ] = False
+    conic: Annotated[
+        float | Mask,
+        _must(lambda value: value == MASK or _is_number(value), 'a number or "?"'),
+        Field(description='Conic constant, or "?".'),
+    ] = 0.0
+    asphere: Annotated[
+        Annotated[tuple[float, ...], Strict(False)] | Mask,
+        _must(
+            lambda value: value == MASK or (isinstance(value, (list, tuple)) and all(map(_is_number, value))),
+            'a list of numbers or "?"',
+        ),
+        Field(description='Coefficients of r², r⁴, … in mm^(1 − 2i), all that there are, or "?".'),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> GivenSurface:
+        row = Row(
+            math.inf if self.known_radius is None else self.known_radius,
+            self.known_thickness or 0.0,
+            self.glass,
+            self.stop is True,
+            self.known_conic or 0.0,
+            self.known_asphere or (),
+        )
+        error = range_error(row)
+        if error is not None:
+            raise ValueError(error)
+        return self
+
+    @property
+    def known_radius(self) -> float | None:
+        """The radius in mm, infinite for a plane; None if it is masked."""
+        if isinstance(self.radius, str):
+            return None
+        return math.inf if self.radius is None else self.radius
+
+    @property
+    def known_thickness(self) -> float | None:
+        """The thickness in mm; None if it is masked."""
+        return None if isinstance(self.thickness, str) else self.thickness
+
+    @property
+    def glass_masked(self) -> bool:
+        """Whether the glass is left to the answer."""
+        return self.glass == MASK
+
+    @property
+    def known_stop(self) -> bool | None:
+        """Whether the surface is the stop; None if that is masked."""
+        return None if isinstance(self.stop, str) else self.stop
+
+    @property
+    def known_conic(self) -> float | None:
+        """The conic constant; None if it is masked."""
+        return None if isinstance(self.conic, str) else self.conic
+
+    @property
+    def known_asphere(self) -> tuple[float, ...] | None:
+        """The coefficients of the asphere; None if they are masked."""
+        return None if isinstance(self.asphere, str) else self.asphere
+
+
+class GivenLens(_Part):
+    """The lens of a completion task."""
+
+    surfaces: Annotated[
+        tuple[GivenSurface, ...],
+        Strict(False),
+        Field(
+            min_length=1,
+            max_length=SURFACE_LIMIT,
+            description="Every surface, from the object side.",
+        ),
+    ]
+
+
+class OpticsSpec(Spec):
+    """What an optics task asks of a lens: object at infinity, lengths in mm, half fields in degrees.
+
+    A limit that is left out, or null, is not asked for.
+    """
+
+    noun: ClassVar[str] = "an optics spec"
+
+    task: Annotated[
+        Literal["synthesis", "completion"],
+        Field(description="`synthesis`: design a lens; `completion`: fill in the masked values of `given`."),
+    ]
+    efl_mm: Annotated[PositiveNumber, Field(description="Effective focal length in mm.")]
+    efl_rel_tol: Annotated[
+        float, Field(ge=1e-9, le=0.49, description="Greatest relative deviation of the EFL from `efl_mm`.")
+    ]
+    fno: Annotated[
+        PositiveNumber, Field(description="F-number; the entrance pupil diameter is `efl_mm` ÷ `fno`.")
+    ]
+    half_fields_deg: Annotated[
+        tuple[Angle, ...],
+        Strict(False),
+        Field(min_length=1, max_length=FIELD_LIMIT, description="Half field angles in degrees; 0: the axis."),
+    ]
+    wavelengths_um: Annotated[
+        tuple[Wavelength, ...],
+        Strict(False),
+        Field(min_length=1, max_length=WAVELENGTH_LIMIT, description="Wavelengths in µm, of equal weight."),
+    ]
+    primary: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Index of the wavelength of EFL, BFL and pupils; the middle one if left out.",
+        ),
+    ] = Field(default_factory=int)
+    elements: Annotated[ElementRange, Field(description="How many glass elements the lens may have.")] = (
+        ElementRange()
+    )
+    max_total_track_mm: Annotated[
+        Length | None, Field(description="Greatest distance from the first surface to the image plane in mm.")
+    ] = None
+    min_bfl_mm: Annotated[
+        Length, Field(description="Least distance from the last surface to the paraxial focus in mm.")
+    ] = 0.0
+    center_thickness_mm: Annotated[
+        ThicknessRange, Field(description="Limits of the center thickness of every glass in mm.")
+    ] = ThicknessRange()
+    min_edge_thickness_mm: Annotated[
+        Length, Field(description="Least edge thickness of every glass in mm.")
+    ] = 0.0
+    min_air_gap_mm: Annotated[
+        Length, Field(description="Least air gap in mm, on the axis and at the edge.")
+    ] = 0.0
+    glasses: Annotated[
+        Annotated[tuple[str, ...], Strict(False), Field(min_length=1)] | None,
+        Field(description="Catalog names of the glasses that may be used; the whole table if left out."),
+    ] = None
+    max_rms_um: Annotated[
+        Length | None,
+        Field(description="Greatest RMS spot radius in µm, as a quadratic mean over the fields."),
+    ] = None
+    max_distortion_pct: Annotated[
+        Length | None,
+        Field(description="Greatest distortion of the chief ray in percent of EFL · tan(field)."),
+    ] = None
+    min_valid_ray_fraction: Annotated[
+        RayFractions, Field(description="Least share of the rays that must reach the image plane.")
+    ] = RayFractions()
+    reference_rms_um: Annotated[
+        Length | None,
+        Field(description="RMS spot radius of the reference in µm, with which `quality` compares."),
+    ] = None
+    given: Annotated[
+        GivenLens | None, Field(description="The lens to complete; for completion tasks, and for no other.")
+    ] = None
+    aspheres: Annotated[
+        int, Field(ge=0, le=SURFACE_LIMIT, description="How many surfaces may be aspheric.")
+    ] = 0
+    polish: Annotated[
+        bool, Field(description="Whether an answer is improved by local optimization before it is judged.")
+    ] = False
+    heuristic: Annotated[
+        bool, Field(description="Whether the verdict's feedback carries the prescription for an LLM judge.")
+    ] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        stated = {key: item for key, item in value.items() if item is not None}
+        wavelengths = stated.get("wavelengths_um")
+        if isinstance(wavelengths, (list, tuple)):
+            stated.setdefault("primary", len(wavelengths) // 2)
+        return stated
+
+    @model_validator(mode="after")
+    def _check_together(self) -> OpticsSpec:
+        if self.primary >= len(self.wavelengths_um):
+            raise SpecError("primary", "must be the index of one of the wavelengths")
+        for name in self.glasses or ():
+            usable_glass(name, self.wavelengths_um, "glasses")
+        given = () if self.given is None else self.given.surfaces
+        aspheric = sum(surface.conic != 0.0 or surface.asphere != () for surface in given)
+        if aspheric > self.aspheres:
+            raise SpecError("aspheres", f"must allow the {aspheric} aspheric surfaces of 'given'")
+        if (self.given is not None) != (self.task == "completion"):
+            raise SpecError("given", "is needed for a completion task, and for no other")
+        return self
+
+    def least_ray_fraction(self, half_field_deg: float) -> float:
+        """Return the least share of the rays that must arrive at a field."""
+        fractions = self.min_valid_ray_fraction
+        return fractions.axis if half_field_deg == 0.0 else fractions.full_field
+
+    @property
+    def epd_mm(self) -> float:
+        """Entrance pupil diameter that every answer must take, in mm: EFL asked for ÷ f-number."""
+        return self.efl_mm / self.fno
 
 
 def read_spec(spec: Mapping[str, Any]) -> OpticsSpec:
-    """The spec as typed data; SpecError names the field that is unknown, missing or wrong."""
+    """Validate the `spec` of an optics task; equal specs are validated once.
+
+    Args:
+        spec: The spec as it was read from JSON.
+
+    Returns:
+        The validated, frozen spec.
+
+    Raises:
+        SpecError: If a key is unknown, missing or wrong; the error names the field.
+    """
     try:
-        return _read(json.dumps(spec, sort_keys=True))
-    except (TypeError, ValueError) as problem:
-        if isinstance(problem, SpecError):
-            raise
-        raise SpecError("", f"is not JSON ({problem})") from problem
+        text = json.dumps(spec, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise SpecError("", f"is not JSON ({error})") from error
+    return _read_text(text)
 
 
-check_spec = read_spec
+@lru_cache(maxsize=SPEC_CACHE_SIZE)
+def _read_text(text: str) -> OpticsSpec:
+    return validate_spec(OpticsSpec, json.loads(text))
 
 
-@lru_cache(maxsize=1024)
-def _read(text: str) -> OpticsSpec:
-    spec: dict[str, Any] = json.loads(text)
-    for name in spec:
-        if name not in FIELDS:
-            raise SpecError(name, f"unknown; an optics spec has {', '.join(FIELDS)}")
-    task = spec.get("task")
-    if task not in TASKS:
-        raise SpecError("task", f"must be one of {', '.join(TASKS)}")
-    wavelengths = _numbers(spec, "wavelengths_um", WAVELENGTH_LIMIT, low=0.1, high=20.0)
-    primary = spec.get("primary", len(wavelengths) // 2)
-    if type(primary) is not int or not 0 <= primary < len(wavelengths):
-        raise SpecError("primary", "must be the index of one of the wavelengths")
-    elements = _range(spec, "elements", (1, SURFACE_LIMIT))
-    if not (float(elements[0]).is_integer() and float(elements[1]).is_integer() and elements[0] >= 1):
-        raise SpecError("elements", "min and max must be integers from 1")
-    fractions = _object(spec, "min_valid_ray_fraction", ("axis", "full_field"))
-    found = OpticsSpec(
-        task,
-        _positive(spec, "efl_mm"),
-        _number(spec, "efl_rel_tol", low=1e-9, high=0.49),
-        _positive(spec, "fno"),
-        _numbers(spec, "half_fields_deg", FIELD_LIMIT, low=0.0, high=89.0),
-        wavelengths,
-        primary,
-        (int(elements[0]), int(elements[1])),
-        _optional(spec, "max_total_track_mm"),
-        _optional(spec, "min_bfl_mm") or 0.0,
-        _range(spec, "center_thickness_mm", (0.0, math.inf)),
-        _optional(spec, "min_edge_thickness_mm") or 0.0,
-        _optional(spec, "min_air_gap_mm") or 0.0,
-        _glasses(spec, wavelengths),
-        _optional(spec, "max_rms_um"),
-        _optional(spec, "max_distortion_pct"),
-        _fraction(fractions, "axis", 1.0),
-        _fraction(fractions, "full_field", 0.5),
-        _optional(spec, "reference_rms_um"),
-        _given(spec),
-        _aspheres(spec),
-        spec.get("polish", False),
-        spec.get("heuristic", False),
-    )
-    for name in ("polish", "heuristic"):
-        if not isinstance(getattr(found, name), bool):
-            raise SpecError(name, "must be true or false")
-    bent = sum(row.conic != 0.0 or row.asphere != () for row in found.given or ())
-    if bent > found.aspheres:
-        raise SpecError("aspheres", f"must allow the {bent} aspheric surfaces of 'given'")
-    if (found.given is not None) != (task == "completion"):
-        raise SpecError("given", "is needed for a completion task, and for no other")
-    return found
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _number(spec: Mapping[str, Any], name: str, *, low: float, high: float) -> float:
-    if name not in spec:
-        raise SpecError(name, "missing")
-    value = spec[name]
-    if not _finite(value) or not low <= value <= high:
-        raise SpecError(name, f"must be a number from {low:g} to {high:g}")
-    return float(value)
-
-
-def _positive(spec: Mapping[str, Any], name: str) -> float:
-    return _number(spec, name, low=1e-6, high=1e6)
-
-
-def _optional(spec: Mapping[str, Any], name: str) -> float | None:
-    return None if spec.get(name) is None else _number(spec, name, low=0.0, high=1e9)
-
-
-def _numbers(spec: Mapping[str, Any], name: str, most: int, *, low: float, high: float) -> tuple[float, ...]:
-    values = spec.get(name)
-    if not isinstance(values, list) or not 1 <= len(values) <= most:
-        raise SpecError(name, f"must be a list of 1 to {most} numbers")
-    if not all(_finite(value) and low <= value <= high for value in values):
-        raise SpecError(name, f"each must be a number from {low:g} to {high:g}")
-    return tuple(float(value) for value in values)
-
-
-def _object(spec: Mapping[str, Any], name: str, keys: tuple[str, ...]) -> Mapping[str, Any]:
-    value = spec.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not set(value) <= set(keys):
-        raise SpecError(name, f"must be an object with {' and '.join(keys)}")
-    return value
-
-
-def _range(spec: Mapping[str, Any], name: str, default: tuple[float, float]) -> tuple[float, float]:
-    value = _object(spec, name, ("min", "max"))
-    low, high = value.get("min", default[0]), value.get("max", default[1])
-    finite = _finite(low) and (_finite(high) or high == default[1])
-    if not finite or not 0 <= low <= high:
-        raise SpecError(name, "min and max must be numbers from 0, min at most max")
-    return float(low), float(high)
-
-
-def _fraction(value: Mapping[str, Any], name: str, default: float) -> float:
-    found = value.get(name, default)
-    if not _finite(found) or not 0.0 <= found <= 1.0:
-        raise SpecError("min_valid_ray_fraction", f"{name} must be a number from 0 to 1")
-    return float(found)
-
-
-def _glasses(spec: Mapping[str, Any], wavelengths: tuple[float, ...]) -> tuple[str, ...] | None:
-    names = spec.get("glasses")
-    if names is None:
-        return None
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise SpecError("glasses", "must be a list of glass names")
-    for name in names:
-        usable_glass(name, wavelengths, "glasses")
-    return tuple(names)
-
-
-def usable_glass(name: str, wavelengths: tuple[float, ...], field: str) -> Medium:
-    """The glass `name`; SpecError where it is unknown or has no index at one of the wavelengths."""
+def usable_glass(name: str, wavelengths_um: tuple[float, ...], field: str) -> Medium:
+    """Return the glass `name`; SpecError if it is unknown or has no index at one of the wavelengths."""
     try:
         glass = find_glass(name)
-        for wavelength in wavelengths:
+        for wavelength in wavelengths_um:
             glass.index(wavelength)
-    except GlassError as problem:
-        raise SpecError(field, str(problem)) from problem
+    except GlassError as error:
+        raise SpecError(field, str(error)) from error
     return glass
 
 
-def _aspheres(spec: Mapping[str, Any]) -> int:
-    value = spec.get("aspheres", 0)
-    if type(value) is not int or not 0 <= value <= SURFACE_LIMIT:
-        raise SpecError("aspheres", "must be how many surfaces may be aspheric")
-    return value
-
-
-def _given(spec: Mapping[str, Any]) -> tuple[GivenSurface, ...] | None:
-    if spec.get("given") is None:
-        return None
-    value = _object(spec, "given", ("surfaces",))
-    rows = value.get("surfaces")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= SURFACE_LIMIT:
-        raise SpecError("given.surfaces", f"must be a list of 1 to {SURFACE_LIMIT} surfaces")
-    return tuple(_given_row(number, row) for number, row in enumerate(rows))
-
-
-def _given_row(number: int, row: Any) -> GivenSurface:
-    where = f"given.surfaces[{number}]"
-    if not isinstance(row, dict) or not {"radius", "thickness"} <= set(row) <= {
-        "radius", "thickness", "glass", "stop", "conic", "asphere",
-    }:  # fmt: skip
-        raise SpecError(where, "must have radius and thickness, and may have glass, stop, conic and asphere")
-    radius, thickness = row["radius"], row["thickness"]
-    glass, stop = row.get("glass"), row.get("stop", False)
-    conic, terms = row.get("conic", 0.0), row.get("asphere", [])
-    if not (conic == MASK or _finite(conic)):
-        raise SpecError(f"{where}.conic", 'must be a number or "?"')
-    if not (terms == MASK or (isinstance(terms, list) and all(map(_finite, terms)))):
-        raise SpecError(f"{where}.asphere", 'must be a list of numbers or "?"')
-    asphere = None if terms == MASK else tuple(map(float, terms))
-    if not (radius is None or radius == MASK or _finite(radius)):
-        raise SpecError(f"{where}.radius", 'must be a number, null for a plane, or "?"')
-    if not (thickness == MASK or _finite(thickness)):
-        raise SpecError(f"{where}.thickness", 'must be a number or "?"')
-    if not (glass is None or isinstance(glass, str)) or not (stop == MASK or isinstance(stop, bool)):
-        raise SpecError(where, 'glass must be a name, null or "?", stop true, false or "?"')
-    try:
-        checked(
-            number + 1,
-            Row(
-                math.inf if radius in (None, MASK) else float(radius),
-                0.0 if thickness == MASK else float(thickness),
-                glass,
-                stop is True,
-                0.0 if conic == MASK else float(conic),
-                asphere or (),
-            ),
-        )
-    except FormatError as problem:
-        raise SpecError(where, str(problem)) from problem
-    return GivenSurface(
-        None if radius == MASK else math.inf if radius is None else float(radius),
-        None if thickness == MASK else float(thickness),
-        None if glass == MASK else glass,
-        glass == MASK,
-        None if stop == MASK else stop,
-        None if conic == MASK else float(conic),
-        asphere,
-    )
-
-
 def difference_from_given(given: tuple[GivenSurface, ...], rows: tuple[Row, ...]) -> str | None:
-    """What an answer says otherwise than the task gave it; None where it keeps to it."""
+    """Describe the first given value that an answer changed; None if it kept them all."""
     if len(rows) != len(given):
         return f"{len(rows)} surfaces; the task gives {len(given)}"
-    for number, (mine, theirs) in enumerate(zip(given, rows, strict=True), start=1):
-        for name, known, said in (
-            ("radius", mine.radius, theirs.radius),
-            ("thickness", mine.thickness, math.nan if theirs.focus else theirs.thickness),
-            ("conic", mine.conic, theirs.conic),
-            *_terms(mine, theirs),
+    for number, (asked, row) in enumerate(zip(given, rows, strict=True), start=1):
+        for name, known, answered in (
+            ("radius", asked.known_radius, row.radius),
+            ("thickness", asked.known_thickness, math.nan if row.focus else row.thickness),
+            ("conic", asked.known_conic, row.conic),
+            *_term_pairs(asked, row),
         ):
-            if known is not None and math.isnan(said):
+            if known is not None and math.isnan(answered):
                 return f"surface {number}: the {name} is given as {known:g}, and not to be found"
-            if known is not None and not math.isclose(known, said, rel_tol=1e-9, abs_tol=1e-12):
-                return f"surface {number}: the given {name} {known:g} came back as {said:g}"
-        if not mine.glass_masked and mine.glass != theirs.glass:
-            return f"surface {number}: the given glass {mine.glass or 'air'} was changed"
-        if mine.stop is not None and mine.stop != theirs.stop:
+            if known is not None and not math.isclose(known, answered, rel_tol=1e-9, abs_tol=1e-12):
+                return f"surface {number}: the given {name} {known:g} came back as {answered:g}"
+        if not asked.glass_masked and asked.glass != row.glass:
+            return f"surface {number}: the given glass {asked.glass or 'air'} was changed"
+        if asked.known_stop is not None and asked.known_stop != row.stop:
             return f"surface {number}: the stop was moved"
     return None
 
 
-def _terms(mine: GivenSurface, theirs: Row) -> list[tuple[str, float | None, float]]:
-    """Each given term beside what came back; a term that is left out is 0."""
-    if mine.asphere is None:
+def _term_pairs(asked: GivenSurface, row: Row) -> list[tuple[str, float | None, float]]:
+    """Pair each given asphere term with the answer's; a term that is left out is 0."""
+    terms = asked.known_asphere
+    if terms is None:
         return []
-    most = max(len(mine.asphere), len(theirs.asphere))
-    known, said = ((*terms, *[0.0] * (most - len(terms))) for terms in (mine.asphere, theirs.asphere))
-    return [(f"r^{2 * i + 2} term", a, b) for i, (a, b) in enumerate(zip(known, said, strict=True))]
+    count = max(len(terms), len(row.asphere))
+    known, answered = ((*part, *[0.0] * (count - len(part))) for part in (terms, row.asphere))
+    return [(f"r^{2 * i + 2} term", a, b) for i, (a, b) in enumerate(zip(known, answered, strict=True))]
 
 
 def with_given_values(given: tuple[GivenSurface, ...], rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """The answer with every given value put back to the task's own."""
+    """Return the answer with every given value replaced by the task's own, to the last digit."""
     return tuple(
         Row(
-            theirs.radius if mine.radius is None else mine.radius,
-            theirs.thickness if mine.thickness is None else mine.thickness,
-            theirs.glass if mine.glass_masked else mine.glass,
-            theirs.stop if mine.stop is None else mine.stop,
-            theirs.conic if mine.conic is None else mine.conic,
-            theirs.asphere if mine.asphere is None else mine.asphere,
-            theirs.focus and mine.thickness is None,
+            row.radius if asked.known_radius is None else asked.known_radius,
+            row.thickness if asked.known_thickness is None else asked.known_thickness,
+            row.glass if asked.glass_masked else asked.glass,
+            row.stop if asked.known_stop is None else asked.known_stop,
+            row.conic if asked.known_conic is None else asked.known_conic,
+            row.asphere if asked.known_asphere is None else asked.known_asphere,
+            row.focus and asked.known_thickness is None,
         )
-        for mine, theirs in zip(given, rows, strict=True)
+        for asked, row in zip(given, rows, strict=True)
     )

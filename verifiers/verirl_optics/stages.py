@@ -30,11 +30,11 @@ def run_stages(task: Task, completion: str) -> Iterator[StageOutcome]:
         yield failed("format", detail=str(problem))
         return
     if spec.given is not None:
-        difference = difference_from_given(spec.given, rows)
+        difference = difference_from_given(spec.given.surfaces, rows)
         if difference is not None:
             yield failed("format", detail=difference)
             return
-        rows = with_given_values(spec.given, rows)
+        rows = with_given_values(spec.given.surfaces, rows)
     shown = ""
     if spec.polish:
         rows, shown = _polished(spec, rows)

@@ -232,9 +232,9 @@ def with_given(**parts: Any) -> dict[str, Any]:
         ({"aspheres": 1.0}, "aspheres"),
         ({"aspheres": 0, "task": "completion", "given": {"surfaces": GIVEN}}, "aspheres"),
         ({"polish": 1}, "polish"),
-        (with_given(conic="x"), "given.surfaces[0].conic"),
-        (with_given(asphere=3), "given.surfaces[0].asphere"),
-        (with_given(conic=1e9), "given.surfaces[0]"),
+        (with_given(conic="x"), "given.surfaces.0.conic"),
+        (with_given(asphere=3), "given.surfaces.0.asphere"),
+        (with_given(conic=1e9), "given.surfaces.0"),
     ],
 )  # fmt: skip
 def test_a_wrong_spec_is_refused_with_its_field(change: dict[str, Any], field: str) -> None:

@@ -220,8 +220,8 @@ def on_rings(spec: OpticsSpec, efl_of_rings: float) -> tuple[Row, ...]:
     """A lens of the EFL asked for at its vertex, whose surface sends the quadrature's six rings to the
     focus of another: seven terms of an asphere, the first by the vertex, six by Newton's method.
     """
-    n = find_glass("N-BK7").index(spec.wavelengths[0])
-    thick, radius, half = 4.0, efl_of_rings * (n - 1.0), spec.epd / 2.0
+    n = find_glass("N-BK7").index(spec.wavelengths_um[0])
+    thick, radius, half = 4.0, efl_of_rings * (n - 1.0), spec.epd_mm / 2.0
     rings = torch.unique(torch.hypot(pupils.gauss().x_R, pupils.gauss().y_R).round(decimals=12))
     sampled = pupils.Pupil(torch.zeros_like(rings), rings, torch.ones_like(rings))
     powers = torch.tensor([half ** -(2 * i + 1) for i in range(7)], dtype=FLOAT)
@@ -233,12 +233,12 @@ def on_rings(spec: OpticsSpec, efl_of_rings: float) -> tuple[Row, ...]:
 
     def heights(terms: torch.Tensor) -> torch.Tensor:
         system = build_system([lens_of_answer(spec, rows(terms))])
-        beam = torch.tensor([spec.epd], dtype=FLOAT)
+        beam = torch.tensor([spec.epd_mm], dtype=FLOAT)
         rays = through_pupil(system, sampled, beam, torch.zeros(1, 1, dtype=FLOAT))
         return trace(system, rays).rays.y[0, 0, 0]
 
     terms = torch.zeros(7, dtype=FLOAT)
-    terms[0] = half * (1.0 / (spec.efl * (n - 1.0)) - 1.0 / radius) / 2.0
+    terms[0] = half * (1.0 / (spec.efl_mm * (n - 1.0)) - 1.0 / radius) / 2.0
     for _ in range(8):
         miss = heights(terms)
         steps = [terms + 1e-7 * unit for unit in torch.eye(7, dtype=FLOAT)[1:]]

@@ -109,7 +109,7 @@ def test_derivatives_of_the_merit_are_those_of_finite_differences(seed: int, kin
     slopes = near.slopes
     whole = torch.cat([near.values, torch.relu(near.limits)], dim=1)
     assert torch.allclose(whole, merit.residuals(at), rtol=0, atol=1e-11)
-    fields = len(merit.spec.fields) * len(merit.spec.wavelengths) * 16 * 2
+    fields = len(merit.spec.half_fields_deg) * len(merit.spec.wavelengths_um) * 16 * 2
     for p in range(at.shape[1]):
         step = torch.zeros_like(at)
         step[:, p] = 1e-6 * at[:, p].abs().clamp_min(1e-6)
@@ -337,7 +337,7 @@ def test_the_search_holds_focal_length_and_focus() -> None:
     values, settled = merit.settled(at)
     system = free.write(merit.base, settled)
     assert first_order(system).efl_BW[:, 1].tolist() == pytest.approx([50.0] * 3, rel=1e-9)
-    fields = torch.deg2rad(torch.tensor(merit.spec.fields, dtype=FLOAT)).expand(3, -1)
+    fields = torch.deg2rad(torch.tensor(merit.spec.half_fields_deg, dtype=FLOAT)).expand(3, -1)
     from verirl_optics.raytrace.pupil import gauss
 
     plane = best_focus(system, torch.full((3,), 10.0, dtype=FLOAT), fields, gauss(4, 8))

@@ -102,7 +102,7 @@ def test_thousands_of_fields_cost_no_more_than_a_few(monkeypatch: pytest.MonkeyP
     many = replace(lens, fields=tuple(n / 50.0 for n in range(1001)))
     monkeypatch.setattr(module, "Merit", Watched)
     found = polish(many, steps=4, glasses=False)
-    searched = [spec.fields for spec in seen[1:]]
+    searched = [spec.half_fields_deg for spec in seen[1:]]
     assert all(len(fields) == module.SEEN and {0.0, 20.0} <= set(fields) for fields in searched)
     assert len(found.lens.fields) == 1001
     assert found.after.spot < found.before.spot

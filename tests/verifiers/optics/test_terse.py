@@ -70,7 +70,7 @@ def test_the_reference_has_the_best_bending_and_focus() -> None:
 def sharpest(task: Task) -> float:
     """The smallest spot, µm, of a best form in any of the task's glasses."""
     spec = read_spec(task.spec)
-    forms = [best_form(spec.efl, spec.fno, spec.fields, glass) for glass in spec.glasses]
+    forms = [best_form(spec.efl_mm, spec.fno, spec.half_fields_deg, glass) for glass in spec.glasses]
     return min(evaluate_answer(spec, form).figures["rms_spot_um"] for form in forms)
 
 
@@ -79,7 +79,7 @@ def test_the_glass_is_any_of_the_list_and_the_first_is_the_sharpest() -> None:
     assert {parse(task.reference or "")[0].glass for task in tasks} == set(GLASSES)
     for task in tasks[:8]:
         spec = read_spec(task.spec)
-        form = best_form(spec.efl, spec.fno, spec.fields, GLASSES[0])
+        form = best_form(spec.efl_mm, spec.fno, spec.half_fields_deg, GLASSES[0])
         assert evaluate_answer(spec, form).figures["rms_spot_um"] == sharpest(task)
 
 

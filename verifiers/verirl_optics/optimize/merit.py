@@ -97,19 +97,19 @@ class MeritFunction:
         self._y = torch.cat([spot.y_R, torch.sin(edge), torch.zeros(1, dtype=FLOAT)]).to(device)
         self._weight = torch.cat([spot.weight_R, torch.zeros(len(edge) + 1, dtype=FLOAT)]).to(device)
         self._spots = len(spot.x_R)
-        self._fields = torch.deg2rad(torch.tensor(spec.fields, dtype=FLOAT, device=device))
-        self._colours = len(spec.wavelengths)
-        shares = [spec.full_fraction if angle else spec.axis_fraction for angle in spec.fields]
+        self._fields = torch.deg2rad(torch.tensor(spec.half_fields_deg, dtype=FLOAT, device=device))
+        self._colours = len(spec.wavelengths_um)
+        shares = [spec.least_ray_fraction(angle) for angle in spec.half_fields_deg]
         self._share = torch.tensor(shares, dtype=FLOAT, device=device)
         last = base.count - 1
         places = free.thicknesses
         powered = solve and within == 0.0 and last in free.curvatures and last > 0
         self._power = free.curvatures.index(last) if powered else None
         self._focus = len(free.curvatures) + places.index(last) if last in places and solve else None
-        self._bendable = WITHIN * (spec.max_distortion or 0.0) / 100.0
+        self._bendable = WITHIN * (spec.max_distortion_pct or 0.0) / 100.0
         self._solid = refracting_surfaces(base)
-        band = within * spec.efl_tolerance * spec.efl
-        self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl, band)
+        band = within * spec.efl_rel_tol * spec.efl_mm
+        self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl_mm, band)
 
     def residuals(self, variables: Tensor) -> Tensor:
         """Residuals (N, M) at variables (N, P), N a multiple of the lenses, block after block."""
@@ -146,8 +146,8 @@ class MeritFunction:
         efl, bfl = efl[:, p], bfl[:, p]
         height = bfl / efl
         step = system.index_BSW[:, last, p] - system.index_BSW[:, last - 1, p]
-        bend = (1.0 / self.spec.efl - 1.0 / efl) / (height * step)
-        near = torch.isfinite(bend) & (bend.abs() * self.spec.efl < NEAR)
+        bend = (1.0 / self.spec.efl_mm - 1.0 / efl) / (height * step)
+        near = torch.isfinite(bend) & (bend.abs() * self.spec.efl_mm < NEAR)
         variables = variables.clone()
         variables[:, self._power] += torch.where(near, bend, torch.zeros_like(bend))
         return variables
@@ -204,7 +204,7 @@ class MeritFunction:
             along = (there * (slope_y - middle))[..., keep, :].flatten(1, 3)
             room = [self.penalty * figures[:, 2:]]
             walls = [self.penalty * turned[:, 2:]]
-            if self.spec.max_distortion is not None:
+            if self.spec.max_distortion_pct is not None:
                 chief = slope_y[:, :, self.spec.primary, -1]
                 beyond, by = self._distorted(figures, turned, found.y, chief)
                 room.append(beyond)
@@ -261,7 +261,7 @@ class MeritFunction:
         """
         if self._power is not None:
             own = by[:, self._power, None]
-            held = ((efl - self.spec.efl).abs() < HELD * self.spec.efl)[:, None] & (own != 0.0)
+            held = ((efl - self.spec.efl_mm).abs() < HELD * self.spec.efl_mm)[:, None] & (own != 0.0)
             rate = torch.where(held, by / torch.where(held, own, torch.ones_like(own)), torch.zeros_like(by))
             slopes = _without(slopes, self._power, rate, held)
         if self._focus is not None:
@@ -291,12 +291,14 @@ class MeritFunction:
             close = (figures[0, 2:] > -self._spaces.small).tolist()
             names = [name for name, near in zip(self._spaces.names(), close, strict=True) if near]
             off, ideal = self._bent(figures, found.y)
-            if self.spec.max_distortion is not None and bool((off.abs() > 0.98 * self._allowed(ideal)).any()):
+            if self.spec.max_distortion_pct is not None and bool(
+                (off.abs() > 0.98 * self._allowed(ideal)).any()
+            ):
                 names.append("distortion")
             return tuple(dict.fromkeys(names))
 
     def _launched(self, entrance: Tensor) -> Rays:
-        radius = self.spec.epd / 2.0
+        radius = self.spec.epd_mm / 2.0
         here = torch.nan_to_num(entrance, nan=0.0, posinf=0.0, neginf=0.0)
         x, y = self._x[None, None, None] * radius, self._y[None, None, None] * radius
         return launch(x, y, here, self._fields.expand(len(entrance), -1), self._colours)
@@ -348,7 +350,7 @@ class MeritFunction:
         height = torch.where(found.valid, found.y, torch.zeros_like(found.y))
         middle = (kept * height).sum((-2, -1), keepdim=True) / torch.where(total > 0.0, total, 1.0)
         root = torch.sqrt(self._weight / (self._colours * len(self._fields)))
-        lost = torch.full_like(found.x, self.spec.epd / 2.0)
+        lost = torch.full_like(found.x, self.spec.epd_mm / 2.0)
         across = torch.where(found.valid, found.x, lost) * root
         along = torch.where(found.valid, found.y - middle, torch.zeros_like(middle)) * root
         keep = slice(0, self._spots)
@@ -371,7 +373,7 @@ class MeritFunction:
         """The residuals of the limits."""
         found = [self.penalty * torch.relu(figures[:, 2:])]
         off, ideal = self._bent(figures, height)
-        if self.spec.max_distortion is not None:
+        if self.spec.max_distortion_pct is not None:
             found.append(self.penalty * torch.relu(off.abs() - self._allowed(ideal)))
         return found
 
@@ -381,7 +383,7 @@ class MeritFunction:
         """How far each field is beyond the distortion allowed, penalised, and the derivatives."""
         off, ideal = self._bent(figures, height)
         by_efl = torch.tan(self._fields)[None, :, None] * turned[:, 1:2]
-        beyond = (off.abs() - self._allowed(ideal)).clamp_min(-self.spec.efl)
+        beyond = (off.abs() - self._allowed(ideal)).clamp_min(-self.spec.efl_mm)
         share = self._bendable * ideal.sign()[..., None]
         return self.penalty * beyond, self.penalty * (
             off.sign()[..., None] * (chief - by_efl) - share * by_efl
@@ -423,16 +425,16 @@ class _Spaces:
         self.small, self.band = small, band
         self.near, self.far = surfaces[:-1], surfaces[1:]
         glass = [bool((base.index_BSW[0, s] != 1.0).any()) for s in self.near]
-        low, high = spec.centre
+        low, high = spec.center_thickness_mm.min, spec.center_thickness_mm.upper
 
         def limits(of_glass: float, of_air: float) -> Tensor:
             return torch.tensor([of_glass if is_glass else of_air for is_glass in glass], device=device).to(
                 FLOAT
             )
 
-        self.centre = limits(low, spec.min_gap)
-        self.edge = limits(spec.min_edge, spec.min_gap)
-        self.zone = limits(min(low, spec.min_edge), spec.min_gap)
+        self.centre = limits(low, spec.min_air_gap_mm)
+        self.edge = limits(spec.min_edge_thickness_mm, spec.min_air_gap_mm)
+        self.zone = limits(min(low, spec.min_edge_thickness_mm), spec.min_air_gap_mm)
         self.thickest = limits(high, math.inf)
         self.bounded = bool(torch.isfinite(self.thickest).any())
         # Beside a stop in air: between elements, in front of them all, or behind.
@@ -451,12 +453,12 @@ class _Spaces:
         """
         spec, thickness, small = self.spec, system.thickness_BS, self.small
         found = [
-            (efl - spec.efl).abs() - self.band,
-            spec.min_bfl + small - bfl,
+            (efl - spec.efl_mm).abs() - self.band,
+            spec.min_bfl_mm + small - bfl,
             small - thickness[:, -1],
         ]
-        if spec.max_track is not None:
-            found.append(thickness.sum(1) + small - spec.max_track)
+        if spec.max_total_track_mm is not None:
+            found.append(thickness.sum(1) + small - spec.max_total_track_mm)
         end = torch.cumsum(thickness, 1)
         between = (end[:, self.far] - thickness[:, self.far]) - (end[:, self.near] - thickness[:, self.near])
         widest = torch.maximum(square[:, self.near], square[:, self.far]) * ROOM**2
@@ -469,18 +471,18 @@ class _Spaces:
             parts.append(small / 100.0 - thickness[:, self.alone])
         height2 = square[:, self.surfaces].clamp_min(0.0)
         steep = system.curvature_BS[:, self.surfaces].abs() * height2.sqrt()
-        parts.append((steep - STEEPEST) * spec.efl * 0.1)
+        parts.append((steep - STEEPEST) * spec.efl_mm * 0.1)
         for share in self.slopes:
-            parts.append((self._sine(system, height2 * share) - STEEPEST) * spec.efl * 0.1)
+            parts.append((self._sine(system, height2 * share) - STEEPEST) * spec.efl_mm * 0.1)
         # Past its hemisphere a surface has no edge there.
         root = torch.sqrt((1.0 + system.conic_BS).clamp_min(0.0)) * system.curvature_BS.abs()
         both = torch.maximum(root[:, self.near], root[:, self.far]) * widest.clamp_min(0.0).sqrt()
-        parts.append((both - HEMISPHERE) * spec.efl * 0.1)
+        parts.append((both - HEMISPHERE) * spec.efl_mm * 0.1)
         return torch.cat(parts, dim=1)
 
     def names(self) -> list[str]:
         """What each of `lacks` is about."""
-        found = ["EFL", "BFL", "image distance"] + ["track"] * (self.spec.max_track is not None)
+        found = ["EFL", "BFL", "image distance"] + ["track"] * (self.spec.max_total_track_mm is not None)
         spaces = [f"surfaces {near + 1} to {far + 1}" for near, far in zip(self.near, self.far, strict=True)]
         for kind in ("centre", "edge", *["room"] * len(self.shares), *["centre at most"] * self.bounded):
             found += [f"{kind}, {space}" for space in spaces]

@@ -36,7 +36,7 @@ from verirl_optics.requirements import (
     lens_of_answer,
     with_best_focus,
 )
-from verirl_optics.spec import GivenSurface, OpticsSpec
+from verirl_optics.spec import ElementRange, GivenSurface, OpticsSpec, RayFractions, ThicknessRange
 
 STEPS = 40
 TRIED_STEPS = 8
@@ -123,10 +123,14 @@ def polish(
     """
     model = like or lens
     spec = spec_of_lens(model)
-    beam = Aperture("epd", spec.epd)
+    beam = Aperture("epd", spec.epd_mm)
     known = replace(model, aperture=beam)
     start = replace(
-        lens, aperture=beam, fields=spec.fields, wavelengths=spec.wavelengths, primary=spec.primary
+        lens,
+        aperture=beam,
+        fields=spec.half_fields_deg,
+        wavelengths=spec.wavelengths_um,
+        primary=spec.primary,
     )
     alike = _layout(start) == _layout(known)
     allowed = evaluate_lens(spec, known, whole=True).feasible if alike else ()
@@ -180,8 +184,9 @@ def polish_rows(
     palette = _palette(spec, start) if glasses else {}
     focus = True
     if spec.given is not None:
-        free, focus = _unmasked(free, spec.given), spec.given[-1].thickness is None
-        palette = {s: found for s, found in palette.items() if spec.given[s].glass_masked}
+        given = spec.given.surfaces
+        free, focus = _unmasked(free, given), given[-1].known_thickness is None
+        palette = {s: found for s, found in palette.items() if given[s].glass_masked}
     digits = digits or max(5, min(12, max(_digits(value) for row in rows for value in _numbers(row))))
     scope = PolishScope(free, palette, focus, digits)
 
@@ -208,32 +213,25 @@ def spec_of_lens(lens: Prescription) -> OpticsSpec:
     size = abs(efl) if math.isfinite(efl) and efl else 1.0
     # Where the image plane is off, a lens is as long as up to its focus.
     to_image = max(lens.surfaces[-1].thickness, bfl if math.isfinite(bfl) else 0.0)
-    loose = OpticsSpec(
+    # Not validated: a lens from a file may have more fields than a task may state, or negative ones.
+    loose = OpticsSpec.model_construct(
         task="synthesis",
-        efl=size,
-        efl_tolerance=0.01,
+        efl_mm=size,
+        efl_rel_tol=0.01,
         fno=size / epd if epd else 1.0,
-        fields=lens.fields,
-        wavelengths=lens.wavelengths,
+        half_fields_deg=lens.fields,
+        wavelengths_um=lens.wavelengths,
         primary=lens.primary,
-        elements=(1, max(1, lens.elements)),
-        max_track=1.1 * (sum(s.thickness for s in inner) + to_image),
-        min_bfl=0.9 * max(0.0, bfl),
-        centre=(max(0.0, min(glass, default=0.0)), math.inf),
-        min_edge=0.0,
-        min_gap=0.0,
-        glasses=None,
-        max_rms=None,
-        max_distortion=None,
-        axis_fraction=0.0,
-        full_fraction=0.0,
-        reference_rms=None,
-        given=None,
+        elements=ElementRange(max=max(1, lens.elements)),
+        max_total_track_mm=1.1 * (sum(s.thickness for s in inner) + to_image),
+        min_bfl_mm=0.9 * max(0.0, bfl),
+        center_thickness_mm=ThicknessRange.model_construct(min=max(0.0, min(glass, default=0.0))),
+        min_valid_ray_fraction=RayFractions(axis=0.0, full_field=0.0),
         aspheres=sum(surface.aspheric for surface in lens.surfaces),
     )
     with torch.no_grad():
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
-        diameter = torch.tensor([loose.epd], dtype=FLOAT)
+        diameter = torch.tensor([loose.epd_mm], dtype=FLOAT)
         found = evaluate(system, diameter, fields, rim=True, clip=has_semi_diameters(lens))
         edges = gaps(system, found.reach_BS * 1.02)[1][0].tolist() if system.count > 1 else []
     parts = refracting_surfaces(system)
@@ -241,12 +239,14 @@ def spec_of_lens(lens: Prescription) -> OpticsSpec:
     for s, edge in enumerate(edges):
         if s in parts and s + 1 in parts and math.isfinite(edge):
             thin[lens.surfaces[s].medium is not None].append(edge)
-    return replace(
-        loose,
-        min_edge=max(0.0, min(thin[True], default=0.0)),
-        min_gap=max(0.0, min(thin[False], default=0.0)),
-        axis_fraction=float(found.rim_BF.min()),
-        full_fraction=float(found.spots.arrived_BF.min()),
+    return loose.model_copy(
+        update={
+            "min_edge_thickness_mm": max(0.0, min(thin[True], default=0.0)),
+            "min_air_gap_mm": max(0.0, min(thin[False], default=0.0)),
+            "min_valid_ray_fraction": RayFractions.model_construct(
+                axis=float(found.rim_BF.min()), full_field=float(found.spots.arrived_BF.min())
+            ),
+        }
     )
 
 
@@ -273,17 +273,17 @@ def _front(system: System) -> int:
 
 def _unmasked(free: VariableSet, given: tuple[GivenSurface, ...]) -> VariableSet:
     return VariableSet(
-        tuple(s for s in free.curvatures if given[s].radius is None),
-        tuple(s for s in free.thicknesses if given[s].thickness is None),
-        tuple(s for s in free.conics if given[s].conic is None),
-        tuple((s, i) for s, i in free.terms if given[s].asphere is None),
+        tuple(s for s in free.curvatures if given[s].known_radius is None),
+        tuple(s for s in free.thicknesses if given[s].known_thickness is None),
+        tuple(s for s in free.conics if given[s].known_conic is None),
+        tuple((s, i) for s, i in free.terms if given[s].known_asphere is None),
     )
 
 
 def _palette(spec: OpticsSpec, lens: Prescription) -> dict[int, tuple[Medium, ...]]:
     """For each surface with glass behind it, the glasses that may be tried there, nearest first."""
     names = list(glass_table()) if spec.glasses is None else spec.glasses
-    usable = [glass for glass in map(find_glass, names) if _has_indices(glass, spec.wavelengths)]
+    usable = [glass for glass in map(find_glass, names) if _has_indices(glass, spec.wavelengths_um)]
     return {
         s: _neighbours(surface.medium, usable)
         for s, surface in enumerate(lens.surfaces)
@@ -320,7 +320,9 @@ def _polish(
 ) -> PolishResult:
     best = _Best(start, judged)
     few = _thinned(start)
-    spec = replace(spec, fields=few.fields, wavelengths=few.wavelengths, primary=few.primary)
+    spec = spec.model_copy(
+        update={"half_fields_deg": few.fields, "wavelengths_um": few.wavelengths, "primary": few.primary}
+    )
 
     def offer(found: Prescription) -> bool:
         return best.offer(_rounded(replace(start, surfaces=found.surfaces), spec, scope))
@@ -480,7 +482,7 @@ def _scaled(merit: MeritFunction, spec: OpticsSpec, scope: PolishScope) -> Tenso
         and not free.terms
     ):
         efl = first_order(base).efl_BW[:, spec.primary, None]
-        ratio = torch.where(torch.isfinite(efl) & (efl > 0.0), spec.efl / efl, torch.ones_like(efl))
+        ratio = torch.where(torch.isfinite(efl) & (efl > 0.0), spec.efl_mm / efl, torch.ones_like(efl))
         ratio = torch.where((ratio > 0.2) & (ratio < 5.0), ratio, torch.ones_like(ratio))
         base = replace(base, curvature_BS=base.curvature_BS / ratio, thickness_BS=base.thickness_BS * ratio)
     if scope.focus:
@@ -489,8 +491,8 @@ def _scaled(merit: MeritFunction, spec: OpticsSpec, scope: PolishScope) -> Tenso
 
 
 def _refocused(base: System, spec: OpticsSpec) -> System:
-    epd = torch.full_like(base.curvature_BS[:, 0], spec.epd)
-    fields = torch.deg2rad(torch.tensor(spec.fields, dtype=FLOAT)).expand(len(epd), -1)
+    epd = torch.full_like(base.curvature_BS[:, 0], spec.epd_mm)
+    fields = torch.deg2rad(torch.tensor(spec.half_fields_deg, dtype=FLOAT)).expand(len(epd), -1)
     with torch.no_grad():
         plane = best_focus(base, epd, fields, gauss(4, 8))
     plane = torch.where(torch.isfinite(plane) & (plane > 0.0), plane, base.thickness_BS[:, -1])
@@ -566,7 +568,7 @@ def _rounded(lens: Prescription, spec: OpticsSpec, scope: PolishScope) -> list[P
     cut = _cut(lens, scope)
     if not scope.focus:
         return [cut]
-    return [cut, _cut(with_best_focus(cut, spec.epd), scope)]
+    return [cut, _cut(with_best_focus(cut, spec.epd_mm), scope)]
 
 
 def _cut(lens: Prescription, scope: PolishScope) -> Prescription:

@@ -35,7 +35,7 @@ def _faults(rows: tuple[Row, ...], spec: OpticsSpec) -> Iterator[tuple[str, tupl
     strongest = min(range(len(rows)), key=lambda s: abs(rows[s].radius))
     yield "sign", _with(rows, strongest, radius=-rows[strongest].radius)
     if not rows[-1].focus:
-        moved = max(DEFOCUS * rows[-1].thickness, BLUR * spec.fno * (spec.max_rms or 0.0) / 1e3)
+        moved = max(DEFOCUS * rows[-1].thickness, BLUR * spec.fno * (spec.max_rms_um or 0.0) / 1e3)
         yield "thickness", _with(rows, len(rows) - 1, thickness=rows[-1].thickness + moved)
     yield (
         "scale",

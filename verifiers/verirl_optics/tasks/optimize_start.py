@@ -17,7 +17,7 @@ from verirl_optics.raytrace.paraxial import first_order
 from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
 from verirl_optics.raytrace.pupil import gauss
 from verirl_optics.raytrace.system import FLOAT, System, build_system
-from verirl_optics.spec import OpticsSpec
+from verirl_optics.spec import ElementRange, OpticsSpec, ThicknessRange
 from verirl_optics.tasks.starting_designs import StartingDesign
 
 THINNEST = 0.012
@@ -76,27 +76,18 @@ def _unit(
 
 
 def _spec(lens: Prescription, fno: float) -> OpticsSpec:
-    return OpticsSpec(
+    return OpticsSpec.model_construct(
         task="synthesis",
-        efl=1.0,
-        efl_tolerance=HELD,
+        efl_mm=1.0,
+        efl_rel_tol=HELD,
         fno=fno,
-        fields=lens.fields,
-        wavelengths=lens.wavelengths,
+        half_fields_deg=lens.fields,
+        wavelengths_um=lens.wavelengths,
         primary=lens.primary,
-        elements=(1, lens.elements),
-        max_track=None,
-        min_bfl=0.0,
-        centre=(THINNEST, math.inf),
-        min_edge=THINNEST,
-        min_gap=THINNEST / 2,
-        glasses=None,
-        max_rms=None,
-        max_distortion=None,
-        axis_fraction=1.0,
-        full_fraction=0.5,
-        reference_rms=None,
-        given=None,
+        elements=ElementRange(max=lens.elements),
+        center_thickness_mm=ThicknessRange(min=THINNEST),
+        min_edge_thickness_mm=THINNEST,
+        min_air_gap_mm=THINNEST / 2,
     )
 
 
@@ -113,7 +104,9 @@ def _ready(system: System, spec: OpticsSpec) -> System | None:
             thickness_BS=system.thickness_BS / efl,
             asphere_BSA=system.asphere_BSA * shrink[:, None],
         )
-        plane = best_focus(held, _tensor([spec.epd]), torch.deg2rad(_tensor([spec.fields])), gauss(4, 8))
+        plane = best_focus(
+            held, _tensor([spec.epd_mm]), torch.deg2rad(_tensor([spec.half_fields_deg])), gauss(4, 8)
+        )
         if not bool((plane > 0.0) & torch.isfinite(plane)):
             return None
         return replace(held, thickness_BS=torch.cat([held.thickness_BS[:, :-1], plane[:, None]], dim=1))
