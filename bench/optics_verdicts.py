@@ -65,7 +65,7 @@ def main() -> None:
     answers = [answer(seed) for seed in range(ROUNDS * arguments.n)]
     rounds = [answers[start : start + arguments.n] for start in range(0, len(answers), arguments.n)]
     domain = registry.load("optics")
-    domain.warm()  # type: ignore[attr-defined]
+    domain.warm_up()
     alone(task, answers[0])
     rates = []
     for part in rounds:

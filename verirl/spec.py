@@ -127,6 +127,7 @@ def _message(model: type[Spec], details: ErrorDetails) -> str:
         return f"missing: {field.description}" if field and field.description else "missing"
     message = details["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     message = message.replace("a valid ", "a ").replace("a dictionary", "an object")
+    message = message.replace("a tuple", "a list").replace("a boolean", "true or false")
     message = message.partition(" or instance of ")[0]
     if kind in ("too_short", "too_long"):
         end, limit = ("least", "min_length") if kind == "too_short" else ("most", "max_length")

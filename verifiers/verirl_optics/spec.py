@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, Field, Strict, model_validator
 
 from verirl.errors import SpecError
-from verirl.spec import Spec
+from verirl.spec import Omittable, Spec
 from verirl.spec import read_spec as validate_spec
 from verirl_optics.answer import SURFACE_LIMIT, Row, range_error
 from verirl_optics.raytrace.glass import GlassError, Medium, find_glass
@@ -71,7 +71,9 @@ class ThicknessRange(_Part):
     """Limits of a thickness in mm, both ends included."""
 
     min: Annotated[Length, Field(description="Least thickness in mm.")] = 0.0
-    max: Annotated[Length | None, Field(description="Greatest thickness in mm; no limit if left out.")] = None
+    max: Annotated[Omittable[Length], Field(description="Greatest thickness in mm (default: no limit).")] = (
+        None
+    )
 
     @model_validator(mode="after")
     def _check_order(self) -> ThicknessRange:
@@ -233,14 +235,15 @@ class OpticsSpec(Spec):
         ElementRange()
     )
     max_total_track_mm: Annotated[
-        Length | None, Field(description="Greatest distance from the first surface to the image plane in mm.")
+        Omittable[Length],
+        Field(description="Greatest distance in mm from the first surface to the image."),
     ] = None
     min_bfl_mm: Annotated[
         Length, Field(description="Least distance from the last surface to the paraxial focus in mm.")
     ] = 0.0
     center_thickness_mm: Annotated[
         ThicknessRange, Field(description="Limits of the center thickness of every glass in mm.")
-    ] = ThicknessRange()
+    ] = Field(default_factory=ThicknessRange)
     min_edge_thickness_mm: Annotated[
         Length, Field(description="Least edge thickness of every glass in mm.")
     ] = 0.0
@@ -248,26 +251,27 @@ class OpticsSpec(Spec):
         Length, Field(description="Least air gap in mm, on the axis and at the edge.")
     ] = 0.0
     glasses: Annotated[
-        Annotated[tuple[str, ...], Strict(False), Field(min_length=1)] | None,
+        Omittable[Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]],
         Field(description="Catalog names of the glasses that may be used; the whole table if left out."),
     ] = None
     max_rms_um: Annotated[
-        Length | None,
+        Omittable[Length],
         Field(description="Greatest RMS spot radius in µm, as a quadratic mean over the fields."),
     ] = None
     max_distortion_pct: Annotated[
-        Length | None,
+        Omittable[Length],
         Field(description="Greatest distortion of the chief ray in percent of EFL · tan(field)."),
     ] = None
     min_valid_ray_fraction: Annotated[
         RayFractions, Field(description="Least share of the rays that must reach the image plane.")
     ] = RayFractions()
     reference_rms_um: Annotated[
-        Length | None,
+        Omittable[Length],
         Field(description="RMS spot radius of the reference in µm, with which `quality` compares."),
     ] = None
     given: Annotated[
-        GivenLens | None, Field(description="The lens to complete; for completion tasks, and for no other.")
+        Omittable[GivenLens],
+        Field(description="The lens to complete; for completion tasks only."),
     ] = None
     aspheres: Annotated[
         int, Field(ge=0, le=SURFACE_LIMIT, description="How many surfaces may be aspheric.")
