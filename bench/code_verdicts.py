@@ -25,6 +25,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import benchmarks
+
 from verirl import sandbox
 from verirl.sandbox import processes
 from verirl_code.execution.child_pool import ChildLimits, GoneError, LateError, shared_pool
@@ -32,7 +34,6 @@ from verirl_code.execution.tagged_json import decode, encode
 from verirl_code.grading.grader import attempt
 from verirl_code.spec import read_spec
 
-DATA = Path(__file__).parents[2] / "shared/benchmarks/code/humaneval_plus_mini.jsonl.gz"
 SECONDS = 10.0
 OUTPUT = 64 * 1024 * 1024
 HARNESS = """
@@ -50,15 +51,15 @@ PYTHON = os.path.realpath(sys.executable)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, nargs="?", default=DATA)
+    parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--rows", type=int, default=114)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    if not options.file.exists():
-        print(f"skipped: {options.file} is not there")
+    file = options.file or benchmarks.find("humaneval-plus-mini")
+    if file is None:
         return
-    with gzip.open(options.file, "rt", encoding="utf-8") as lines:
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines][: options.rows]
     tasks = [task for row in rows if (task := task_of(row)) is not None]
     ways = (ours, fresh, plain)

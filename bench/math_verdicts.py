@@ -2,8 +2,8 @@
 
     python bench/math_verdicts.py [--workers 2] [--count 3000] [--hard]
 
-Same inputs, one run: golds of MATH-500 and GSM8K (`../shared/benchmarks/math`) answered rightly and, every
-second time, with another row's gold. Without those files, the hand-judged answers of `tests/data` stand in.
+Same inputs, one run: golds of MATH-500 and GSM8K (see benchmarks.py) answered rightly and, every
+second time, with another row's gold. Without those files, the hand-judged answers of `tests/cases/math` stand in.
 `--hard` also counts both sides' mistakes on the hand-judged answers. The last line is one ratio.
 """
 
@@ -15,15 +15,16 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import benchmarks
 from math_verify import parse, verify
 
+from verirl import registry
 from verirl.io.jsonl import read_lines
 from verirl.pool import Request, VerifierPool
 from verirl.types import Message, Task
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared/benchmarks/math"
-HARD = ROOT / "tests/data/math_answers.jsonl"
+HARD = ROOT / "tests/cases/math/math_answers.jsonl"
 
 
 class Pair(NamedTuple):
@@ -34,13 +35,15 @@ class Pair(NamedTuple):
 
 def pairs(count: int) -> list[Pair]:
     """`count` pairs, half right and half crossed; the hand-judged ones where there is no data."""
-    if not DATA.is_dir():
-        return (hard() * (count // len(hard()) + 1))[:count]
+    files = {name: benchmarks.find(name) for name in ("math500", "gsm8k")}
     golds = [
-        str(line.value["answer"])
-        for name in ("math500", "gsm8k_test")
-        for line in read_lines(DATA / f"{name}.jsonl.gz")
+        str(task.spec["answer"])
+        for name, path in files.items()
+        if path is not None
+        for task in registry.load("math").importers[name](path)
     ]
+    if not golds:
+        return (hard() * (count // len(hard()) + 1))[:count]
     found = []
     for index in range(count):
         gold = golds[index % len(golds)]

@@ -2,7 +2,7 @@
 
     python bench/optics_polish.py [--only perturbed|starts] [--kind KIND] [--first SEED] [--seeds N]
 
-`perturbed`: each lens of `../shared/benchmarks/optics` with every radius and thickness changed by up to ±5
+`perturbed`: each classical lens of the benchmark data with every radius and thickness changed by up to ±5
 % (`exact`: by just ±5 %; `gauss`: normally, with a standard deviation of 5 %), polished without new glasses
 under the limits of the original; counted is how often its spot (a lost ray is half a pupil away) comes to
 that of the original or below. `starts`: EFL 50 mm, the same starts, limits and judge for both optimisers,
@@ -17,8 +17,8 @@ import random
 import statistics
 import time
 from dataclasses import replace
-from pathlib import Path
 
+import benchmarks
 import torch
 
 from verirl_optics.analysis.focus import best_focus
@@ -36,7 +36,6 @@ from verirl_optics.raytrace.system import FLOAT, System, build_system
 from verirl_optics.requirements import evaluate_lens
 from verirl_optics.spec import OpticsSpec, read_spec
 
-LENSES = Path(__file__).resolve().parents[2] / "shared/benchmarks/optics/classical_lenses.jsonl"
 COLOURS = (0.4861327, 0.5875618, 0.6562725)
 EFL = 50.0
 ADAM_STEPS = 300
@@ -51,10 +50,13 @@ def factor(kind: str, draw: random.Random) -> float:
     return draw.choice((0.95, 1.05)) if kind == "exact" else 1.0 + draw.gauss(0.0, 0.05)
 
 
-def perturbed(kind: str, seeds: range) -> float:
+def perturbed(kind: str, seeds: range) -> float | None:
     """The share of lenses that come back."""
     back = total = 0
-    for line in LENSES.read_text(encoding="utf-8").splitlines():
+    lenses = benchmarks.find("lenses")
+    if lenses is None:
+        return None
+    for line in lenses.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         lens = lens_from_row(row)
         for seed in seeds:

@@ -3,7 +3,7 @@
     python bench/rtl_agreement.py [--count 500] [--seed 1]
 
 The mutants are single changes to the references of synthesised tasks and of VerilogEval v2 and RTLLM v2
-(../shared/benchmarks/rtl), as many of each, unfiltered: some of them do the same as their reference. Each is
+(if they are there, see benchmarks.py), as many of each, unfiltered: some of them do the same as their reference. Each is
 replayed against the recorded reference with both simulators, and held against it by the solver. Where two of
 the three disagree, the reason is looked for by a run, not guessed: the solver's counterexample is played into
 both designs; the time of the first mismatch is held against the solver's bound. The last line is the share of
@@ -23,6 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import benchmarks
+
 from verirl.errors import VerirlError
 from verirl.types import Task
 from verirl_rtl.edits import edits
@@ -36,7 +38,6 @@ from verirl_rtl.stimulus import Event, roles
 from verirl_rtl.synth import synth
 from verirl_rtl.tools import Bounds
 
-DATA = Path(__file__).parents[2] / "shared" / "benchmarks" / "rtl"
 SIMULATION = Bounds(wall_s=20, cpu_s=20, memory_mb=2048)
 
 
@@ -51,9 +52,10 @@ def cases(seed: int) -> Iterator[Case]:
     draw = random.Random(seed)
     synthesised = (synth(seed, index, draw.random()) for index in itertools.count())
     imported: list[Task] = []
-    if DATA.is_dir():
-        for name in ("verilogeval-v2", "rtllm-v2"):
-            imported += IMPORTERS[name](DATA / f"{name.replace('-', '_')}.jsonl.gz")
+    for name in ("verilogeval-v2", "rtllm-v2"):
+        path = benchmarks.find(name)
+        if path is not None:
+            imported += IMPORTERS[name](path)
     draw.shuffle(imported)
     sources = itertools.cycle([synthesised, itertools.cycle(imported)] if imported else [synthesised])
     for source in sources:

@@ -23,13 +23,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import benchmarks
+
 from verirl.pool import Request, VerifierPool
 from verirl.types import Task
 from verirl_rtl.extract import extract
 from verirl_rtl.importers import IMPORTERS
 from verirl_rtl.mutants import mutants
 
-DATA = Path(__file__).parents[2] / "shared/benchmarks/rtl/verilogeval_v2.jsonl.gz"
 FLAGS = ("-Wall", "-Winfloop", "-Wno-timescale", "-g2012", "-s", "tb")
 STOCK = ("--binary", "--timing", "-Wno-fatal", "-Wno-BLKANDNBLK", "--top-module", "tb", "-j", "1")
 RULE = re.compile(r"^Mismatches: 0 in \d+ samples", re.MULTILINE)
@@ -37,16 +38,16 @@ RULE = re.compile(r"^Mismatches: 0 in \d+ samples", re.MULTILINE)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, nargs="?", default=DATA)
+    parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--tasks", type=int, default=16)
     parser.add_argument("--each", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--stock", type=int, default=3, help="builds with stock Verilator to measure")
     options = parser.parse_args()
-    if not options.file.exists():
-        print(f"skipped: {options.file} is not there")
+    file = options.file or benchmarks.find("verilogeval-v2")
+    if file is None:
         return
-    jobs = completions(options.file, options.tasks, options.each)
+    jobs = completions(file, options.tasks, options.each)
     first, verdicts = ours(jobs, options.jobs)
     bare, theirs_say = theirs(jobs, options.jobs)
     second, _ = ours(jobs, options.jobs)

@@ -18,24 +18,25 @@ import tempfile
 import time
 from pathlib import Path
 
+import benchmarks
+
 from verirl_rtl import verilating
 from verirl_rtl.importers import IMPORTERS
 from verirl_rtl.policy import survey
 from verirl_rtl.spec import read_spec
 
-DATA = Path(__file__).parents[2] / "shared/benchmarks/rtl/verilogeval_v2.jsonl.gz"
 STOCK = ("verilator", "-Wno-fatal", "-Wno-BLKANDNBLK", "-j", "1")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, nargs="?", default=DATA)
+    parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--designs", type=int, default=6)
     options = parser.parse_args()
-    if not options.file.exists():
-        print(f"skipped: {options.file} is not there")
+    file = options.file or benchmarks.find("verilogeval-v2")
+    if file is None:
         return
-    found = [task for task in IMPORTERS["verilogeval-v2"](options.file) if "testbench" in task.spec]
+    found = [task for task in IMPORTERS["verilogeval-v2"](file) if "testbench" in task.spec]
     verilating.runtime()
     spent: dict[str, list[tuple[float, float]]] = {"ours": [], "stock": [], "stock, same sources": []}
     for task in found[5 :: len(found) // options.designs][: options.designs]:
