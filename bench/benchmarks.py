@@ -1,8 +1,8 @@
 """Where the public benchmark data lies that some measurements use, and where to get it.
 
-The data is not part of this repository. Put it below the folder that the variable VERIRL_BENCHMARKS names (default:
-`benchmarks/` in the repository's root), under one of the names in `SOURCES`. A measurement whose data is absent is
-skipped with a line that says where to get it.
+The data is not part of this repository. Put it below the folder that the variable VERIRL_BENCHMARKS names
+(default: `benchmarks/` in the repository's root), under one of the names in `SOURCES`. A measurement without
+its data is skipped with a line that says where to get it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ def find(name: str) -> Path | None:
     for path in source.paths:
         if (FOLDER / path).exists():
             return FOLDER / path
-    print(
-        f"skipped: needs {FOLDER / source.paths[-1]} ({source.origin}); VERIRL_BENCHMARKS names another folder"
-    )
+    wanted = FOLDER / source.paths[-1]
+    print(f"skipped: {wanted} is absent ({source.origin}); VERIRL_BENCHMARKS names another folder")
     return None

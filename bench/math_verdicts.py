@@ -3,7 +3,8 @@
     python bench/math_verdicts.py [--workers 2] [--count 3000] [--hard]
 
 Same inputs, one run: golds of MATH-500 and GSM8K (see benchmarks.py) answered rightly and, every
-second time, with another row's gold. Without those files, the hand-judged answers of `tests/cases/math` stand in.
+second time, with another row's gold. Without those files, the hand-judged answers of `tests/cases/math` are
+used instead.
 `--hard` also counts both sides' mistakes on the hand-judged answers. The last line is one ratio.
 """
 

@@ -3,7 +3,7 @@
     python bench/rtl_agreement.py [--count 500] [--seed 1]
 
 The mutants are single changes to the references of synthesised tasks and of VerilogEval v2 and RTLLM v2
-(if they are there, see benchmarks.py), as many of each, unfiltered: some of them do the same as their reference. Each is
+(see benchmarks.py), as many of each, unfiltered: some are equivalent to their reference. Each is
 replayed against the recorded reference with both simulators, and held against it by the solver. Where two of
 the three disagree, the reason is looked for by a run, not guessed: the solver's counterexample is played into
 both designs; the time of the first mismatch is held against the solver's bound. The last line is the share of

@@ -2,7 +2,7 @@
 
     python bench/rtl_ppa.py [--rows N]
 
-The designs are the references of RTLLM v2 and VerilogEval v2 (../shared/benchmarks/rtl), each as an answer
+The designs are the references of RTLLM v2 and VerilogEval v2 (see benchmarks.py), each as an answer
 to its own task.
 
 - Yosys alone: one process with the usual flow, `synth -flatten; dfflibmap; abc -liberty -constr; opt_clean;
@@ -18,9 +18,7 @@ printed. Runs alternate, the better of two counts on both sides, in CPU and in w
 from __future__ import annotations
 
 import argparse
-import gzip
 import itertools
-import json
 import math
 import resource
 import statistics
@@ -32,7 +30,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-DATA = Path(__file__).parents[2] / "shared" / "benchmarks" / "rtl"
+import benchmarks
+
+from verirl import registry
+from verirl.types import Task
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float, object]:
@@ -67,11 +68,10 @@ def tell(words: str, costs: list[Cost]) -> None:
         print(f"{words:<20} {len(costs):>7} {spent} {median:>7.2f} {ours / bare:>6.2f}")
 
 
-def rows(limit: int) -> list[dict]:
-    found = []
-    for name in ("rtllm_v2", "verilogeval_v2"):
-        with gzip.open(DATA / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
-            found += [json.loads(line) for line in file]
+def rows(limit: int) -> list[Task]:
+    importers = registry.load("rtl").importers
+    paths = {name: benchmarks.find(name) for name in ("rtllm-v2", "verilogeval-v2")}
+    found = [task for name, path in paths.items() if path is not None for task in importers[name](path)]
     # Spread over both sets and all sizes.
     return found[:: max(1, len(found) // limit)][:limit]
 
@@ -80,8 +80,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=40)
     limit = parser.parse_args().rows
-    if not DATA.is_dir():
-        print("skipped: ../shared/benchmarks/rtl is not there")
+    tasks = rows(limit)
+    if not tasks:
         return 0
     from verirl_rtl import ppa
     from verirl_rtl.liberty import library
@@ -106,20 +106,20 @@ def main() -> int:
         folder = Path(name)
         constraint = folder / "abc.constr"
         constraint.write_text(f"set_driving_cell {cells.driver}\nset_load {cells.load_ff:g}\n")
-        for row in rows(limit):
-            top = row.get("ref_module") or row["top"]
+        for task in tasks:
+            reference, top = task.spec["reference"], task.spec["reference_top"]
             try:
-                spec = read_spec({"top": top, "reference": row["reference"]})
-                answer = survey(row["reference"], top)
+                spec = read_spec({"top": top, "reference": reference})
+                answer = survey(reference, top)
                 recording = record(spec, folder)
             except Exception as problem:  # noqa: BLE001 - a task that does not run is named and left out
-                print(f"left out: {row['id']}: {problem}")
+                print(f"left out: {task.id}: {problem}")
                 continue
             text = folder / "plain.sv"
             text.write_text(answer.text)
             base = baseline(spec, recording, cells, folder)
             if base.problem:
-                print(f"left out: {row['id']}: {base.problem}")
+                print(f"left out: {task.id}: {base.problem}")
                 continue
             flow = (
                 f"read_verilog -sv {text}; hierarchy -check -top {top}; synth -flatten; "
@@ -142,7 +142,7 @@ def main() -> int:
             try:
                 alone()
             except subprocess.CalledProcessError as problem:
-                print(f"left out: {row['id']}: Yosys alone does not map it: {problem.stderr.decode()[:120]}")
+                print(f"left out: {task.id}: Yosys alone does not map it: {problem.stderr.decode()[:120]}")
                 continue
             made = 0
             bare, ours = [timed(alone)], [timed(verdict)]
@@ -151,7 +151,7 @@ def main() -> int:
             bare.append(timed(alone))
             scored = ours[0][2]
             if len(scored) < 2:
-                print(f"left out: {row['id']}: {scored[-1].stage.detail}")
+                print(f"left out: {task.id}: {scored[-1].stage.detail}")
                 continue
             only = timed(mapped)
             assert isinstance(only[2], Synthesis)
@@ -159,7 +159,7 @@ def main() -> int:
                 (min(one[0] for one in runs), min(one[1] for one in runs)) for runs in (bare, ours)
             )
             synthesis_only.append(only[1] / bare_cpu)
-            print(f"{row['id']:<28} {1000 * bare_cpu:>6.0f} ms {1000 * cpu:>6.0f} ms  {syntheses} mapped")
+            print(f"{task.id:<28} {1000 * bare_cpu:>6.0f} ms {1000 * cpu:>6.0f} ms  {syntheses} mapped")
             found.append(Cost(syntheses * bare_wall, wall, syntheses * bare_cpu, cpu, syntheses))
             again.append(timed(remembered)[0])
     print(f"{len(found)} designs, {sum(one.syntheses > 1 for one in found)} of them mapped more than once")
