@@ -29,9 +29,10 @@ import benchmarks
 
 from verirl import sandbox
 from verirl.sandbox import processes
-from verirl_code.execution.child_pool import ChildLimits, GoneError, LateError, shared_pool
+from verirl_code.execution.child_pool import ChildGoneError, shared_pool
+from verirl_code.execution.fork_server_process import ChildLimits, DeadlineError
 from verirl_code.execution.tagged_json import decode, encode
-from verirl_code.grading.grader import attempt
+from verirl_code.grading.grader import grade
 from verirl_code.spec import read_spec
 
 SECONDS = 10.0
@@ -92,15 +93,15 @@ def task_of(row: dict[str, Any]) -> dict[str, Any] | None:
     until = time.monotonic() + SECONDS
     child = shared_pool(sandboxed=True).take(ChildLimits())
     try:
-        child.say({"role": "answer", "code": code, "entry_point": row["entry_point"]}, until)
-        child.hear(until), child.hear(until)
+        child.send({"role": "answer", "code": code, "entry_point": row["entry_point"]}, until)
+        child.receive(until), child.receive(until)
         tests = []
         for args in inputs:
-            child.say({"nonce": 0, "op": "plain", "name": row["entry_point"], "args": encode(args)}, until)
+            child.send({"nonce": 0, "op": "plain", "name": row["entry_point"], "args": encode(args)}, until)
             tests.append(
-                {"input": args, "expected": json.loads(json.dumps(decode(child.hear(until)["value"])))}
+                {"input": args, "expected": json.loads(json.dumps(decode(child.receive(until)["value"])))}
             )
-    except (GoneError, LateError, KeyError, TypeError, ValueError):
+    except (ChildGoneError, DeadlineError, KeyError, TypeError, ValueError):
         return None
     finally:
         child.close()
@@ -141,11 +142,11 @@ def own_seconds(task: dict[str, Any]) -> float:
 
 def ours(task: dict[str, Any]) -> bool:
     spec = read_spec({"entry_point": task["name"], "tests": task["tests"]})
-    trial = attempt(spec, task["code"], shared_pool(sandboxed=True), SECONDS, key=task["name"])
+    trial = grade(spec, task["code"], shared_pool(sandboxed=True), SECONDS, key=task["name"])
     return (
-        trial.fell is None
+        trial.failed_stage is None
         and len(trial.results) == trial.total
-        and all(r.right for r in trial.results.values())
+        and all(r.passed for r in trial.results.values())
     )
 
 
@@ -180,21 +181,21 @@ def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
         until = time.monotonic() + SECONDS
         marks = [time.perf_counter()]
         child = shared_pool(sandboxed=True).take(ChildLimits())
-        child.say({"role": "answer", "code": "", "entry_point": None}, until)
-        child.hear(until)
+        child.send({"role": "answer", "code": "", "entry_point": None}, until)
+        child.receive(until)
         marks.append(time.perf_counter())
         child.close()
         marks.append(time.perf_counter())
         walls, killed = marks[1] - marks[0], marks[2] - marks[1]
         child = shared_pool(sandboxed=True).take(ChildLimits())
         marks = [time.perf_counter()]
-        child.say({"role": "answer", "code": task["code"], "entry_point": task["name"]}, until)
-        child.hear(until), child.hear(until)
+        child.send({"role": "answer", "code": task["code"], "entry_point": task["name"]}, until)
+        child.receive(until), child.receive(until)
         marks.append(time.perf_counter())
         args = [encode(args) for args in task["inputs"]]
-        child.say({"nonce": 0, "op": "each", "name": task["name"], "args": args}, until)
+        child.send({"nonce": 0, "op": "each", "name": task["name"], "args": args}, until)
         for _ in args:
-            child.hear(until)
+            child.receive(until)
         marks.append(time.perf_counter())
         child.close()
         loaded = max(0.0, marks[1] - marks[0] - walls)

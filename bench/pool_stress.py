@@ -32,7 +32,7 @@ from verirl import registry, seeds
 from verirl.pool import Request, VerifierPool
 from verirl.sandbox import processes
 from verirl.types import Message, Task, Verdict
-from verirl_code.execution.child_pool import AHEAD, KINDS
+from verirl_code.execution.child_pool import FORK_BATCH, MAX_KINDS
 
 MARK = 10**6 + os.getpid()
 """A number of seconds that only jobs of this run sleep."""
@@ -233,7 +233,7 @@ def measure_code(count: int, hostile: float, workers: int, folder: Path) -> tupl
     fine &= after.zombies == last.zombies == 0
     # A worker that is being replaced holds nothing at the moment; more than at first, none may hold.
     fine &= all(one.processes <= held[0].processes and one.mounts <= held[0].mounts for one in held)
-    ahead = workers * AHEAD * KINDS
+    ahead = workers * FORK_BATCH * MAX_KINDS
     fine &= all(one.children <= alone.children + ahead for one in held) and after.children == alone.children
     # Of a child that waits the worker has a channel and two streams, and who forked it a descriptor.
     fine &= last.descriptors <= held[0].descriptors + 4 * (workers + ahead) and after.files == 0

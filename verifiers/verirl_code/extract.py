@@ -1,8 +1,8 @@
-"""Find the one program that a completion commits to, or say why there is none.
+"""Find the one program that a completion gives as its answer.
 
 The answer is the last fenced block of Python (else the last block without a language), or the whole
-completion where it is nothing but code. Thinking is never an answer. Nothing is parsed here: the text is
-hostile, and the parser runs where the answer does.
+completion if it is nothing but code. Thinking is never an answer. Nothing is parsed here: the text is
+untrusted, and the parser runs in the answer's process.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 
 from verirl.answers import NoAnswerError, last_block, said
 
+_MAX_FIRST_LINE_CHARS = 1000
 _PYTHON = frozenset(("python", "py"))
 _TARGET = r"[*(\[]?[*\w][\w.]*(?:\[.*\])?(?:\s*,\s*[*(]?\w+)*,?[)\]]?\s*"
 _FIRST_LINE = re.compile(
@@ -22,15 +23,26 @@ _FIRST_LINE = re.compile(
 
 
 def extract(completion: str) -> str:
-    """The text of the program. Raises NoAnswerError where the completion has none."""
+    """Return the text of the program.
+
+    Args:
+        completion: What the model wrote. Untrusted.
+
+    Raises:
+        NoAnswerError: If the completion has no program; the message says why.
+
+    Example:
+        >>> extract("Like this:\\n```python\\nf = abs\\n```\\n")
+        'f = abs\\n'
+    """
     text = said(completion).removeprefix("\ufeff")
     block = last_block(text, _PYTHON, "Python")
     return _bare(text) if block is None else block.removeprefix("\ufeff")
 
 
 def _bare(text: str) -> str:
-    """A completion that is nothing but code, by its first line that says anything."""
+    """Return a completion that is nothing but code, judged by its first line of substance."""
     first = next((line for line in text.split("\n") if line.strip() and not line.startswith("#")), "")
-    if first != first.lstrip() or len(first) > 1000 or not _FIRST_LINE.match(first):
+    if first != first.lstrip() or len(first) > _MAX_FIRST_LINE_CHARS or not _FIRST_LINE.match(first):
         raise NoAnswerError("no code was found; end with the program in one ```python block")
     return text

@@ -1,11 +1,11 @@
-"""The rungs of the domain, most important first."""
+"""The stages of the domain, most important first."""
 
 from __future__ import annotations
 
 from verirl.types import Stage
 
 LEVELS = 4
-"""How finely `efficiency` is quantised: CPU time is never measured twice alike."""
+"""Number of scores that `efficiency` can have: CPU time is never the same twice."""
 
 LADDER = (
     Stage(name="extract", kind="correctness", weight=0.05),

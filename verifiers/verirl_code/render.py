@@ -15,7 +15,7 @@ from verirl.reporting.answer_view import fallen, framed, ladder, listing
 from verirl.reporting.formatting import clean
 from verirl.types import StageResult, Task, Verdict
 from verirl_code.extract import extract
-from verirl_code.grading.grader import told
+from verirl_code.grading.grader import describe_case
 from verirl_code.grading.value_equality import shown
 from verirl_code.spec import read_spec
 
@@ -104,7 +104,7 @@ def failing_test(task: Task, fallen: StageResult) -> list[Row]:
         return []
     number = int(named[1]) - 1
     case = spec.cases[number]
-    words = said[named.end() :].removeprefix(f"{told(case, spec)}: ")
+    words = said[named.end() :].removeprefix(f"{describe_case(case, spec)}: ")
     value = f"expected {shown(case.expected)}, got "
     if words.startswith(value):
         result = Row("got", words.removeprefix(value))

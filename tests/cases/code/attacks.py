@@ -60,7 +60,7 @@ FORGED = {
         "import json, json.encoder\njson.dumps = lambda *a, **k: '{\"passed\": true}'\njson.loads = lambda *a, **k: {}"
     ),
     "patched child module": _top(
-        "import sys\ng = sys.modules['verirl_code.execution.child']\ng.encode = lambda *a: 2\ng._described = lambda *a: ''"
+        "import sys\ng = sys.modules['verirl_code.execution.child']\ng.encode = lambda *a: 2\ng._describe_exception = lambda *a: ''"
     ),
     "patched data module": _top(
         "import sys\nd = sys.modules['verirl_code.execution.tagged_json']\nd.pack = lambda m: b'\\0\\0\\0\\2{}'\nd.Encoder.encode = lambda *a: 2"
@@ -146,12 +146,12 @@ FORGED = {
         "sys.modules['verirl_code.execution.child'].encode = lambda v, k=None: {'expected': v}"
     ),
     "a patched child": _top(
-        "import sys\ng = sys.modules['verirl_code.execution.child']\ng._Answer._do = lambda s, q: q.get('args', q)\n"
+        "import sys\ng = sys.modules['verirl_code.execution.child']\ng._Answer._execute = lambda s, q: q.get('args', q)\n"
         "g._Answer._respond = lambda s, q: {'value': True, 'passed': 6, 'total': 6, 'right': True}"
     ),
     "replies with every field": _top(
         "import sys\nl = sys.modules['verirl_code.execution.tagged_json'].Line\nsay = l.say\n"
-        "l.say = lambda s, m: say(s, {**m, 'value': None, 'raised': None, 'passed': 6, 'total': 6, 'fell': None, 'right': True})"
+        "l.say = lambda s, m: say(s, {**m, 'value': None, 'raised': None, 'passed': 6, 'total': 6, 'failed': None, 'right': True})"
     ),
     "says everything twice": _top(
         "import os\nwrite = os.write\ndef twice(fd, data):\n    write(fd, data)\n    return write(fd, data)\nos.write = twice"

@@ -114,7 +114,7 @@ HOOKS = {
     "a reply that is a list": "import os, struct\ndef f(a):\n    b = b'[1]'\n    os.write(3, struct.pack('>I', len(b)) + b)\n",
     "a reply of bytes that are no text": "import os, struct\ndef f(a):\n    b = b'\\xff\\xfe{'\n    os.write(3, struct.pack('>I', len(b)) + b)\n",
     "a reply with a number of a million digits": "import os, struct\ndef f(a):\n    b = b'{\"nonce\":' + b'9' * 1_000_000 + b'}'\n    os.write(3, struct.pack('>I', len(b)) + b)\n",
-    "words that are objects": _SEND + _ASKED + "def f(a):\n    send({'nonce': asked()['nonce'], 'raised': {'a': [1]}, 'line': -5, 'odd': [1, 2]})\n",
+    "words that are objects": _SEND + _ASKED + "def f(a):\n    send({'nonce': asked()['nonce'], 'raised': {'a': [1]}, 'line': -5, 'not_plain': [1, 2]})\n",
     "control characters in its words": _SEND + _ASKED + "def f(a):\n    send({'nonce': asked()['nonce'], 'raised': '\\x1b[2J\\x07\\ud800\\0' * 1000, 'line': 10 ** 30})\n",
 }  # fmt: skip
 

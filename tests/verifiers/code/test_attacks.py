@@ -18,6 +18,7 @@ from verirl.pool import Request, VerifierPool
 from verirl.sandbox import processes
 from verirl.types import Message, Status, Task
 from verirl_code.execution import child_pool, fork_server
+from verirl_code.execution.fork_server_process import ChildLimits
 
 HONEST = "def f(x):\n    return 2 * x\n"
 SPEC = {
@@ -118,12 +119,13 @@ def test_children_made_ahead_are_few_and_none_is_old(tmp_path: Path) -> None:
     try:
         for number in range(90):
             memory_mb = 200 + (number % 7 if number % 3 else 0)
-            child = pool.take(child_pool.ChildLimits(memory_mb=memory_mb), streams=number % 5 == 0)
+            child = pool.take(ChildLimits(memory_mb=memory_mb), streams=number % 5 == 0)
             child.close()
         spares = [one for kind in pool._spares.values() for one in kind]
-        assert 0 < len(spares) <= child_pool.KINDS * child_pool.AHEAD
-        assert all(one.number > pool._server.latest - child_pool._TURNS for one in spares)
-        assert child_pool._TURNS + fork_server._DYING_LIMIT + child_pool.AHEAD < fork_server._USERS
+        assert 0 < len(spares) <= child_pool.MAX_KINDS * child_pool.FORK_BATCH
+        assert all(one.number > pool._server.last_number - child_pool.MAX_AGE_CHILDREN for one in spares)
+        prepared = child_pool.MAX_AGE_CHILDREN + child_pool.FORK_BATCH
+        assert prepared + fork_server.MAX_DYING_CHILDREN < fork_server.USER_IDS
         time.sleep(0.5)
         below = processes.descendants(pool._server.process.pid)
         assert len(below) <= len(spares) + 1

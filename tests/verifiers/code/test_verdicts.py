@@ -19,8 +19,10 @@ from verirl.types import Message, Status, Task
 from verirl_code.execution.child_pool import ChildPool
 from verirl_code.execution.tagged_json import NODE_LIMIT, NotPlainError, decode, encode, pack, unpack
 from verirl_code.extract import extract
-from verirl_code.grading.grader import Result, Trial, attempt, order_of
+from verirl_code.grading.grade_functions import order_of_tests
+from verirl_code.grading.grader import grade
 from verirl_code.grading.performance_stage import efficiency, score
+from verirl_code.grading.results import CaseResult, GradedAnswer
 from verirl_code.grading.value_equality import difference, difference_of_text, shown
 from verirl_code.spec import Case, read_spec
 
@@ -475,22 +477,22 @@ def test_the_slow_ways_give_the_same_verdicts(pool: str, spec: dict[str, Any], t
     right, wrong = "def f(x): return x * x\n", "def f(x): return 7\n"
     if read.is_program:
         right, wrong = "print(int(input()) ** 2)", "print(7)"
-    trial = attempt(read, right, made, 5.0, key="k", home=tmp_path)
-    assert trial.fell is None
-    assert all(one.right for one in trial.results.values())
-    trial = attempt(read, wrong, made, 5.0, key="k", home=tmp_path)
-    assert not all(one.right for one in trial.results.values())
-    bomb = attempt(read, "import os\nwhile True: os.fork()\n", made, 2.0, key="k", home=tmp_path)
-    assert bomb.fell == "runs"
-    hang = attempt(read, "while True: pass\n", made, 0.5, key="k", home=tmp_path)
-    assert hang.late or any(one.late for one in hang.results.values())
+    trial = grade(read, right, made, 5.0, key="k", home=tmp_path)
+    assert trial.failed_stage is None
+    assert all(one.passed for one in trial.results.values())
+    trial = grade(read, wrong, made, 5.0, key="k", home=tmp_path)
+    assert not all(one.passed for one in trial.results.values())
+    bomb = grade(read, "import os\nwhile True: os.fork()\n", made, 2.0, key="k", home=tmp_path)
+    assert bomb.failed_stage == "runs"
+    hang = grade(read, "while True: pass\n", made, 0.5, key="k", home=tmp_path)
+    assert hang.timed_out or any(one.timed_out for one in hang.results.values())
 
 
 # -- efficiency -----------------------------------------------------------------------------------------
 
 
-def trial_of(cpu_s: float, *, right: bool = True, late: bool = False) -> Trial:
-    return Trial(results={0: Result(right, late=late)}, total=1, cpu_s=cpu_s)
+def trial_of(cpu_s: float, *, right: bool = True, late: bool = False) -> GradedAnswer:
+    return GradedAnswer(results={0: CaseResult(right, timed_out=late)}, total=1, cpu_s=cpu_s)
 
 
 @pytest.mark.parametrize(
@@ -554,16 +556,16 @@ def test_time_is_counted_where_no_answer_can_hide_it(spend: str, tmp_path: Path)
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=8), st.text(max_size=20))
 def test_the_order_is_never_the_published_one(values: list[int], code: str) -> None:
     cases = [Case(["l", number], value) for number, value in enumerate(values)]
-    order = order_of(cases, "task", code)
+    order = order_of_tests(cases, "task", code)
     assert sorted(order) == list(range(len(cases)))
-    assert order == order_of(cases, "task", code)
+    assert order == order_of_tests(cases, "task", code)
     if len(set(values)) == len(values):
         assert [cases[number].expected for number in order] != values
 
 
 def test_the_order_hangs_on_every_character_of_the_answer() -> None:
     cases = [Case(["l", number], number) for number in range(8)]
-    orders = {tuple(order_of(cases, "task", f"def f(x): return x  # {n}")) for n in range(50)}
+    orders = {tuple(order_of_tests(cases, "task", f"def f(x): return x  # {n}")) for n in range(50)}
     assert len(orders) == 50
 
 

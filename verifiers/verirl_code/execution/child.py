@@ -1,11 +1,15 @@
-"""What runs in the sandbox beside one answer, or one test: the far end of a channel to the supervisor.
+"""The code that runs inside a child: the far end of the channel to the supervisor.
 
-An answer's child is told the code and then asked, one question at a time; it never holds an expected value, a
-later question, or anything that decides a verdict. Whatever the answer does to this process, it can only make
-it say something else than it would have: the supervisor compares what was said.
+A child with the role `answer` or `program` gets the answer's code. It is then asked one question at a time,
+and never holds an expected value, a later question, or anything that decides a verdict. Whatever the answer
+does to this process can only change what the process says, and the supervisor compares what it says.
 
-A test's child (`test_code`) runs the task author's code and reaches the answer by asking for it: the answer
-lives in another process, and what crosses is plain data, or a number that stands for an object over there.
+A child with the role `tests` runs the task author's test code, which reaches the answer by asking for it:
+the answer is in another process, and what crosses is plain data, or a number that stands for an object over
+there.
+
+The first message of the supervisor is the order: `role`, and then `code`, `entry_point` and `setup`, or
+`test_code`, `entry_point` and `setup`. Names of exception classes here are part of verdicts.
 """
 
 from __future__ import annotations
@@ -23,20 +27,20 @@ from typing import Any
 
 from verirl_code.execution.tagged_json import Encoder, Line, NotPlainError, decode, encode
 
-ANSWER = "<answer>"
-_FILE = "answer.py"
-TESTS = "<tests>"
-_SHOWN = 300
-_KEPT = 100_000
-_ITEMS = 1_000_000
-_IMMUTABLE = 1 << 8
-"""Py_TPFLAGS_IMMUTABLETYPE (the C API's type objects)."""
+ANSWER_FILE = "<answer>"
+_MODULE_FILE = "answer.py"
+TESTS_FILE = "<tests>"
+_MAX_DESCRIPTION_CHARS = 300
+_MAX_KEPT_OBJECTS = 100_000
+_MAX_ITERATED_ITEMS = 1_000_000
+_IMMUTABLE_TYPE_FLAG = 1 << 8
+"""Py_TPFLAGS_IMMUTABLETYPE of the C API: no Python code can make or change such a type."""
 
 _flags_of = type.__dict__["__flags__"].__get__
 
 
 def main(fd: int) -> None:
-    """Serve the channel until it closes."""
+    """Serve the channel with descriptor `fd` until it closes."""
     line = Line(fd)
     order = line.hear()
     if order is not None:
@@ -46,7 +50,7 @@ def main(fd: int) -> None:
 
 
 class _Answer:
-    """Code whose functions are called."""
+    """The role `answer`: code whose functions are called."""
 
     def __init__(self, line: Line, order: dict[str, Any]) -> None:
         self.line = line
@@ -59,8 +63,8 @@ class _Answer:
             return
         name = self.order["entry_point"]
         if name is not None and not callable(module.__dict__.get(name)):
-            found = "is not a function" if name in module.__dict__ else "is not defined"
-            self.line.say({"fell": "runs", "why": f"'{name}' {found}"})
+            fault = "is not a function" if name in module.__dict__ else "is not defined"
+            self.line.say({"failed": "runs", "reason": f"'{name}' {fault}"})
             return
         self.line.say({"ran": True})
         self.names = module.__dict__
@@ -75,19 +79,20 @@ class _Answer:
 
     def _respond(self, question: dict[str, Any]) -> dict[str, Any]:
         try:
-            value = self._do(question)
-        except NotPlainError as problem:
-            return {"odd": str(problem)}
-        except BaseException as problem:  # noqa: BLE001 - whatever an answer raises is its answer
-            return {"raised": _described(problem), "kind": _builtin_kind(problem), "line": _line(problem)}
+            value = self._execute(question)
+        except NotPlainError as error:
+            return {"not_plain": str(error)}
+        except BaseException as error:  # noqa: BLE001 - whatever an answer raises is its answer
+            kind, line_number = _builtin_class_name(error), _line_of(error)
+            return {"raised": _describe_exception(error), "kind": kind, "line": line_number}
         try:
             return {"value": encode(value, self._keep if question["op"] != "plain" else None)}
-        except NotPlainError as problem:
-            return {"odd": str(problem)}
-        except BaseException as problem:  # noqa: BLE001 - such as a container changed by a thread meanwhile
-            return {"odd": _described(problem)}
+        except NotPlainError as error:
+            return {"not_plain": str(error)}
+        except BaseException as error:  # noqa: BLE001 - such as a container changed by a thread meanwhile
+            return {"not_plain": _describe_exception(error)}
 
-    def _do(self, question: dict[str, Any]) -> Any:
+    def _execute(self, question: dict[str, Any]) -> Any:
         match question["op"]:
             case "plain":
                 return self.names[question["name"]](*decode(question["args"]))
@@ -104,7 +109,7 @@ class _Answer:
             case "item":
                 return self.kept[question["on"]][decode(question["key"], self.kept.__getitem__)]
             case "iter":
-                return _Fresh(iter(self.kept[question["on"]]))
+                return _IteratorToKeep(iter(self.kept[question["on"]]))
             case "next":
                 return [next(self.kept[question["on"]])]
             case "set item":
@@ -115,9 +120,9 @@ class _Answer:
                 del self.kept[question["on"]][decode(question["key"], self.kept.__getitem__)]
                 return None
             case "str":
-                return _plain_text(str(self.kept[question["on"]]))
+                return _exact_text(str(self.kept[question["on"]]))
             case "repr":
-                return _plain_text(repr(self.kept[question["on"]]))
+                return _exact_text(repr(self.kept[question["on"]]))
             case "len":
                 return len(self.kept[question["on"]])
             case "true":
@@ -125,33 +130,33 @@ class _Answer:
         raise ValueError(question["op"])
 
     def _keep(self, value: Any) -> int:
-        if len(self.kept) >= _KEPT:
+        if len(self.kept) >= _MAX_KEPT_OBJECTS:
             raise NotPlainError("too many objects")
-        self.kept.append(value.inner if type(value) is _Fresh else value)
+        self.kept.append(value.inner if type(value) is _IteratorToKeep else value)
         return len(self.kept) - 1
 
 
 def _truth(value: Any) -> bool:
-    """Whether an object of a type that no Python code can make or change, such as a match, is true."""
-    if not _flags_of(type(value)) & _IMMUTABLE:
+    """Return the truth of an object whose type no Python code can make or change, such as a match."""
+    if not _flags_of(type(value)) & _IMMUTABLE_TYPE_FLAG:
         raise NotPlainError("an object where true or false is asked")
     return bool(value)
 
 
-def _plain_text(text: str) -> str:
-    """The characters of what may be an answer's own kind of text."""
+def _exact_text(text: str) -> str:
+    """Return the characters of a string as an exact `str`: the answer may have subclassed it."""
     return str.__str__(text)
 
 
-class _Fresh:
-    """An iterator, which is always kept over here."""
+class _IteratorToKeep:
+    """Marks an iterator, which is always kept in this process."""
 
     def __init__(self, inner: Iterator[Any]) -> None:
         self.inner = inner
 
 
 class _Program:
-    """Code that reads standard input and writes standard output."""
+    """The role `program`: code that reads standard input and writes standard output."""
 
     def __init__(self, line: Line, order: dict[str, Any]) -> None:
         self.line = line
@@ -163,21 +168,21 @@ class _Program:
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
         say, out = self.line.say, sys.stdout
-        sys.argv = [_FILE]
+        sys.argv = [_MODULE_FILE]
         module = _load(self.line, self.order, "__main__")
         try:
             if module is not None:
                 _finish(module, out)
             _flush(out)
-        except BaseException as problem:  # noqa: BLE001 - whatever an answer raises is its answer
-            say({"fell": "runs", "why": _described(problem)})
+        except BaseException as error:  # noqa: BLE001 - whatever an answer raises is its answer
+            say({"failed": "runs", "reason": _describe_exception(error)})
             return
         if module is not None:
             say({"ran": True})
 
 
 def _finish(module: types.ModuleType, out: Any) -> None:
-    """What an interpreter does at its end: wait for threads, call back, flush, finalise (Py_FinalizeEx)."""
+    """End as an interpreter does: wait for threads, run atexit callbacks, flush, finalize (Py_FinalizeEx)."""
     threading = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown()
@@ -195,97 +200,99 @@ def _flush(stream: Any) -> None:
 
 
 def _load(line: Line, order: dict[str, Any], name: str) -> types.ModuleType | None:
-    """Compile and run the code as the module `name`; None, and the reason said, where that fails."""
+    """Compile and run the code as the module `name`; if that fails, report why and return None."""
     say = line.say
     try:
-        code = compile(order["code"], ANSWER, "exec", dont_inherit=True)
-    except BaseException as problem:  # noqa: BLE001 - the parser runs out of memory and stack, too
-        at = getattr(problem, "lineno", None)
-        why = _described(problem).removesuffix(f" ({ANSWER}, line {at})")
-        say({"fell": "parse", "why": why, "line": at if isinstance(at, int) else 0})
+        code = compile(order["code"], ANSWER_FILE, "exec", dont_inherit=True)
+    except BaseException as error:  # noqa: BLE001 - the parser runs out of memory and stack, too
+        line_number = getattr(error, "lineno", None)
+        reason = _describe_exception(error).removesuffix(f" ({ANSWER_FILE}, line {line_number})")
+        say({"failed": "parse", "reason": reason, "line": line_number if isinstance(line_number, int) else 0})
         return None
     say({"parsed": True})
     module = types.ModuleType(name)
-    module.__file__ = _FILE
+    module.__file__ = _MODULE_FILE
     sys.modules[name] = module
-    for word in ("exit", "quit"):
-        # What `site` gives every program, and the fork server starts without.
-        setattr(builtins, word, sys.exit)
+    for function_name in ("exit", "quit"):
+        # These come from `site`, which the fork server does not import.
+        setattr(builtins, function_name, sys.exit)
     try:
         if order.get("setup"):
             exec(compile(order["setup"], "<setup>", "exec"), module.__dict__)  # noqa: S102 - what this process is for
         exec(code, module.__dict__)  # noqa: S102 - what this process is for
-    except SystemExit as problem:
-        if name == "__main__" and problem.code in (None, 0):
+    except SystemExit as error:
+        if name == "__main__" and error.code in (None, 0):
             return module
-        say({"fell": "runs", "why": f"ended itself ({_described(problem)})", "line": _line(problem)})
+        reason = f"ended itself ({_describe_exception(error)})"
+        say({"failed": "runs", "reason": reason, "line": _line_of(error)})
         return None
-    except BaseException as problem:  # noqa: BLE001 - whatever an answer raises is its answer
-        say({"fell": "runs", "why": _described(problem), "line": _line(problem)})
+    except BaseException as error:  # noqa: BLE001 - whatever an answer raises is its answer
+        say({"failed": "runs", "reason": _describe_exception(error), "line": _line_of(error)})
         return None
     return module
 
 
 class _AnswerRaisedError(Exception):
-    """The answer raised something that is not a built-in exception."""
+    """The answer raised something that is not a built-in exception. The name is part of verdicts."""
 
 
 class _NoDataError(BaseException):
-    """The answer gave an object where only data can be judged; no `except Exception` of a test hides it."""
+    """The answer gave an object where data is needed. No `except Exception` of a test hides it."""
 
 
 class _Tests:
-    """A task author's test code, run against an answer that lives elsewhere."""
+    """The role `tests`: test code, run against an answer in another process."""
 
     def __init__(self, line: Line, order: dict[str, Any]) -> None:
         self.line = line
         self.order = order
-        self.asked = False
+        self.has_asked = False
 
     def serve(self) -> None:
-        passed, total, why, at = 0, 0, "", 0
+        passed, total, reason, line_number = 0, 0, "", 0
         for step, counts in self._steps():
             total += counts
             try:
                 step()
                 passed += counts
-            except BaseException as problem:  # noqa: BLE001 - a test fails by raising anything
-                why = why or _described(problem)
-                at = at or _line(problem, TESTS)
+            except BaseException as error:  # noqa: BLE001 - a test fails by raising anything
+                reason = reason or _describe_exception(error)
+                line_number = line_number or _line_of(error, TESTS_FILE)
                 if not counts:
                     total += 1
                     break
         if total == 0:
-            # Code that raises on failure, and did not.
+            # Code without asserts at the top level raises if a test fails, and it did not.
             passed = total = 1
-        if not self.asked:
-            passed, why = 0, why or "the tests ask nothing of the answer"
-        self.line.say({"passed": passed, "total": total, "why": why, "line": at})
+        if not self.has_asked:
+            passed, reason = 0, reason or "the tests ask nothing of the answer"
+        self.line.say({"passed": passed, "total": total, "reason": reason, "line": line_number})
 
     def _steps(self) -> Iterator[tuple[Any, int]]:
-        """What to run in turn, and whether it counts as a test of its own."""
+        """Yield what to run in turn, and whether it counts as a test."""
         scope: dict[str, Any] = {"__name__": "__main__"}
-        parts = [ast.parse(self.order[key] or "", TESTS) for key in ("setup", "test_code")]
-        self._lend(parts, scope)
+        parts = [ast.parse(self.order[key] or "", TESTS_FILE) for key in ("setup", "test_code")]
+        self._provide_names(parts, scope)
         entry = self.order["entry_point"]
         candidate = scope.get(entry) if entry else None
         yield (lambda: exec(compile(parts[0], "<setup>", "exec"), scope)), 0  # noqa: S102 - what this process is for
         if entry:
             candidate = self._name(entry)
             scope[entry] = candidate
-        counted = "check" not in {one.name for one in parts[1].body if isinstance(one, ast.FunctionDef)}
+        functions = {node.name for node in parts[1].body if isinstance(node, ast.FunctionDef)}
+        counts_asserts = "check" not in functions
         for statement in parts[1].body:
-            code = compile(ast.Module([statement], []), TESTS, "exec")
-            counts = counted and isinstance(statement, ast.Assert)
+            code = compile(ast.Module([statement], []), TESTS_FILE, "exec")
+            counts = counts_asserts and isinstance(statement, ast.Assert)
             yield (lambda code=code: exec(code, scope)), int(counts)  # noqa: S102 - what this process is for
-        if not counted:
+        if not counts_asserts:
             yield (lambda: scope["check"](candidate)), 1
 
-    def _lend(self, parts: list[ast.Module], scope: dict[str, Any]) -> None:
-        """Give the tests the names that they use and do not define: modules, else the answer's."""
+    def _provide_names(self, parts: list[ast.Module], scope: dict[str, Any]) -> None:
+        """Give the tests the names that they use: modules of the standard library, else the answer's."""
         nodes = [node for part in parts for node in ast.walk(part)]
-        named = [node for node in nodes if isinstance(node, ast.Name)]
-        for name in dict.fromkeys(node.id for node in named if isinstance(node.ctx, ast.Load)):
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        for name in dict.fromkeys(node.id for node in names if isinstance(node.ctx, ast.Load)):
             if hasattr(builtins, name):
                 continue
             if name in sys.stdlib_module_names:
@@ -294,42 +301,42 @@ class _Tests:
                 continue
             try:
                 scope[name] = self._name(name)
-            except Exception:  # noqa: BLE001, S112 - a name of the tests' own; else they will say so
+            except Exception:  # noqa: BLE001, S112 - the tests may define it; if not, they raise NameError
                 continue
 
     def _name(self, name: str) -> Any:
         return self.ask({"op": "name", "name": name})
 
     def ask(self, question: dict[str, Any]) -> Any:
-        """Ask the answer's process; raise what it raised."""
+        """Ask the answer's process and return the value; raise what the answer raised."""
         self.line.say({"ask": question})
         reply = self.line.hear()
         if reply is None:
             os._exit(1)
         if "value" in reply:
             value = decode(reply["value"], lambda number: _Remote(self, number))
-            # To look up a function is no question yet; a constant of the answer's is one.
-            self.asked = self.asked or question["op"] != "name" or type(value) is not _Remote
+            # Looking up a function does not test it; looking up a constant does.
+            self.has_asked = self.has_asked or question["op"] != "name" or type(value) is not _Remote
             return value
-        if "odd" in reply:
-            raise _NoDataError(f"not plain data: {reply['odd']}")
-        self.asked = self.asked or question["op"] != "name"
+        if "not_plain" in reply:
+            raise _NoDataError(f"not plain data: {reply['not_plain']}")
+        self.has_asked = self.has_asked or question["op"] != "name"
         kind = getattr(builtins, str(reply.get("kind")), None)
         if not (isinstance(kind, type) and issubclass(kind, Exception)):
             kind = _AnswerRaisedError
         if kind in (StopIteration, StopAsyncIteration) and question["op"] != "next":
-            # It would end a `map` or a `for` of the tests as if there were nothing more to test.
+            # It would silently end a `map` or a `for` loop of the tests.
             kind = _AnswerRaisedError
-        name, _, words = (described := str(reply.get("raised"))).partition(": ")
+        name, _, message = (description := str(reply.get("raised"))).partition(": ")
         try:
-            made = kind if kind.__name__ == name else type(name, (kind,), {})
-            raised = made(words) if words else made()
+            error_class = kind if kind.__name__ == name else type(name, (kind,), {})
+            raised = error_class(message) if message else error_class()
         except (TypeError, ValueError):
-            raised = _AnswerRaisedError(described)
+            raised = _AnswerRaisedError(description)
         raise raised
 
     def plain(self, value: Any) -> Any:
-        """A value of ours for the other side."""
+        """Return the tagged form of a value that the tests pass to the answer."""
         encoder = Encoder(_number)
         return encoder.encode(value)
 
@@ -347,7 +354,7 @@ def _ask(remote: _Remote, **question: Any) -> Any:
 
 
 class _Remote:
-    """An object of the answer's that is not plain data: equal to, or in order with, nothing."""
+    """An object in the answer's process. It cannot be compared or hashed. The name is part of verdicts."""
 
     __slots__ = ("_number", "_tests")
 
@@ -383,7 +390,7 @@ class _Remote:
 
     def __iter__(self) -> Iterator[Any]:
         iterator = _ask(self, op="iter")
-        for _ in range(_ITEMS):
+        for _ in range(_MAX_ITERATED_ITEMS):
             try:
                 [item] = _ask(iterator, op="next")
             except StopIteration:
@@ -407,28 +414,28 @@ class _Remote:
     __contains__ = __hash__ = _refuse
 
 
-def _described(problem: BaseException) -> str:
-    """`Type: message`, whatever the exception's own methods do; the type alone where that says it all."""
-    name = type(problem).__name__
+def _describe_exception(error: BaseException) -> str:
+    """Return `Type: message`, or the type alone if the message adds nothing."""
+    name = type(error).__name__
     try:
-        words = str(problem).strip()
+        message = str(error).strip()
     except BaseException:  # noqa: BLE001 - hostile by assumption
-        words = ""
-    return (name if words in ("", name) else f"{name}: {words}")[:_SHOWN].rstrip(": ")
+        message = ""
+    return (name if message in ("", name) else f"{name}: {message}")[:_MAX_DESCRIPTION_CHARS].rstrip(": ")
 
 
-def _builtin_kind(problem: BaseException) -> str:
-    """The nearest built-in class of an exception."""
-    return next((kind.__name__ for kind in type(problem).__mro__ if kind.__module__ == "builtins"), "")
+def _builtin_class_name(error: BaseException) -> str:
+    """Return the name of the nearest built-in class of an exception."""
+    return next((kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"), "")
 
 
-def _line(problem: BaseException, file: str = ANSWER) -> int:
-    """The innermost line of `file` that an exception passed through; 0 for none."""
-    found, trace = 0, problem.__traceback__
+def _line_of(error: BaseException, file: str = ANSWER_FILE) -> int:
+    """Return the innermost line of `file` that an exception passed through; 0 if there is none."""
+    line_number, trace = 0, error.__traceback__
     for _ in range(10_000):
         if trace is None:
             break
         if trace.tb_frame.f_code.co_filename == file:
-            found = trace.tb_lineno
+            line_number = trace.tb_lineno
         trace = trace.tb_next
-    return found
+    return line_number

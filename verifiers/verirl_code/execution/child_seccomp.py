@@ -1,7 +1,7 @@
-"""What no answer may ask of the kernel, on top of what the sandbox's own filter denies (seccomp(2)).
+"""System calls that a child may not make, besides those that the sandbox's own filter denies (seccomp(2)).
 
-A child is one process that is already running: it starts no program and no process (threads it may), opens no
-socket, signals nobody, and changes no limit.
+A child is one process that already runs: it starts no program and no process (threads are allowed), opens no
+socket, sends no signal, and changes no limit.
 """
 
 from __future__ import annotations
@@ -23,5 +23,12 @@ _DENIED = """
 
 
 def program(machine: str | None = None) -> bytes | None:
-    """The one filter to install (`sock_filter` records); None for an architecture without a table."""
+    """Return the filter to install.
+
+    Args:
+        machine: The architecture as `platform.machine()` names it; None for this one.
+
+    Returns:
+        `sock_filter` records, or None for an architecture without a table.
+    """
     return seccomp.program(machine, also=_DENIED, confined=True)

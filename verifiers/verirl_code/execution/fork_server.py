@@ -29,34 +29,36 @@ from typing import Any, NoReturn
 from verirl_code.execution import child
 from verirl_code.execution.tagged_json import pack
 
-_ORDER_LIMIT = 1 << 12
-_ROOM_FOR_FDS = socket.CMSG_SPACE(12 * 4)
+_MAX_ORDER_BYTES = 1 << 12
+_FDS_SPACE_BYTES = socket.CMSG_SPACE(12 * 4)
 _MIB = 1024 * 1024
 _NEW_NAMESPACES = 0x00020000 | 0x20000000
 """CLONE_NEWNS, CLONE_NEWPID. Network, IPC and host name namespaces are shared with the fork server: they are
 empty, and the filter denies the system calls that use them. New ones would double the cost of a fork."""
 
-_CLONE = {"x86_64": 56, "aarch64": 220}
+_CLONE_NUMBER = {"x86_64": 56, "aarch64": 220}
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 4, 22, 38, 47
-_CLEAR_ALL, _FILTER = 4, 2
+_PR_CAP_AMBIENT_CLEAR_ALL, _SECCOMP_MODE_FILTER = 4, 2
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_PRIVATE, _MS_REC = 2, 4, 8, 1 << 18, 1 << 14
 _CAPABILITY_VERSION = 0x20080522
-_BROKEN = 97
-"""Exit code of a child that could not make its walls: our failure, never the answer's."""
+SETUP_FAILED_EXIT_CODE = 97
+"""Exit code of a child that could not isolate itself: a failure of this machine, never of the answer."""
 
-_CHANNEL = 3
+CHANNEL_FD = 3
 _Step = tuple[Callable[..., Any], tuple[Any, ...]]
 
-_WARM = "bisect collections copy datetime functools heapq itertools math operator random re string typing"
+_PRELOADED_MODULES = (
+    "bisect collections copy datetime functools heapq itertools math operator random re string typing"
+)
 
-_USERS = 64
-"""User ids that children take in turn: the kernel counts a user's threads, those of dying children too."""
+USER_IDS = 64
+"""Number of user ids that children take in turn: the kernel counts threads per user, dying ones included."""
 
-_WALLS_LIMIT = 512
-_REHEARSALS = 32
-_REAP_MS = 50
-_DYING_LIMIT = 12
-"""How many ended children the kernel may still be clearing away when the next is forked."""
+_MAX_CACHED_SETUPS = 512
+_WARM_UP_ROUNDS = 32
+_REAP_INTERVAL_MS = 50
+MAX_DYING_CHILDREN = 12
+"""How many ended children the kernel may still be cleaning up when the next is forked."""
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _clone = _libc.syscall
@@ -72,33 +74,33 @@ class _Filter(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def main(setting: dict[str, Any]) -> None:
+def main(settings: dict[str, Any]) -> None:
     """Serve orders from the control channel until it closes."""
-    for name in _WARM.split():
+    for name in _PRELOADED_MODULES.split():
         __import__(name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _must(_prctl, _PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _check(_prctl, _PR_SET_DUMPABLE, 0, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if setting["namespaces"]:
-        _must(_mount, None, b"/", None, _MS_PRIVATE | _MS_REC, None)
-    _rehearse()
+    if settings["namespaces"]:
+        _check(_mount, None, b"/", None, _MS_PRIVATE | _MS_REC, None)
+    _warm_up()
     random.seed(0)
-    server = _ForkServer(socket.socket(fileno=setting["control"]), setting)
+    server = _ForkServer(socket.socket(fileno=settings["control"]), settings)
     gc.collect()
     gc.freeze()
     server.serve()
 
 
-def _rehearse() -> None:
-    """Be a child a few times: caches are filled and code is specialised before the fork.
+def _warm_up() -> None:
+    """Run the child's code a few times, so that caches are filled and code is specialized before the fork.
 
-    What a child need not write, it shares; every page that it writes is copied first.
+    A child shares the pages that it only reads; each page that it writes is copied first.
     """
     code = "def f(x):\n    return [x, {'a': (x, 1.5, True, None)}]\n"
     order = {"role": "answer", "code": code, "entry_point": "f"}
     given = [["l", "a"], ["l", ["d", "b", ["f", "0x1p+0"]]]]
     asked = {"nonce": "0", "op": "each", "name": "f", "args": given}
-    for _ in range(_REHEARSALS):
+    for _ in range(_WARM_UP_ROUNDS):
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ours.sendall(pack(order) + pack(asked))
@@ -107,122 +109,122 @@ def _rehearse() -> None:
 
 
 class _ForkServer:
-    """Few words and few objects: after each fork, every page that it writes is copied, too."""
+    """The server. It allocates little: after a fork, each page that it writes is copied, too."""
 
-    def __init__(self, control: socket.socket, setting: dict[str, Any]) -> None:
+    def __init__(self, control: socket.socket, settings: dict[str, Any]) -> None:
         self.control = control
-        self.setting = setting
+        self.settings = settings
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        program = bytes.fromhex(setting["filter"])
+        program = bytes.fromhex(settings["filter"])
         self.filter = _Filter(len(program) // 8, program)
-        self.walls: dict[tuple[int, ...], list[_Step]] = {}
+        self.setups: dict[tuple[int, ...], list[_Step]] = {}
         self.running: dict[int, tuple[int, int]] = {}
         self.dying: list[int] = []
         self.poll = select.poll()
         self.poll.register(control, select.POLLIN)
-        flags = _NEW_NAMESPACES if setting["namespaces"] else 0
-        words = (_CLONE[platform.machine()], flags | signal.SIGCHLD, 0, 0, 0, 0)
-        self.clone = [ctypes.c_long(word) for word in words]
+        flags = _NEW_NAMESPACES if settings["namespaces"] else 0
+        arguments = (_CLONE_NUMBER[platform.machine()], flags | signal.SIGCHLD, 0, 0, 0, 0)
+        self.clone = [ctypes.c_long(argument) for argument in arguments]
 
     def serve(self) -> None:
-        """Fork children, end them when told to, and say how each ended."""
+        """Execute the orders of the supervisor and report how each child ended."""
         self.control.send(b"ready")
         control = self.control.fileno()
         while True:
-            ready = self.poll.poll(_REAP_MS if self.dying else None)
+            ready = self.poll.poll(_REAP_INTERVAL_MS if self.dying else None)
             if self.dying:
                 self.dying = [pid for pid in self.dying if not os.waitpid(pid, os.WNOHANG)[0]]
             readable = [fd for fd, _ in ready]
             for fd in readable:
                 if fd != control:
-                    self._collect(fd)
-            if control in readable and not self._obey():
+                    self._reap(fd)
+            if control in readable and not self._execute_order():
                 return
 
-    def _obey(self) -> bool:
-        order, passed, _, _ = self.control.recvmsg(_ORDER_LIMIT, _ROOM_FOR_FDS)
+    def _execute_order(self) -> bool:
+        order, passed, _, _ = self.control.recvmsg(_MAX_ORDER_BYTES, _FDS_SPACE_BYTES)
         if not order:
             return False
-        number, *words = map(int, order.split())
-        if not words:
-            self._end(number)
+        number, *arguments = map(int, order.split())
+        if not arguments:
+            self._kill(number)
             return True
-        count, *limits = words
+        count, *limits = arguments
         fds = [fd for (fd,) in struct.iter_unpack("i", passed[0][2])]
-        each = len(fds) // count
+        per_child = len(fds) // count
         plans = [
-            (self._walls((number + place) % _USERS, *limits), fds[place * each : (place + 1) * each])
-            for place in range(count)
+            (self._setup((number + n) % USER_IDS, *limits), fds[n * per_child : (n + 1) * per_child])
+            for n in range(count)
         ]
-        while len(self.dying) + count > _DYING_LIMIT:
+        while len(self.dying) + count > MAX_DYING_CHILDREN:
             os.waitpid(self.dying.pop(0), 0)
         pids = []
-        for walls, own in plans:
-            # Without PyOS_AfterFork_Child: here is one thread and no lock, and its hooks touch 200 pages.
+        for setup, own in plans:
+            # PyOS_AfterFork_Child is skipped: here are one thread and no lock, and its hooks touch 200 pages.
             pid = _clone(*self.clone)
             if pid == 0:
-                self._become_child(walls, own)
+                self._become_child(setup, own)
             pids.append(pid)
-        for place, pid in enumerate(pids):
+        for child_number, pid in enumerate(pids, number):
             if pid > 0:
                 pidfd = os.pidfd_open(pid)
-                self.running[pidfd] = pid, number + place
+                self.running[pidfd] = pid, child_number
                 self.poll.register(pidfd, select.POLLIN)
             else:
-                self._say(number + place, _BROKEN << 8, 0)
+                self._report(child_number, SETUP_FAILED_EXIT_CODE << 8, 0)
         for fd in fds:
             os.close(fd)
         return True
 
-    def _end(self, number: int) -> None:
-        """Kill a child and say what it used; where it can, without waiting for the kernel's clearing away."""
+    def _kill(self, number: int) -> None:
+        """Kill a child and report its CPU time, if possible before the kernel has cleaned up."""
         for pidfd, (pid, other) in self.running.items():
             if number == other:
                 cpu_ns = time.clock_gettime_ns(_cpu_clock(pid))
                 os.kill(pid, signal.SIGKILL)
-                self._forget(pidfd)
-                if self.setting["user"] is None:
-                    # Children share a user, and the next one's threads are not to be counted with this one's.
+                self._unregister(pidfd)
+                if self.settings["user"] is None:
+                    # Children share a user id: the next one's limit must not count the threads of this one.
                     os.waitpid(pid, 0)
                 else:
                     self.dying.append(pid)
-                self._say(number, signal.SIGKILL, cpu_ns)
+                self._report(number, signal.SIGKILL, cpu_ns)
                 return
 
-    def _collect(self, pidfd: int) -> None:
-        """Reap a child that has ended by itself, and say so."""
-        pid, number = self._forget(pidfd)
+    def _reap(self, pidfd: int) -> None:
+        """Reap a child that has ended by itself, and report it."""
+        pid, number = self._unregister(pidfd)
         _, status, usage = os.wait4(pid, 0)
-        self._say(number, status, round(1e9 * (usage.ru_utime + usage.ru_stime)))
+        self._report(number, status, round(1e9 * (usage.ru_utime + usage.ru_stime)))
 
-    def _forget(self, pidfd: int) -> tuple[int, int]:
+    def _unregister(self, pidfd: int) -> tuple[int, int]:
         self.poll.unregister(pidfd)
         os.close(pidfd)
         return self.running.pop(pidfd)
 
-    def _say(self, number: int, status: int, cpu_ns: int) -> None:
+    def _report(self, number: int, status: int, cpu_ns: int) -> None:
         with contextlib.suppress(ConnectionError):
             self.control.send(b"%d %d %d" % (number, status, cpu_ns))
 
-    def _walls(self, turn: int, *limits: int) -> list[_Step]:
-        """The steps for these limits, made before the fork: what a child makes itself, it makes each time."""
-        if (turn, *limits) not in self.walls:
-            if len(self.walls) >= _WALLS_LIMIT:
-                self.walls.clear()
-            user = self.setting["user"]
-            own = None if user is None else user + turn
-            self.walls[turn, *limits] = list(_steps(self.setting, self.filter, own, *limits))
-        return self.walls[turn, *limits]
+    def _setup(self, turn: int, *limits: int) -> list[_Step]:
+        """Return the isolation steps for these limits, prepared before the fork to keep children short."""
+        if (turn, *limits) not in self.setups:
+            if len(self.setups) >= _MAX_CACHED_SETUPS:
+                self.setups.clear()
+            user = self.settings["user"]
+            own_user = None if user is None else user + turn
+            self.setups[turn, *limits] = list(_setup_steps(self.settings, self.filter, own_user, *limits))
+        return self.setups[turn, *limits]
 
-    def _become_child(self, walls: list[_Step], fds: list[int]) -> NoReturn:
-        code = _BROKEN
+    def _become_child(self, setup: list[_Step], fds: list[int]) -> NoReturn:
+        code = SETUP_FAILED_EXIT_CODE
         try:
-            _only(fds, self.null)
-            for function, arguments in walls:
+            _keep_only_descriptors(fds, self.null)
+            for function, arguments in setup:
                 if function(*arguments):
-                    os._exit(_BROKEN)
+                    os._exit(SETUP_FAILED_EXIT_CODE)
             code = 1
-            child.main(_CHANNEL)
+            child.main(CHANNEL_FD)
             code = 0
         except ConnectionError:
             code = 0
@@ -230,18 +232,18 @@ class _ForkServer:
             os._exit(code)
 
 
-def _only(fds: list[int], null: int) -> None:
-    """Put the child's descriptors in their places, 0 to 3, and close every other one."""
+def _keep_only_descriptors(fds: list[int], null: int) -> None:
+    """Make the child's descriptors numbers 0 to 3, and close all others."""
     channel, *streams = fds
-    high = [os.dup2(fd, 100 + place) for place, fd in enumerate((*streams, channel))]
-    for place in range(3):
-        os.dup2(high[place] if place < len(streams) else null, place)
-    os.dup2(high[-1], _CHANNEL)
-    os.closerange(_CHANNEL + 1, 65536)
+    high = [os.dup2(fd, 100 + n) for n, fd in enumerate((*streams, channel))]
+    for number in range(3):
+        os.dup2(high[number] if number < len(streams) else null, number)
+    os.dup2(high[-1], CHANNEL_FD)
+    os.closerange(CHANNEL_FD + 1, 65536)
 
 
-def _steps(
-    setting: dict[str, Any],
+def _setup_steps(
+    settings: dict[str, Any],
     filter_: _Filter,
     user: int | None,
     memory_mb: int,
@@ -249,14 +251,14 @@ def _steps(
     tmp_mb: int,
     threads: int,
 ) -> Iterator[_Step]:
-    """What takes from a child all that the answer is not to have, in order; each gives 0 or None."""
+    """Yield the calls that isolate a child, in order; each returns 0 or None if it succeeded."""
     yield _setsid, ()
-    if setting["namespaces"]:
+    if settings["namespaces"]:
         size = f"size={tmp_mb}m,mode=1777,nr_inodes=4096".encode()
         yield _mount, (b"tmpfs", b"/job", b"tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
-    yield os.chdir, (setting["home"],)
+    yield os.chdir, (settings["home"],)
     yield _umask, (0o077,)
-    wanted = {
+    limits = {
         resource.RLIMIT_AS: memory_mb * _MIB,
         resource.RLIMIT_STACK: min(64, memory_mb) * _MIB,
         resource.RLIMIT_CPU: cpu_s,
@@ -266,10 +268,10 @@ def _steps(
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
     }
-    if setting["namespaces"]:
-        # Where children share a user, there is a child made ahead and the fork server itself.
-        wanted[resource.RLIMIT_NPROC] = threads + (2 if user is None else 0)
-    for which, value in wanted.items():
+    if settings["namespaces"]:
+        # With a shared user id the fork server and one prepared child count, too.
+        limits[resource.RLIMIT_NPROC] = threads + (2 if user is None else 0)
+    for which, value in limits.items():
         hard = resource.getrlimit(which)[1]
         allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
         yield resource.setrlimit, (which, (allowed, allowed))
@@ -277,14 +279,14 @@ def _steps(
         yield os.setgroups, ([],)
         yield os.setresgid, (user, user, user)
         yield os.setresuid, (user, user, user)
-    if setting["namespaces"]:
-        yield _prctl, (_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
+    if settings["namespaces"]:
+        yield _prctl, (_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
         yield _capset, ((ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)())
     yield _prctl, (_PR_SET_DUMPABLE, 0, 0, 0, 0)
     yield _prctl, (_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     yield _prctl, (_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if filter_.length:
-        yield _prctl, (_PR_SET_SECCOMP, _FILTER, ctypes.addressof(filter_), 0, 0)
+        yield _prctl, (_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(filter_), 0, 0)
 
 
 def _setsid() -> None:
@@ -296,15 +298,16 @@ def _umask(mask: int) -> None:
 
 
 def _cpu_clock(pid: int) -> int:
-    """The clock of a process's CPU time (clock_getcpuclockid(3))."""
+    """Return the id of the clock of a process's CPU time (clock_getcpuclockid(3))."""
     return (~pid << 3) | 2
 
 
-def _must(function: Any, *arguments: Any) -> None:
+def _check(function: Any, *arguments: Any) -> None:
+    """Call a function of the C library and raise OSError if it fails."""
     if function(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{function.__name__}: {os.strerror(number)}")
 
 
 if __name__ == "__main__":
-    sys.exit("this is the inside of a sandbox; see verirl_code.execution.child_pool")
+    sys.exit("this is the inside of a sandbox; see verirl_code.execution.fork_server_process")
