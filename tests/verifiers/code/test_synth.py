@@ -11,7 +11,7 @@ from verirl.types import Message, Task
 from verirl_code.spec import check_spec
 from verirl_code.tasks import generate as synthesis
 from verirl_code.tasks.families import FAMILIES
-from verirl_code.tasks.families.bounded_interpreter import Program, differs, same
+from verirl_code.tasks.families.bounded_interpreter import BoundedProgram, first_difference, loosely_equal
 from verirl_code.tasks.families.mutation_operators import single_mutations
 from verirl_code.tasks.generate import case_of, generate, inputs_of
 from verirl_code.tasks.mutants import MUTANTS, fenced, mutants
@@ -111,15 +111,15 @@ def test_the_tests_kill_the_slips_that_fresh_inputs_tell_apart(family):
     for number, task in enumerate(drawn(family, 3, seed=21)):
         case = case_of(task)
         problem = case.problem
-        reference = Program(problem.source, problem.name)
+        reference = BoundedProgram(problem.source, problem.name)
         fresh = inputs_of(problem, random.Random(number), 600)
         right = [reference(args) for args in fresh]
         tests = [test.args for test in case.tests]
         wanted = [reference(args) for args in tests]
         for slip in single_mutations(problem.source):
-            if differs(slip.source, problem.name, fresh, right) is not None:
+            if first_difference(slip.source, problem.name, fresh, right) is not None:
                 judged += 1
-                killed += differs(slip.source, problem.name, tests, wanted) is not None
+                killed += first_difference(slip.source, problem.name, tests, wanted) is not None
     assert judged > 20
     assert killed >= 0.95 * judged
 
@@ -173,15 +173,18 @@ def test_what_cannot_be_asked_for_is_said():
 
 
 def test_a_slip_that_never_ends_is_ended_by_a_count():
-    right = Program("def f(n):\n    while n > 0:\n        n -= 1\n    return n\n", "f")
+    right = BoundedProgram("def f(n):\n    while n > 0:\n        n -= 1\n    return n\n", "f")
     inputs = [(3,)]
     endless = "def f(n):\n    while n > 0:\n        pass\n    return n\n"
-    assert differs(endless, "f", inputs, [right(args) for args in inputs]) == (0, "endless")
-    assert differs("def f(n):\n    return f(n)\n", "f", inputs, [right(args) for args in inputs]) is not None
+    assert first_difference(endless, "f", inputs, [right(args) for args in inputs]) == (0, "endless")
+    assert (
+        first_difference("def f(n):\n    return f(n)\n", "f", inputs, [right(args) for args in inputs])
+        is not None
+    )
 
 
 def test_equal_as_data():
-    assert same([1, (2, 3.0)], [True, [2, 3]])
-    assert not same({"a": 1}, {"a": 2})
-    assert not same("a", ["a"])
-    assert not same(None, 0)
+    assert loosely_equal([1, (2, 3.0)], [True, [2, 3]])
+    assert not loosely_equal({"a": 1}, {"a": 2})
+    assert not loosely_equal("a", ["a"])
+    assert not loosely_equal(None, 0)

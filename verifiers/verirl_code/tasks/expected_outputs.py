@@ -1,4 +1,4 @@
-"""What a benchmark's own solution returns, found in the sandbox: some publish inputs without results."""
+"""Run a benchmark's own solution in the sandbox: some benchmarks publish inputs without results."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from verirl.sandbox import Limits, interpreter, run
 
-RESULT_LIMIT = 64 * 1024
-"""Characters of one result, as JSON; a test with a longer one is left out."""
+MAX_RESULT_CHARS = 64 * 1024
+"""Length of one result as JSON; a test with a longer one is left out."""
 
 _LIMITS = Limits(cpu_s=60.0, wall_s=90.0, memory_mb=4096, processes=1, output_bytes=64 * 1024 * 1024)
 
@@ -50,30 +50,38 @@ out.flush()
 """
 
 
-class Returned(NamedTuple):
-    """One result."""
+class ReturnedValue(NamedTuple):
+    """A value that a call returned (None is a value, too)."""
 
     value: Any
 
 
-def results(code: str, name: str, inputs: Sequence[Sequence[Any]]) -> list[Returned | None]:
-    """What function `name` of `code` returns for each of `inputs`, as plain data.
+def run_reference(code: str, name: str, inputs: Sequence[Sequence[Any]]) -> list[ReturnedValue | None]:
+    """Call a function of the solution on each input.
 
-    None for an input on which it raises, or returns what JSON cannot hold or more than RESULT_LIMIT; and for
-    all that it does not reach in 60 s.
+    Args:
+        code: The solution. It runs in the sandbox.
+        name: The function to call.
+        inputs: The positional arguments of each call.
+
+    Returns:
+        Per input the value returned, or None if the call raised, returned something that JSON cannot hold or
+        that is longer than MAX_RESULT_CHARS, or was not reached in 60 s of CPU time.
     """
-    job = json.dumps({"code": code, "name": name, "inputs": inputs, "limit": RESULT_LIMIT})
+    job = json.dumps({"code": code, "name": name, "inputs": inputs, "limit": MAX_RESULT_CHARS})
     outcome = run(
         [sys.executable, "-I", "driver.py"],
         files={"driver.py": _DRIVER, "job.json": job},
         limits=_LIMITS,
         readable=interpreter(),
     )
-    found: list[Returned | None] = []
+    returned: list[ReturnedValue | None] = []
     for line in outcome.stdout.decode(errors="replace").split("\n")[: len(inputs)]:
         try:
             value = json.loads(line)
         except ValueError:
             break
-        found.append(Returned(value["value"]) if isinstance(value, dict) and "value" in value else None)
-    return found + [None] * (len(inputs) - len(found))
+        returned.append(
+            ReturnedValue(value["value"]) if isinstance(value, dict) and "value" in value else None
+        )
+    return returned + [None] * (len(inputs) - len(returned))

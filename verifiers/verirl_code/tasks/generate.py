@@ -22,7 +22,7 @@ from verirl.taskgen.draw import check_draw
 from verirl.types import Message, Source, Task
 from verirl_code.tasks.families import FAMILIES as _FAMILIES
 from verirl_code.tasks.families import prompt_templates
-from verirl_code.tasks.families.bounded_interpreter import Outcome, Program, differs
+from verirl_code.tasks.families.bounded_interpreter import BoundedProgram, Outcome, first_difference
 from verirl_code.tasks.families.mutation_operators import ProgramMutant, single_mutations, trivial_programs
 from verirl_code.tasks.families.problem import Args, Problem
 
@@ -98,11 +98,11 @@ def generate(
 def _written(case: Case, source: Source, family: str, split: str, difficulty: float, style: str) -> Task:
     problem = case.problem
     words = rng("code", "words", family, problem.source)
-    program = style == "prose" and prompt_templates.can_read(problem) and words.random() < PROGRAMS
+    program = style == "prose" and prompt_templates.fits_standard_input(problem) and words.random() < PROGRAMS
     examples = [(test.args, test.expected) for test in case.tests]
     spec: dict[str, Any]
     if program:
-        spec = {"tests": [prompt_templates.spoken(problem, *example) for example in examples]}
+        spec = {"tests": [prompt_templates.program_test(problem, *example) for example in examples]}
     else:
         tests = [{"input": list(args), "expected": expected} for args, expected in examples]
         spec = {"entry_point": problem.name, "tests": tests}
@@ -171,11 +171,11 @@ def inputs_of(problem: Problem, chance: Random, count: int) -> list[Args]:
 def _case(problem: Problem, chance: Random, shown: int) -> Case | None:
     """The problem with enough tests; None where nearly all of its inputs have one result."""
     inputs = inputs_of(problem, chance, INPUTS)
-    reference = Program(problem.source, problem.name)
+    reference = BoundedProgram(problem.source, problem.name)
     right = [reference(args) for args in inputs]
     for args, outcome in zip(inputs, right, strict=True):
-        if outcome.fell:
-            raise AssertionError(f"the reference of '{problem.name}' fell on {args}: {outcome.fell}")
+        if outcome.failure:
+            raise AssertionError(f"the reference of '{problem.name}' fails on {args}: {outcome.failure}")
     usual, often = Counter(json.dumps(one.value, sort_keys=True) for one in right).most_common(1)[0]
     if often > USUAL * len(right):
         return None
@@ -215,10 +215,10 @@ def _rejected(
     slip: ProgramMutant, name: str, inputs: list[Args], right: list[Outcome], chosen: list[int]
 ) -> str | None:
     """How the slip fell, after adding to `chosen` the input on which it does; None where it never does."""
-    found = differs(slip.source, name, [inputs[p] for p in chosen], [right[p] for p in chosen])
+    found = first_difference(slip.source, name, [inputs[p] for p in chosen], [right[p] for p in chosen])
     if found is not None:
         return found[1]
-    found = differs(slip.source, name, inputs, right)
+    found = first_difference(slip.source, name, inputs, right)
     if found is None:
         return None
     chosen.append(found[0])

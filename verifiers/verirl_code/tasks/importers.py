@@ -23,7 +23,7 @@ from verirl.errors import InputError, SpecError
 from verirl.io.jsonl import Line
 from verirl.types import Message, Source, Task
 from verirl_code.spec import check_spec
-from verirl_code.tasks.expected_outputs import results
+from verirl_code.tasks.expected_outputs import run_reference
 
 INSTRUCTION = "Answer with the whole code in one ```python block."
 PLUS_SECONDS = 20.0
@@ -241,7 +241,7 @@ def _as_data(line: Line, code: str, name: str) -> dict[str, Any] | None:
     """Inputs and results; None where the solution does not give plain data for all the base inputs."""
     inputs = _inputs(line)
     base = sum(_finite(one) for one in line.value.get("base_input") or [])
-    found = results(code, name, inputs)
+    found = run_reference(code, name, inputs)
     if not found or any(one is None for one in found[:base]):
         return None
     tests = [

@@ -445,7 +445,7 @@ def dates(rng: Random, difficulty: float) -> Problem:
 
 
 FAMILIES = (
-    Family("numbers", "arithmetic", numbers, compact_prompts.numbers_),
+    Family("numbers", "arithmetic", numbers, compact_prompts.integers_chain),
     Family("bits", "arithmetic", bits),
     Family("dates", "dates", dates),
 )

@@ -1,8 +1,8 @@
-"""Run programs of our own, a reference and its slips, and tell whether they differ.
+"""Run a reference and its mutants in this process, and find out whether they differ.
 
-Only text that this package wrote comes here, never a completion. A slip may still loop for ever, so
-every loop and every call is counted and ends at a bound that the reference's own count sets: the outcome
-depends on no clock.
+Only text that this package generated is run here, never a completion. A mutant may still loop for ever, so
+loops and calls are counted (*ticks*) and the program is stopped at a bound derived from the reference's own
+count: the outcome depends on no clock.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from typing import Any
 
 from verirl_code.tasks.families.problem import Args
 
-ENOUGH = 20_000
-"""Loops and calls of a reference on one input; no problem of ours comes near it."""
+MAX_TICKS = 20_000
+"""Most loops and calls of a reference on one input; the families need far fewer."""
+
+_MUTANT_TICK_FACTOR = 4
+_MUTANT_TICK_SLACK = 100
+"""A mutant may use four times the ticks of the reference, and 100 more."""
 
 
 class _EndlessError(Exception):
@@ -26,42 +30,48 @@ class _EndlessError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call gave: a value, or how it `fell` (`raised`, `endless`), after `ticks` loops and calls."""
+    """How a call ended.
+
+    Attributes:
+        value: What it returned.
+        failure: `raised`, `endless`, or empty if it returned.
+        ticks: How many loops and calls it took.
+    """
 
     value: Any = None
-    fell: str = ""
+    failure: str = ""
     ticks: int = 0
 
 
-class Program:
-    """A compiled program whose function `name` can be called with a bound on its loops and calls."""
+class BoundedProgram:
+    """A compiled program whose function `name` is called with a bound on its loops and calls."""
 
     def __init__(self, source: str, name: str) -> None:
-        tree = _Counted().visit(ast.parse(source))
-        space: dict[str, Any] = {"_tick": self._tick}
-        self._left = self._given = ENOUGH
-        exec(compile(tree, "<ours>", "exec"), space)  # noqa: S102 - text of our own, see above
-        self._call: Callable[..., Any] = space[name]
+        tree = _TickInserter().visit(ast.parse(source))
+        scope: dict[str, Any] = {"_tick": self._tick}
+        self._ticks_left = MAX_TICKS
+        exec(compile(tree, "<ours>", "exec"), scope)  # noqa: S102 - generated text, see above
+        self._call: Callable[..., Any] = scope[name]
 
     def _tick(self) -> None:
-        self._left -= 1
-        if self._left < 0:
+        self._ticks_left -= 1
+        if self._ticks_left < 0:
             raise _EndlessError
 
-    def __call__(self, args: Args, ticks: int = ENOUGH) -> Outcome:
-        """The outcome of one call on a copy of `args`, with at most `ticks` loops and calls."""
-        self._left = ticks
+    def __call__(self, args: Args, ticks: int = MAX_TICKS) -> Outcome:
+        """Call the function on a copy of `args`, with at most `ticks` loops and calls."""
+        self._ticks_left = ticks
         try:
             value = marshal.loads(marshal.dumps(self._call(*marshal.loads(marshal.dumps(args)))))  # noqa: S302
         except _EndlessError:
-            return Outcome(fell="endless")
-        except Exception:  # noqa: BLE001 - a slip may raise anything
-            return Outcome(fell="raised")
-        return Outcome(value, ticks=ticks - self._left)
+            return Outcome(failure="endless")
+        except Exception:  # noqa: BLE001 - a mutant may raise anything
+            return Outcome(failure="raised")
+        return Outcome(value, ticks=ticks - self._ticks_left)
 
 
-class _Counted(ast.NodeTransformer):
-    """A call of `_tick` at the start of every loop's and every function's body."""
+class _TickInserter(ast.NodeTransformer):
+    """Inserts a call of `_tick` at the start of the body of each loop and function."""
 
     def _count(self, node: Any) -> Any:
         self.generic_visit(node)
@@ -71,32 +81,43 @@ class _Counted(ast.NodeTransformer):
     visit_For = visit_While = visit_FunctionDef = _count
 
 
-def differs(
+def first_difference(
     source: str, name: str, inputs: Sequence[Args], right: Sequence[Outcome]
 ) -> tuple[int, str] | None:
-    """The first input on which a slip does not give the reference's outcome, and how it fell there.
+    """Find the first input on which a mutant and the reference differ.
 
-    None where it is the same on all inputs. A slip may take four times the loops and calls of the reference.
+    Args:
+        source: The mutant's program.
+        name: The function to call.
+        inputs: The inputs to try.
+        right: The reference's outcome for each input.
+
+    Returns:
+        The index of the input and the mutant's `failure` on it (empty for a wrong value), or None if the two
+        agree on all inputs.
     """
     try:
-        slip = Program(source, name)
-    except Exception:  # noqa: BLE001 - a slip that does not even start differs everywhere
+        mutant = BoundedProgram(source, name)
+    except Exception:  # noqa: BLE001 - a mutant that does not even start differs everywhere
         return 0, "raised"
-    for place, (args, wanted) in enumerate(zip(inputs, right, strict=True)):
-        got = slip(args, 4 * wanted.ticks + 100)
-        if got.fell or not same(got.value, wanted.value):
-            return place, got.fell
+    for index, (args, expected) in enumerate(zip(inputs, right, strict=True)):
+        got = mutant(args, _MUTANT_TICK_FACTOR * expected.ticks + _MUTANT_TICK_SLACK)
+        if got.failure or not loosely_equal(got.value, expected.value):
+            return index, got.failure
     return None
 
 
-def same(a: Any, b: Any) -> bool:
-    """Equal as data, in doubt yes: 1, 1.0 and True are the same, and so are a list and a tuple."""
+def loosely_equal(a: Any, b: Any) -> bool:
+    """Compare leniently: numbers within a tolerance, lists and tuples alike, text up to white space.
+
+    More lenient than the grader, so that a mutant counts as different only if every grader would say so.
+    """
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
         return a == b or math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-6)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(loosely_equal(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(loosely_equal(a[key], b[key]) for key in a)
     if isinstance(a, str) and isinstance(b, str):
         return a.split() == b.split() and a.strip() == b.strip()
     return bool(a == b)

@@ -1,7 +1,8 @@
-"""Problems in shorthand: a chain of small operations, and its answer as one lambda.
+"""Problems in a compact notation: a chain of small operations, answered with one lambda.
 
-`a: odd, *3+2, sum` asks for `f=lambda a:sum(x*3+2 for x in a if x%2)`. Short enough for a model of half a
-million weights that reads bytes, and yet thousands of different programs.
+`a: odd, *3+2, sum` asks for `f=lambda a:sum(x*3+2 for x in a if x%2)`. Prompts and answers are short enough
+for a model with half a million weights that reads bytes, and still there are thousands of different
+programs.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ _EDGES = {
 }
 
 
-def lists(rng: Random, difficulty: float) -> Problem:
-    """Keep some elements, change each, take something of the whole."""
+def list_chain(rng: Random, difficulty: float) -> Problem:
+    """Draw a problem on a list: filter the elements, change each, reduce the list."""
     k, m = rng.randint(1, 9), rng.randint(2, 9)
     keep = rng.choice(
         (
@@ -82,13 +83,13 @@ def lists(rng: Random, difficulty: float) -> Problem:
     return _problem("a", "list[int]", "list[int]" if whole in ("sorted", "list") else "int", steps, code)
 
 
-def numbers_(rng: Random, difficulty: float) -> Problem:
-    """Two to four operations of arithmetic, with brackets where precedence wants them."""
+def integers_chain(rng: Random, difficulty: float) -> Problem:
+    """Draw a problem on an integer: two to four arithmetic operations, with brackets where needed."""
     steps: list[str] = []
     code, tight = "n", True
     last = ""
     for _ in range(rng.randint(2, level(difficulty, 2, 4))):
-        sign = rng.choice([one for one in ("+", "-", "*", "//", "%") if one != last])
+        sign = rng.choice([other for other in ("+", "-", "*", "//", "%") if other != last])
         k = rng.randint(2, 9)
         operand = code if tight or sign in "+-" else f"({code})"
         code, tight = f"{operand}{sign}{k}", sign not in "+-"
@@ -97,8 +98,8 @@ def numbers_(rng: Random, difficulty: float) -> Problem:
     return _problem("n", "int", "int", steps, code)
 
 
-def strings(rng: Random, difficulty: float) -> Problem:
-    """Two to four slices and methods, one after another."""
+def string_chain(rng: Random, difficulty: float) -> Problem:
+    """Draw a problem on a string: two to four slices and methods in a row."""
     steps: list[str] = []
     code = "s"
     for _ in range(rng.randint(2, level(difficulty, 2, 4))):

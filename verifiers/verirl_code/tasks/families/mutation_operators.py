@@ -1,4 +1,8 @@
-"""Wrong programs near a right one: one small change in its syntax tree each, and the usual bad faith."""
+"""Wrong programs derived from a right one.
+
+They are single changes of its syntax tree, and programs that do not try: empty, constant, the input returned,
+the shown tests memorized, and a result that is off by one.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,13 @@ from typing import Any, NamedTuple
 
 
 class ProgramMutant(NamedTuple):
-    """A changed program. `kind` names the change."""
+    """A wrong program. `kind` names what was changed."""
 
     kind: str
     source: str
 
 
-_COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
+_OTHER_COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.Gt),
     ast.LtE: (ast.Lt, ast.GtE),
     ast.Gt: (ast.GtE, ast.Lt),
@@ -25,8 +29,8 @@ _COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.In: (ast.NotIn,),
     ast.NotIn: (ast.In,),
 }
-# No change makes a product or a power out of anything else: numbers in a loop would grow without bound.
-_COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
+# No change produces a product or a power: numbers in a loop would grow without bound.
+_OTHER_OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
     ast.Mult: ast.Add,
@@ -37,7 +41,7 @@ _COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitXor: ast.BitOr,
     ast.RShift: ast.BitAnd,
 }
-_NAMED = {
+_OTHER_FUNCTIONS = {
     "min": "max",
     "max": "min",
     "sorted": "list",
@@ -46,97 +50,105 @@ _NAMED = {
     "any": "all",
     "set": "list",
 }
-_GROWING = (ast.Mult, ast.Pow, ast.LShift)
-_DROPPED = (ast.Assign, ast.AugAssign, ast.Expr, ast.Continue)
+_GROWING_OPERATORS = (ast.Mult, ast.Pow, ast.LShift)
+_DROPPABLE_STATEMENTS = (ast.Assign, ast.AugAssign, ast.Expr, ast.Continue)
 
 Change = Callable[[Any], None]
 
 
 def single_mutations(source: str) -> Iterator[ProgramMutant]:
-    """Every single change of `source` that the operators know, in a fixed order."""
+    """Yield every program that differs from `source` by one change, in a fixed order.
+
+    Args:
+        source: A right program.
+
+    Example:
+        >>> [mutant.source for mutant in single_mutations("f = lambda x: x + 1\\n")][:2]
+        ['f = lambda x: x - 1\\n', 'f = lambda x: x + 2\\n']
+    """
     tree = ast.parse(source)
     names = sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)})
-    for place, node in enumerate(ast.walk(tree)):
+    for position, node in enumerate(ast.walk(tree)):
         for kind, change in _changes(node, names):
-            # To parse is cheaper than to copy.
+            # Parsing is cheaper than copying the tree.
             changed = ast.parse(source)
-            change(next(islice(ast.walk(changed), place, None)))
+            change(next(islice(ast.walk(changed), position, None)))
             yield ProgramMutant(kind, ast.unparse(changed) + "\n")
 
 
 def _changes(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Change]]:
     match node:
         case ast.Compare():
-            for place, sign in enumerate(node.ops):
-                for other in _COMPARED.get(type(sign), ()):
-                    yield "comparison", _put("ops", other(), place)
+            for index, operator in enumerate(node.ops):
+                for other in _OTHER_COMPARISONS.get(type(operator), ()):
+                    yield "comparison", _setting("ops", other(), index)
         case ast.BinOp() | ast.AugAssign():
-            if type(node.op) in _COMPUTED:
-                yield "operator", _put("op", _COMPUTED[type(node.op)]())
+            if type(node.op) in _OTHER_OPERATORS:
+                yield "operator", _setting("op", _OTHER_OPERATORS[type(node.op)]())
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.FloorDiv | ast.Mod):
                 yield "swapped operands", _swap_operands
         case ast.BoolOp():
-            yield "and for or", _put("op", ast.Or() if isinstance(node.op, ast.And) else ast.And())
+            yield "and for or", _setting("op", ast.Or() if isinstance(node.op, ast.And) else ast.And())
         case ast.Constant(value=int(number)) if type(number) is int:
-            for by in (1, -1):
-                yield "off by one", _put("value", number + by)
+            for step in (1, -1):
+                yield "off by one", _setting("value", number + step)
         case ast.Constant(value=str(letter)) if len(letter) == 1:
-            yield "wrong character", _put("value", chr(ord(letter) + 1))
+            yield "wrong character", _setting("value", chr(ord(letter) + 1))
         case ast.UnaryOp() if isinstance(node.op, ast.USub | ast.Not):
-            yield "sign or not", _without_sign
-        case ast.Name() if isinstance(node.ctx, ast.Load) and node.id in _NAMED:
-            yield "wrong function", _put("id", _NAMED[node.id])
+            yield "sign or not", _drop_sign
+        case ast.Name() if isinstance(node.ctx, ast.Load) and node.id in _OTHER_FUNCTIONS:
+            yield "wrong function", _setting("id", _OTHER_FUNCTIONS[node.id])
         case ast.If() | ast.IfExp():
-            yield "swapped branches", _negated
+            yield "swapped branches", _negate_condition
             if isinstance(node, ast.If) and not node.orelse:
-                yield "condition dropped", _put("test", ast.Constant(True))
+                yield "condition dropped", _setting("test", ast.Constant(True))
         case ast.Slice():
             yield "slice dropped", _open_slice
         case ast.comprehension() if node.ifs:
-            yield "condition dropped", _put("ifs", [])
+            yield "condition dropped", _setting("ifs", [])
         case ast.Call(func=ast.Attribute(value=receiver)):
             if not isinstance(receiver, ast.Name | ast.Constant):
-                yield "call dropped", _receiver
+                yield "call dropped", _drop_call
     for field, value in ast.iter_fields(node):
         if isinstance(value, list):
-            for place, child in enumerate(value):
-                if isinstance(child, _DROPPED):
-                    yield "dropped statement", _put(field, ast.Pass(), place)
+            for index, child in enumerate(value):
+                if isinstance(child, _DROPPABLE_STATEMENTS):
+                    yield "dropped statement", _setting(field, ast.Pass(), index)
     yield from _other_names(node, names)
 
 
-def _put(field: str, value: Any, place: int | None = None) -> Change:
-    """The change that sets a field, or one element of a field, of the node that it is given."""
+def _setting(field: str, value: Any, index: int | None = None) -> Change:
+    """Return the change that sets a field of a node, or one element of the field."""
 
     def change(node: Any) -> None:
-        if place is None:
+        if index is None:
             setattr(node, field, value)
         else:
-            getattr(node, field)[place] = value
+            getattr(node, field)[index] = value
 
     return change
 
 
 def _other_names(node: ast.AST, names: list[str]) -> Iterator[tuple[str, Change]]:
-    """Another variable in place of one, but never as a factor."""
-    if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, _GROWING):
+    """Yield changes that put another variable in the place of one, except in products and powers."""
+    if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, _GROWING_OPERATORS):
         return
     for field, value in ast.iter_fields(node):
         if isinstance(value, ast.Name) and isinstance(value.ctx, ast.Load) and value.id in names:
             other = names[(names.index(value.id) + 1) % len(names)]
             if other != value.id:
-                yield "wrong variable", _put(field, ast.Name(other, ast.Load()))
+                yield "wrong variable", _setting(field, ast.Name(other, ast.Load()))
 
 
 def _swap_operands(node: ast.BinOp) -> None:
     node.left, node.right = node.right, node.left
 
 
-def _negated(node: ast.If | ast.IfExp) -> None:
+def _negate_condition(node: ast.If | ast.IfExp) -> None:
     node.test = ast.UnaryOp(ast.Not(), node.test)
 
 
-def _without_sign(node: ast.UnaryOp) -> None:
+def _drop_sign(node: ast.UnaryOp) -> None:
     node.op = ast.UAdd() if isinstance(node.op, ast.USub) else ast.Not()
     if isinstance(node.op, ast.Not):
         node.operand = ast.UnaryOp(ast.Not(), node.operand)
@@ -146,13 +158,13 @@ def _open_slice(node: ast.Slice) -> None:
     node.lower = node.upper = node.step = None
 
 
-def _receiver(node: ast.Call) -> None:
-    """`x.strip().lower()` becomes `(x.strip())`: the last call of a chain is lost."""
+def _drop_call(node: ast.Call) -> None:
+    """Turn `x.strip().lower()` into `str(x.strip())`: the last call of a chain is lost."""
     inner = node.func.value if isinstance(node.func, ast.Attribute) else node
     node.func, node.args, node.keywords = ast.Name("str", ast.Load()), [inner], []
 
 
-_OFF = """
+_OFF_BY_ONE_TEMPLATE = """
 def {name}(*args):
     value = _right(*args)
     if isinstance(value, bool):
@@ -170,9 +182,14 @@ def {name}(*args):
 def trivial_programs(
     name: str, args: tuple[str, ...], source: str, shown: list[tuple[Any, Any]], usual: Any
 ) -> Iterator[ProgramMutant]:
-    """Programs that do not try: nothing, a constant, the input, the shown tests by heart, nearly right.
+    """Yield programs that do not try to solve the problem, and one whose result is off by one.
 
-    `shown`: arguments and result of the tests that the prompt shows. `usual`: the most frequent result.
+    Args:
+        name: The function to define.
+        args: The names of its parameters.
+        source: The reference.
+        shown: Arguments and result of the tests that the prompt shows.
+        usual: The most frequent result.
     """
     head = f"def {name}({', '.join(args)}):\n"
     yield ProgramMutant("empty body", f"{head}    pass\n")
@@ -181,4 +198,6 @@ def trivial_programs(
     table = "".join(f"    if args == {given!r}:\n        return {value!r}\n" for given, value in shown)
     if shown:
         yield ProgramMutant("shown tests by heart", f"def {name}(*args):\n{table}    return {usual!r}\n")
-    yield ProgramMutant("result off by one", f"{source}\n\n_right = {name}\n\n{_OFF.format(name=name)}")
+    yield ProgramMutant(
+        "result off by one", f"{source}\n\n_right = {name}\n\n{_OFF_BY_ONE_TEMPLATE.format(name=name)}"
+    )

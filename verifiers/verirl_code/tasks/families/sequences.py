@@ -444,7 +444,7 @@ def sorting(rng: Random, difficulty: float) -> Problem:
 
 
 FAMILIES = (
-    Family("lists", "collections", lists, compact_prompts.lists),
+    Family("lists", "collections", lists, compact_prompts.list_chain),
     Family("dicts", "collections", dicts),
     Family("sorting", "collections", sorting),
 )

@@ -429,6 +429,6 @@ def parsing(rng: Random, difficulty: float) -> Problem:
 
 
 FAMILIES = (
-    Family("strings", "text", strings, compact_prompts.strings),
+    Family("strings", "text", strings, compact_prompts.string_chain),
     Family("parsing", "text", parsing),
 )
