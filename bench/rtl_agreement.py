@@ -27,30 +27,32 @@ import benchmarks
 
 from verirl.errors import VerirlError
 from verirl.types import Task
-from verirl_rtl.edits import edits
-from verirl_rtl.equivalence import BOUND, Proof, prove
-from verirl_rtl.importers import IMPORTERS
-from verirl_rtl.policy import survey
-from verirl_rtl.recording import Recording, record, reference_of
-from verirl_rtl.replay import Replay, play, replay
-from verirl_rtl.spec import Spec, read_spec
-from verirl_rtl.stimulus import Event, roles
-from verirl_rtl.synth import synth
-from verirl_rtl.tools import Bounds
+from verirl_rtl.formal.equivalence import BOUND_STEPS, Proof, prove
+from verirl_rtl.language.inspection import inspect_trusted
+from verirl_rtl.reference import inspect_reference
+from verirl_rtl.simulation.golden_trace import GoldenTrace
+from verirl_rtl.simulation.recorder import record
+from verirl_rtl.simulation.simulate import ReplayResult, replay, simulate
+from verirl_rtl.simulation.stimulus import Event, roles
+from verirl_rtl.spec import RtlSpec, read_spec
+from verirl_rtl.tasks.generate import generate
+from verirl_rtl.tasks.importers import IMPORTERS
+from verirl_rtl.tasks.mutation_operators import mutations
+from verirl_rtl.tools import ToolLimits
 
-SIMULATION = Bounds(wall_s=20, cpu_s=20, memory_mb=2048)
+SIMULATION = ToolLimits(wall_s=20, cpu_s=20, memory_mb=2048)
 
 
 class Case(NamedTuple):
     name: str
-    spec: Spec
+    spec: RtlSpec
     text: str
 
 
 def cases(seed: int) -> Iterator[Case]:
     """Mutants of drawn tasks without end, at most two of each task at a time."""
     draw = random.Random(seed)
-    synthesised = (synth(seed, index, draw.random()) for index in itertools.count())
+    synthesised = (generate(seed, index, draw.random()) for index in itertools.count())
     imported: list[Task] = []
     for name in ("verilogeval-v2", "rtllm-v2"):
         path = benchmarks.find(name)
@@ -63,12 +65,12 @@ def cases(seed: int) -> Iterator[Case]:
         spec = read_spec(task.spec)
         if spec.reference is None:
             continue
-        changes = edits(spec.reference)
+        changes = mutations(spec.reference)
         for change in draw.sample(changes, min(2, len(changes))):
             yield Case(f"{task.id} ({change.kind})", spec, change.of(spec.reference))
 
 
-def simulated(case: Case, recording: Recording, text: str, engine: str, folder: Path) -> str:
+def simulated(case: Case, recording: GoldenTrace, text: str, engine: str, folder: Path) -> str:
     found = replay(recording, text, case.spec.reference_top, folder, engine, bounds=SIMULATION)
     if found.late or found.problem:
         return "undecided"
@@ -76,7 +78,7 @@ def simulated(case: Case, recording: Recording, text: str, engine: str, folder: 
 
 
 def reason(
-    case: Case, recording: Recording, text: str, said: dict[str, str], proof: Proof, folder: Path
+    case: Case, recording: GoldenTrace, text: str, said: dict[str, str], proof: Proof, folder: Path
 ) -> str:
     """Why the three disagree, by trying it."""
     simulators = {said["icarus"], said["verilator"]} - {"undecided"}
@@ -88,10 +90,10 @@ def reason(
     return too_deep(recording, found)
 
 
-def apart(case: Case, recording: Recording, text: str, folder: Path) -> str:
+def apart(case: Case, recording: GoldenTrace, text: str, folder: Path) -> str:
     """The simulators disagree: what the first sample looks like in which they do."""
     top = case.spec.reference_top
-    first, second = (play(recording, text, top, folder, engine) for engine in ("icarus", "verilator"))
+    first, second = (simulate(recording, text, top, folder, engine) for engine in ("icarus", "verilator"))
     if second.doubted:
         return "blocking and nonblocking assignments to one variable, which Verilator does not support"
     for one, two, wanted in zip(first.lines, second.lines, recording.expected, strict=False):
@@ -102,16 +104,16 @@ def apart(case: Case, recording: Recording, text: str, folder: Path) -> str:
     return "UNEXPLAINED: the simulators differ"
 
 
-def missed(case: Case, recording: Recording, text: str, proof: Proof, folder: Path) -> str:
+def missed(case: Case, recording: GoldenTrace, text: str, proof: Proof, folder: Path) -> str:
     """The solver found a difference that the replay did not: play it into both designs."""
     events = tuple(
         Event("".join(step.get(port.name, "0" * port.width) for port in recording.inputs), True)
         for step in proof.inputs
     )
     script = replace(recording, events=events, expected=())
-    reference = reference_of(case.spec)
-    gold = play(script, reference.text, case.spec.reference_top, folder, "icarus").lines
-    gate = play(script, text, case.spec.reference_top, folder, "icarus").lines
+    reference = inspect_reference(case.spec)
+    gold = simulate(script, reference.text, case.spec.reference_top, folder, "icarus").lines
+    gate = simulate(script, text, case.spec.reference_top, folder, "icarus").lines
     if any(want != got and "x" not in want for want, got in zip(gold, gate, strict=False)):
         return "the stimulus misses it: the counterexample tells them apart in simulation, too"
     if proof.sequential:
@@ -119,11 +121,11 @@ def missed(case: Case, recording: Recording, text: str, proof: Proof, folder: Pa
     return "UNEXPLAINED: the counterexample does not tell them apart in simulation"
 
 
-def too_deep(recording: Recording, found: Replay) -> str:
+def too_deep(recording: GoldenTrace, found: ReplayResult) -> str:
     """The replay found a difference that the solver did not."""
     step = found.mismatches[0].step if found.mismatches else 0
-    if step >= BOUND // 2:
-        return f"deeper than the solver's {BOUND} steps"
+    if step >= BOUND_STEPS // 2:
+        return f"deeper than the solver's {BOUND_STEPS} steps"
     if found.mismatches and "x" in found.mismatches[0].got:
         return "an x of the simulator: its if and case do not see both branches"
     return f"UNEXPLAINED: a difference in sample {step}"
@@ -144,7 +146,7 @@ def main() -> int:
                 break
             try:
                 recording = record(case.spec, folder)
-                mutant = survey(case.text, case.spec.reference_top, recording.parameters)
+                mutant = inspect_trusted(case.text, case.spec.reference_top, recording.parameters)
             except VerirlError as problem:
                 print(f"left out: {case.name}: {problem}")
                 continue
@@ -154,7 +156,7 @@ def main() -> int:
                 engine: simulated(case, recording, mutant.text, engine, folder)
                 for engine in ("icarus", "verilator")
             }
-            reference = reference_of(case.spec)
+            reference = inspect_reference(case.spec)
             top = case.spec.reference_top
             given = recording.parameters
             what = roles(recording.inputs, reference.edges, case.spec.clock, case.spec.reset)

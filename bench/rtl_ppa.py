@@ -83,21 +83,21 @@ def main() -> int:
     tasks = rows(limit)
     if not tasks:
         return 0
-    from verirl_rtl import ppa
-    from verirl_rtl.liberty import library
-    from verirl_rtl.policy import survey
-    from verirl_rtl.ppa import baseline, judge
-    from verirl_rtl.recording import record
+    from verirl_rtl.language.inspection import inspect_trusted
+    from verirl_rtl.simulation.recorder import record
     from verirl_rtl.spec import read_spec
-    from verirl_rtl.synthesis import Synthesis, synthesise
+    from verirl_rtl.synthesis import ppa
+    from verirl_rtl.synthesis.liberty import current_library
+    from verirl_rtl.synthesis.ppa import baseline, judge
+    from verirl_rtl.synthesis.yosys import MappedDesign, synthesize
 
-    cells = library()
+    cells = current_library()
     made = 0
 
     def counted(*given, **options):
         nonlocal made
         made += len(options["runs"])
-        return synthesise(*given, **options)
+        return synthesize(*given, **options)
 
     ppa.synthesise = counted
     again, synthesis_only = [], []
@@ -110,7 +110,7 @@ def main() -> int:
             reference, top = task.spec["reference"], task.spec["reference_top"]
             try:
                 spec = read_spec({"top": top, "reference": reference})
-                answer = survey(reference, top)
+                answer = inspect_trusted(reference, top)
                 recording = record(spec, folder)
             except Exception as problem:  # noqa: BLE001 - a task that does not run is named and left out
                 print(f"left out: {task.id}: {problem}")
@@ -137,7 +137,7 @@ def main() -> int:
                 return baseline(spec, recording, cells, folder)
 
             def mapped(answer=answer, top=top) -> object:
-                return synthesise(answer.text, top, cells, folder)
+                return synthesize(answer.text, top, cells, folder)
 
             try:
                 alone()
@@ -154,7 +154,7 @@ def main() -> int:
                 print(f"left out: {task.id}: {scored[-1].stage.detail}")
                 continue
             only = timed(mapped)
-            assert isinstance(only[2], Synthesis)
+            assert isinstance(only[2], MappedDesign)
             (bare_wall, bare_cpu), (wall, cpu) = (
                 (min(one[0] for one in runs), min(one[1] for one in runs)) for runs in (bare, ours)
             )

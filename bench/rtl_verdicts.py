@@ -28,8 +28,8 @@ import benchmarks
 from verirl.pool import Request, VerifierPool
 from verirl.types import Task
 from verirl_rtl.extract import extract
-from verirl_rtl.importers import IMPORTERS
-from verirl_rtl.mutants import mutants
+from verirl_rtl.tasks.importers import IMPORTERS
+from verirl_rtl.tasks.mutants import mutants
 
 FLAGS = ("-Wall", "-Winfloop", "-Wno-timescale", "-g2012", "-s", "tb")
 STOCK = ("--binary", "--timing", "-Wno-fatal", "-Wno-BLKANDNBLK", "--top-module", "tb", "-j", "1")

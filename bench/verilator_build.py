@@ -20,10 +20,10 @@ from pathlib import Path
 
 import benchmarks
 
-from verirl_rtl import verilating
-from verirl_rtl.importers import IMPORTERS
-from verirl_rtl.policy import survey
+from verirl_rtl.language.inspection import inspect_trusted
+from verirl_rtl.simulation import verilator_build
 from verirl_rtl.spec import read_spec
+from verirl_rtl.tasks.importers import IMPORTERS
 
 STOCK = ("verilator", "-Wno-fatal", "-Wno-BLKANDNBLK", "-j", "1")
 
@@ -37,18 +37,18 @@ def main() -> None:
     if file is None:
         return
     found = [task for task in IMPORTERS["verilogeval-v2"](file) if "testbench" in task.spec]
-    verilating.runtime()
+    verilator_build.runtime_folder()
     spent: dict[str, list[tuple[float, float]]] = {"ours": [], "stock": [], "stock, same sources": []}
     for task in found[5 :: len(found) // options.designs][: options.designs]:
         spec = read_spec(task.spec)
         assert spec.reference is not None
         assert spec.testbench is not None
-        design = survey(spec.reference, spec.reference_top)
-        files = verilating.model_files("play", spec.reference_top, design.ports, {}) | {
+        design = inspect_trusted(spec.reference, spec.reference_top)
+        files = verilator_build.model_files("play", spec.reference_top, design.ports, {}) | {
             "design.sv": design.text
         }
-        spent["ours"].append(timed(["sh", "-c", verilating.model_script("play")], files))
-        kept = verilating.runtime() / "plain" / "prelude.h"
+        spent["ours"].append(timed(["sh", "-c", verilator_build.model_script("play")], files))
+        kept = verilator_build.runtime_folder() / "plain" / "prelude.h"
         same = ["--cc", "--exe", "--build", "--no-timing", "--prefix", "Vdut", "--top-module", "play"]
         same += ["--x-assign", "unique", "--x-initial", "unique", "harness.sv", "design.sv", "model.cpp"]
         same += ["-CFLAGS", "-I.. -DVL_TIME_CONTEXT"]

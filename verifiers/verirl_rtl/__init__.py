@@ -48,14 +48,21 @@ class RtlDomain(Domain):
 
         That is compiled once for a machine; a worker that needs it before it is there waits for it.
         """
-        from verirl_rtl.liberty import VARIABLE, library_path
-        from verirl_rtl.verilating import RUNTIME, begun, there
+        from verirl_rtl.simulation.verilator_build import (
+            RUNTIME_VARIABLE,
+            start_runtime_build,
+            verilator_installed,
+        )
+        from verirl_rtl.synthesis.liberty import LIBERTY_VARIABLE, library_path
 
-        return {VARIABLE: library_path(), RUNTIME: begun() if there() else Path(__file__).parent}
+        return {
+            LIBERTY_VARIABLE: library_path(),
+            RUNTIME_VARIABLE: start_runtime_build() if verilator_installed() else Path(__file__).parent,
+        }
 
     def tools(self) -> Mapping[str, str]:
         """The tools whose version could change a verdict, and the standard cells."""
-        from verirl_rtl.liberty import library_version
+        from verirl_rtl.synthesis.liberty import library_version
         from verirl_rtl.tools import versions
 
         return {**versions(), "liberty": library_version()}
@@ -66,9 +73,9 @@ class RtlDomain(Domain):
 
         import_optional("pyslang", "rtl")
         import verirl_rtl.stages  # noqa: F401 - for the import alone
-        from verirl_rtl.policy import survey
+        from verirl_rtl.language.inspection import inspect_trusted
 
-        survey("module m(input a, output y); assign y = a; endmodule", "m")
+        inspect_trusted("module m(input a, output y); assign y = a; endmodule", "m")
 
     @property
     def spec_model(self) -> type[Spec]:
@@ -93,13 +100,13 @@ class RtlDomain(Domain):
     @property
     def families(self) -> tuple[str, ...]:
         """The names of the task families."""
-        from verirl_rtl.synth import FAMILIES
+        from verirl_rtl.tasks.generate import FAMILIES
 
         return FAMILIES
 
     def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
         """The families that have tasks in a style."""
-        from verirl_rtl.synth import families_with
+        from verirl_rtl.tasks.generate import families_with
 
         return families_with(self._read(options).style)
 
@@ -114,10 +121,12 @@ class RtlDomain(Domain):
         options: GenerationOptions | None = None,
     ) -> Task:
         """Make the task at `(split, seed, index)`."""
-        from verirl_rtl.synth import synth
+        from verirl_rtl.tasks.generate import generate
 
         chosen = self._read(options)
-        return synth(seed, index, difficulty, split=split, family=family, style=chosen.style, ppa=chosen.ppa)
+        return generate(
+            seed, index, difficulty, split=split, family=family, style=chosen.style, ppa=chosen.ppa
+        )
 
     def _read(self, options: GenerationOptions | None) -> RtlOptions:
         from verirl_rtl.options import RtlOptions
@@ -126,20 +135,20 @@ class RtlDomain(Domain):
 
     def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
         """Judge one completion."""
-        from verirl_rtl.stages import climb
+        from verirl_rtl.stages import run_stages
 
-        return climb(task, completion, context)
+        return run_stages(task, completion, context)
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
         """Wrong completions near the task's reference."""
-        from verirl_rtl.mutants import mutants
+        from verirl_rtl.tasks.mutants import mutants
 
         return mutants(task)
 
     @property
     def importers(self) -> Mapping[str, Importer]:
         """Benchmark name → reader."""
-        from verirl_rtl.importers import IMPORTERS
+        from verirl_rtl.tasks.importers import IMPORTERS
 
         return IMPORTERS
 
@@ -152,7 +161,7 @@ class RtlDomain(Domain):
     @property
     def official_importers(self) -> Mapping[str, Importer]:
         """Benchmark name → reader whose tasks are judged by the benchmark's own testbench."""
-        from verirl_rtl.importers import OFFICIAL_IMPORTERS
+        from verirl_rtl.tasks.importers import OFFICIAL_IMPORTERS
 
         return OFFICIAL_IMPORTERS
 

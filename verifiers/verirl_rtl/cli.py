@@ -66,7 +66,7 @@ def show(
     from verirl.io.sources import read_completions, read_tasks
     from verirl.pool import Request, VerifierPool
     from verirl.types import Completion
-    from verirl_rtl import exhibit
+    from verirl_rtl import artifacts
     from verirl_rtl.render import render
 
     known = {task.id: task for task in read_tasks(tasks) if task.domain == "rtl"}
@@ -83,10 +83,10 @@ def show(
         verdicts = pool.verify([Request(known[one.task_id], one.completion, one.sample) for one in chosen])
     for one, verdict in zip(chosen, verdicts, strict=True):
         console.out().print(render(known[one.task_id], one.completion, verdict))
-    places = {exhibit.WAVES: vcd, exhibit.DRAWING: schematic}
+    places = {artifacts.WAVES_FILE: vcd, artifacts.SCHEMATIC_FILE: schematic}
     wanted = tuple(name for name, path in places.items() if path is not None)
     if wanted:
-        found, why = exhibit.make(known[chosen[0].task_id], chosen[0].completion, wanted)
+        found, why = artifacts.make_artifacts(known[chosen[0].task_id], chosen[0].completion, wanted)
         for name, reason in why.items():
             console.warn(f"{places[name]} was not written: {reason}")
         for name, text in found.items():

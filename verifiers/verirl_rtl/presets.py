@@ -20,7 +20,7 @@ from verirl.errors import InputError
 from verirl.scoring import LadderScheme, StageReadings
 from verirl.scoring.stages import StageReading
 from verirl_rtl.ladder import LADDER
-from verirl_rtl.ppa import gain
+from verirl_rtl.synthesis.ppa import gain
 
 
 def _by_name(name: str, rungs: StageReadings) -> dict[str, StageReading]:

@@ -13,7 +13,7 @@ from verirl.reporting.answer_view import fallen, framed, ladder, listing
 from verirl.reporting.formatting import clean, one_line
 from verirl.types import Task, Verdict
 from verirl_rtl.extract import extract
-from verirl_rtl.waves import HEAD, cells
+from verirl_rtl.simulation.mismatch_table import SAMPLE_HEADING, cells
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,8 +61,8 @@ def _waves(detail: str) -> RenderableType | None:
     from rich.table import Table
     from rich.text import Text
 
-    _, head, rest = detail.partition(f"\n{HEAD} ")
-    rows = cells(f"{HEAD} {rest}") if head else []
+    _, head, rest = detail.partition(f"\n{SAMPLE_HEADING} ")
+    rows = cells(f"{SAMPLE_HEADING} {rest}") if head else []
     if not rows:
         return None
     table = Table(box=None, pad_edge=False)

@@ -41,7 +41,7 @@ Ppa = Literal["score", "off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class RtlSpec:
     """A checked spec.
 
     `top`: the module that an answer must define. `reference`: Verilog whose module `reference_top` behaves
@@ -69,7 +69,7 @@ class Spec:
     ppa_baseline: Mapping[str, float] = field(default_factory=dict)
 
 
-def read_spec(spec: Mapping[str, Any]) -> Spec:
+def read_spec(spec: Mapping[str, Any]) -> RtlSpec:
     """The spec as typed data; SpecError names the field that is unknown, missing or wrong."""
     for name in spec:
         if name not in _FIELDS:
@@ -96,7 +96,7 @@ def read_spec(spec: Mapping[str, Any]) -> Spec:
             "reference",
             'a port is \'inout\', which cannot be replayed; a bench may judge it ("rule": "official")',
         )
-    return Spec(
+    return RtlSpec(
         top=top,
         reference=reference,
         reference_top=reference_top,

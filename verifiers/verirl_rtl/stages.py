@@ -12,23 +12,26 @@ from verirl.answers import NoAnswerError
 from verirl.domain import StageContext
 from verirl.outcomes import StageOutcome, errored, failed, passed, timed_out
 from verirl.types import Status, Task
-from verirl_rtl import equivalence, official, ppa
 from verirl_rtl.extract import extract
-from verirl_rtl.policy import Inspection, Port, inspect
-from verirl_rtl.recording import Recording, record
-from verirl_rtl.replay import Mismatch, replay
-from verirl_rtl.spec import Spec, read_spec
-from verirl_rtl.tools import Bounds
-from verirl_rtl.waves import waveform
+from verirl_rtl.formal import equivalence
+from verirl_rtl.language.inspection import Inspection, Port, inspect_answer
+from verirl_rtl.simulation import testbench_verdict
+from verirl_rtl.simulation.golden_trace import GoldenTrace
+from verirl_rtl.simulation.mismatch_table import mismatch_table
+from verirl_rtl.simulation.recorder import record
+from verirl_rtl.simulation.simulate import Mismatch, replay
+from verirl_rtl.spec import RtlSpec, read_spec
+from verirl_rtl.synthesis import ppa
+from verirl_rtl.tools import ToolLimits
 
-SHOWN = 3
-AS_GOOD = 0.5
+MAX_SHOWN = 3
+REFERENCE_SCORE = 0.5
 """The score of figures as good as the reference's."""
-LEAST_CPU_S, SLOWER = 2, 20
+MIN_SIMULATION_CPU_S, SIMULATION_CPU_FACTOR = 2, 20
 """CPU seconds that any simulation may take, and how many times those of the reference's on top."""
 
 
-def climb(task: Task, completion: str, job: StageContext) -> Iterator[StageOutcome]:
+def run_stages(task: Task, completion: str, job: StageContext) -> Iterator[StageOutcome]:
     """One finding a stage, in order, up to the first that was not climbed."""
     until = time.monotonic() + job.seconds
     spec = read_spec(task.spec)
@@ -41,7 +44,7 @@ def climb(task: Task, completion: str, job: StageContext) -> Iterator[StageOutco
     began = time.monotonic()
     recording = record(spec, job.folder, until=until) if spec.rule == "replay" else None
     spent = time.monotonic() - began
-    answer = inspect(source, spec.top, recording.parameters if recording else None)
+    answer = inspect_answer(source, spec.top, recording.parameters if recording else None)
     if answer.refusal:
         yield failed("policy", detail=answer.refusal, feedback=f"The design was refused: {answer.refusal}.")
         return
@@ -66,13 +69,13 @@ def climb(task: Task, completion: str, job: StageContext) -> Iterator[StageOutco
     yield found
     if found.stage.status in (Status.PASSED, Status.SKIPPED):
         for finding in ppa.judge(spec, recording, answer, job.folder, until=until):
-            gained = finding.stage.name == "ppa" and finding.stage.score > AS_GOOD
+            gained = finding.stage.name == "ppa" and finding.stage.score > REFERENCE_SCORE
             yield _deserved(spec, recording, answer, job.folder, until, finding) if gained else finding
 
 
 def _deserved(
-    spec: Spec,
-    recording: Recording | None,
+    spec: RtlSpec,
+    recording: GoldenTrace | None,
     answer: Inspection,
     folder: Path,
     until: float,
@@ -84,11 +87,13 @@ def _deserved(
     words = (
         f"no gain, for {recording.unmoved} bits of the outputs never change, so that anything is right there"
     )
-    stage = found.stage.model_copy(update={"score": AS_GOOD, "detail": f"{found.stage.detail}; {words}"})
+    stage = found.stage.model_copy(
+        update={"score": REFERENCE_SCORE, "detail": f"{found.stage.detail}; {words}"}
+    )
     return replace(found, stage=stage)
 
 
-def _elaborated(answer: Inspection, recording: Recording | None) -> StageOutcome:
+def _elaborated(answer: Inspection, recording: GoldenTrace | None) -> StageOutcome:
     """Whether it elaborates and has the ports that were asked for; half a score for what elaborates."""
     if answer.errors:
         words = "; ".join(answer.errors)
@@ -96,7 +101,9 @@ def _elaborated(answer: Inspection, recording: Recording | None) -> StageOutcome
     wrong = _differences(answer.ports, recording.ports) if recording else []
     if wrong and recording:
         share = max(0.0, 1 - len(wrong) / len(recording.ports))
-        words = "; ".join(wrong[:SHOWN]) + (f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else "")
+        words = "; ".join(wrong[:MAX_SHOWN]) + (
+            f"; and {len(wrong) - MAX_SHOWN} more" if len(wrong) > MAX_SHOWN else ""
+        )
         return failed("elaborate", 0.5 * share, words, f"The ports are not those asked for: {words}.")
     return passed("elaborate")
 
@@ -113,10 +120,12 @@ def _differences(got: Sequence[Port], wanted: Sequence[Port]) -> list[str]:
     return wrong + [f"an extra port '{port}'" for port in have.values()]
 
 
-def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, until: float) -> StageOutcome:
+def _replayed(
+    recording: GoldenTrace, answer: Inspection, top: str, folder: Path, until: float
+) -> StageOutcome:
     """The share of samples that agree with the reference, beyond what a constant would earn."""
     bounds = _bounds(until)
-    allowed = math.ceil(LEAST_CPU_S + SLOWER * recording.seconds)
+    allowed = math.ceil(MIN_SIMULATION_CPU_S + SIMULATION_CPU_FACTOR * recording.seconds)
     bounds = replace(bounds, cpu_s=min(bounds.cpu_s, allowed))
     names = tuple(answer.parameters)
     found = replay(recording, answer.text, top, folder, bounds=bounds, parameters=names)
@@ -135,13 +144,13 @@ def _replayed(recording: Recording, answer: Inspection, top: str, folder: Path, 
         )
     words = "; ".join(_told(recording, one) for one in found.mismatches[:1])
     driven = [event.bits for event in recording.events if event.sampled]
-    waves = waveform(recording.inputs, recording.outputs, driven, recording.expected, found.mismatches)
+    waves = mismatch_table(recording.inputs, recording.outputs, driven, recording.expected, found.mismatches)
     return failed(
         "simulate", found.score, f"{count}; {words}\n{waves}", f"{count}. {words}\n{waves}", **metrics
     )
 
 
-def _told(recording: Recording, one: Mismatch) -> str:
+def _told(recording: GoldenTrace, one: Mismatch) -> str:
     """The first outputs that are wrong in a sample."""
     words, start = [], 0
     for port in recording.outputs:
@@ -149,7 +158,7 @@ def _told(recording: Recording, one: Mismatch) -> str:
         start += port.width
         if any(w not in ("x", g) for w, g in zip(want, got, strict=True)):
             words.append(f"{port.name} = {_value(got)} where {_value(want)} is right")
-    return f"first at sample {one.step}: {', '.join(words[:SHOWN])}"
+    return f"first at sample {one.step}: {', '.join(words[:MAX_SHOWN])}"
 
 
 def _value(bits: str) -> str:
@@ -160,9 +169,9 @@ def _value(bits: str) -> str:
     return f"{len(bits)}'b{bits if len(bits) <= 32 else bits[:32] + '…'}"
 
 
-def _benched(spec: Spec, answer: Inspection, folder: Path, until: float) -> StageOutcome:
+def _benched(spec: RtlSpec, answer: Inspection, folder: Path, until: float) -> StageOutcome:
     """What the benchmark's own bench says."""
-    said = official.judge(spec, answer, folder, _bounds(until))
+    said = testbench_verdict.judge(spec, answer, folder, _bounds(until))
     if said.late:
         return timed_out("simulate", said.words, said.score)
     if said.broken:
@@ -172,7 +181,7 @@ def _benched(spec: Spec, answer: Inspection, folder: Path, until: float) -> Stag
     return passed("simulate", 1.0, f"the bench says: {said.words}")
 
 
-def _bounds(until: float) -> Bounds:
+def _bounds(until: float) -> ToolLimits:
     # CPU time is the answer's own; of wall-clock time a busy machine takes its part, which the pool judges.
     left = max(1.0, until - time.monotonic())
-    return Bounds(wall_s=left + 5, cpu_s=max(1, int(0.9 * left)))
+    return ToolLimits(wall_s=left + 5, cpu_s=max(1, int(0.9 * left)))

@@ -31,7 +31,7 @@ _ASKED = {"iverilog": "-V", "verilator": "--version", "yosys": "-V", "sta": "-ve
 
 
 @dataclass(frozen=True)
-class Bounds:
+class ToolLimits:
     """What one run of a tool may use: seconds of wall clock and of CPU, address space, bytes of a file."""
 
     wall_s: float = 10.0
@@ -42,7 +42,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Ran:
+class ToolRun:
     """What came of a run. `late`: the wall clock or CPU limit ended it; `cut`: output beyond the limit.
 
     `seconds`: wall clock. `cpu_s`: CPU time of it and of its children.
@@ -65,11 +65,11 @@ class Ran:
 def run(
     argv: Sequence[str],
     folder: Path,
-    bounds: Bounds = Bounds(),
+    bounds: ToolLimits = ToolLimits(),
     *,
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
-) -> Ran:
+) -> ToolRun:
     """Run a tool in `folder`; ToolMissingError where it is not installed."""
     if shutil.which(argv[0]) is None:
         raise ToolMissingError(argv[0], install_line(_COMES_WITH.get(argv[0], argv[0])))
@@ -99,7 +99,9 @@ def run(
     said, cut = _read(out, bounds.output_bytes)
     complained, _ = _read(err, bounds.output_bytes)
     late = late or process.returncode == -signal.SIGXCPU
-    return Ran(process.returncode, said, complained, late, cut, time.monotonic() - started, _used() - used)
+    return ToolRun(
+        process.returncode, said, complained, late, cut, time.monotonic() - started, _used() - used
+    )
 
 
 def _ended(process: subprocess.Popen[bytes], stdin: bytes, seconds: float) -> bool:
@@ -122,7 +124,7 @@ def _used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _limit(pid: int, bounds: Bounds) -> None:
+def _limit(pid: int, bounds: ToolLimits) -> None:
     for which, value in (
         (resource.RLIMIT_CPU, bounds.cpu_s),
         (resource.RLIMIT_AS, bounds.memory_mb * _MIB),

@@ -18,7 +18,7 @@ from verirl.types import Message, Status, Task, Verdict
 
 pytest.importorskip("pyslang")
 
-from verirl_rtl.verilating import runtime, there
+from verirl_rtl.simulation.verilator_build import runtime_folder, verilator_installed
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("iverilog", "vvp"))), reason="Icarus Verilog is not installed"
@@ -90,8 +90,8 @@ def fenced(text: str) -> str:
 @pytest.fixture(scope="module")
 def pool() -> Iterator[VerifierPool]:
     need_sandbox()
-    if there():
-        runtime()
+    if verilator_installed():
+        runtime_folder()
     with sandboxed(1, DEADLINE) as made:
         yield made
 

@@ -10,9 +10,9 @@ import pytest
 from cases.rtl.accepts import HONEST
 
 from verirl.types import Status
-from verirl_rtl.equivalence import BOUND, PROOF, Proof, judge, prove
-from verirl_rtl.policy import inspect
-from verirl_rtl.recording import record
+from verirl_rtl.formal.equivalence import BOUND_STEPS, PROOF_LIMITS, Proof, judge, prove
+from verirl_rtl.language.inspection import inspect_answer
+from verirl_rtl.simulation.recorder import record
 from verirl_rtl.spec import read_spec
 
 pytestmark = pytest.mark.skipif(shutil.which("yosys") is None, reason="needs yosys")
@@ -76,7 +76,7 @@ def test_different(gold: str, old: str, new: str, tmp_path) -> None:
     assert found.outcome == "different"
     assert found.gold != found.gate
     assert all(set(step) == set(found.inputs[0]) for step in found.inputs)
-    assert len(found.inputs) <= BOUND
+    assert len(found.inputs) <= BOUND_STEPS
 
 
 def test_what_always_comb_holds_is_compared(tmp_path) -> None:
@@ -124,7 +124,7 @@ def test_what_cannot_be_read_is_undecided(gate: str, tmp_path) -> None:
 def test_time_is_bounded(tmp_path) -> None:
     wide = "module m(input [31:0] a, b, output [63:0] s); assign s = a * b; endmodule"
     started = time.monotonic()
-    found = held(wide, wide.replace("a * b", "b * a"), tmp_path, bounds=replace(PROOF, wall_s=1.0))
+    found = held(wide, wide.replace("a * b", "b * a"), tmp_path, bounds=replace(PROOF_LIMITS, wall_s=1.0))
     assert found.outcome == "undecided"
     assert "too long" in found.reason
     assert time.monotonic() - started < 30
@@ -142,7 +142,7 @@ def test_time_is_bounded(tmp_path) -> None:
 )
 def test_the_stage(wanted: str, answer: str, status: Status, metric: dict[str, float], tmp_path) -> None:
     spec = read_spec({"top": "m", "reference": ADDER, "equivalence": wanted})
-    found = judge(spec, None, inspect(answer, "m"), tmp_path, until=time.monotonic() + 20)
+    found = judge(spec, None, inspect_answer(answer, "m"), tmp_path, until=time.monotonic() + 20)
     assert found.stage.status is status
     assert found.metrics == metric
 
@@ -164,7 +164,7 @@ def test_what_only_an_unreachable_state_shows_is_nobodys_fault(
     recording = record(spec, tmp_path)
 
     def status(answer: str) -> Status:
-        found = inspect(answer, "top")
+        found = inspect_answer(answer, "top")
         assert found.ok
         return judge(spec, recording, found, tmp_path, until=time.monotonic() + 20).stage.status
 
@@ -175,7 +175,7 @@ def test_what_only_an_unreachable_state_shows_is_nobodys_fault(
 def test_what_stays_open_is_neutral_and_counted(tmp_path) -> None:
     wide = "module m(input [31:0] a, b, output [63:0] s); assign s = a * b; endmodule"
     spec = read_spec({"top": "m", "reference": wide, "equivalence": "require"})
-    answer = inspect(wide.replace("a * b", "b * a"), "m")
+    answer = inspect_answer(wide.replace("a * b", "b * a"), "m")
     found = judge(spec, None, answer, tmp_path, until=time.monotonic() + 1)
     assert found.stage.status is Status.PASSED
     assert found.metrics == {"equivalence_undecided": 1.0}

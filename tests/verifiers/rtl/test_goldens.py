@@ -13,10 +13,10 @@ pytest.importorskip("pyslang")
 
 from verirl.pool import Request, VerifierPool
 from verirl.types import Task, Verdict
-from verirl_rtl.importers import IMPORTERS
-from verirl_rtl.policy import survey
+from verirl_rtl.language.inspection import inspect_trusted
+from verirl_rtl.simulation.verilator_build import verilator_installed
 from verirl_rtl.spec import read_spec
-from verirl_rtl.verilating import there
+from verirl_rtl.tasks.importers import IMPORTERS
 
 FOLDER = BENCHMARKS / "rtl"
 FILES = {
@@ -33,7 +33,7 @@ UNRUNNABLE = {"rtllm-v1.1/div_16bit"}
 """The published bench declares a name twice: no simulator takes it."""
 
 pytestmark = pytest.mark.skipif(
-    not (FOLDER.is_dir() and all(map(shutil.which, ("iverilog", "vvp"))) and there()),
+    not (FOLDER.is_dir() and all(map(shutil.which, ("iverilog", "vvp"))) and verilator_installed()),
     reason="the benchmarks, Icarus Verilog or Verilator are not there",
 )
 
@@ -57,7 +57,7 @@ def trivial(task: Task, value: str) -> str:
     """A design with the reference's ports that drives every output to one value."""
     spec = read_spec(task.spec)
     assert spec.reference is not None
-    ports = survey(spec.reference, spec.reference_top).ports
+    ports = inspect_trusted(spec.reference, spec.reference_top).ports
     named = ", ".join(f"{port.direction} [{port.width - 1}:0] {port.name}" for port in ports)
     driven = "".join(
         f"assign {port.name} = {{{port.width}{{1'b{value}}}}};\n"

@@ -17,8 +17,8 @@ from verirl.types import Message, Task, Verdict
 
 pytest.importorskip("pyslang")
 
-from verirl_rtl.policy import inspect
-from verirl_rtl.verilating import runtime, there
+from verirl_rtl.language.inspection import inspect_answer
+from verirl_rtl.simulation.verilator_build import runtime_folder, verilator_installed
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("iverilog", "vvp"))), reason="Icarus Verilog is not installed"
@@ -36,8 +36,8 @@ WRONG = {
 @pytest.fixture(scope="module")
 def pool() -> Iterator[VerifierPool]:
     need_sandbox()
-    if there():
-        runtime()
+    if verilator_installed():
+        runtime_folder()
     with sandboxed(1, DEADLINE) as made:
         yield made
 
@@ -68,7 +68,7 @@ def test_names_mean_nothing(pool: VerifierPool) -> None:
 
 
 def test_every_style_passes(pool: VerifierPool) -> None:
-    if not there():
+    if not verilator_installed():
         pytest.skip("some need Verilator")
     jobs = [request(text, reference=reference) for reference, text in HONEST.values()]
     found = dict(zip(HONEST, pool.verify(jobs), strict=True))
@@ -120,12 +120,12 @@ def test_nothing_is_gained_where_nobody_looks(pool: VerifierPool) -> None:
     ],
 )
 def test_what_is_defined_twice_is_refused(text: str) -> None:
-    assert "is defined twice" in inspect(text, "top").refusal
+    assert "is defined twice" in inspect_answer(text, "top").refusal
 
 
 def test_undeclared_names_are_what_the_text_says_they_are() -> None:
     implicit = design("assign w = a[0];\nalways @(posedge clk) q <= a + b;")
-    assert inspect(implicit, "top").ok
-    assert inspect("`default_nettype wire\n" + implicit, "top").ok
-    assert "undeclared" in inspect("`default_nettype none\n" + implicit, "top").errors[0]
-    assert "it may be none or wire" in inspect("`default_nettype supply1\n" + implicit, "top").refusal
+    assert inspect_answer(implicit, "top").ok
+    assert inspect_answer("`default_nettype wire\n" + implicit, "top").ok
+    assert "undeclared" in inspect_answer("`default_nettype none\n" + implicit, "top").errors[0]
+    assert "it may be none or wire" in inspect_answer("`default_nettype supply1\n" + implicit, "top").refusal

@@ -16,8 +16,8 @@ from verirl.cli import run
 from verirl.errors import InputError
 from verirl.io.sources import read_tasks
 from verirl_rtl import domain
-from verirl_rtl.hdl import outline, renamed
-from verirl_rtl.importers import IMPORTERS, IN_TIME, MISMATCHES, RTLLM_RULE
+from verirl_rtl.language.verilog_text import outline, rename_textually
+from verirl_rtl.tasks.importers import IMPORTERS, NO_MISMATCHES, NO_MISMATCHES_IN_TIME, RTLLM_RULE
 
 FOLDER = BENCHMARKS / "rtl"
 FILES = {
@@ -180,21 +180,21 @@ module Ref (input Ref_in, output y); /* Ref */
 endmodule : Ref
 """
     expected = source.replace("module Ref", "module Top").replace("endmodule : Ref", "endmodule : Top")
-    assert renamed(source, "Ref", "Top") == expected
+    assert rename_textually(source, "Ref", "Top") == expected
     with pytest.raises(ValueError, match="already"):
-        renamed("module Ref; Top u(); endmodule", "Ref", "Top")
+        rename_textually("module Ref; Top u(); endmodule", "Ref", "Top")
 
 
 @pytest.mark.parametrize(
     ("rule", "text", "passes"),
     [
-        (IN_TIME, "Hint: fine\nMismatches: 0 in 12 samples\n", True),
-        (IN_TIME, "Mismatches: 0 in 0 samples\n", False),
-        (IN_TIME, "Mismatches: 10 in 12 samples\n", False),
-        (IN_TIME, "TIMEOUT\nMismatches: 0 in 12 samples\n", False),
-        (IN_TIME, "Mismatches: 0 in 12 samples\nTIMEOUT\n", False),
-        (MISMATCHES, "x\nMismatches: 0 in 12 samples\n", True),
-        (MISMATCHES, "no Mismatches: 0 in 12 samples\n", False),
+        (NO_MISMATCHES_IN_TIME, "Hint: fine\nMismatches: 0 in 12 samples\n", True),
+        (NO_MISMATCHES_IN_TIME, "Mismatches: 0 in 0 samples\n", False),
+        (NO_MISMATCHES_IN_TIME, "Mismatches: 10 in 12 samples\n", False),
+        (NO_MISMATCHES_IN_TIME, "TIMEOUT\nMismatches: 0 in 12 samples\n", False),
+        (NO_MISMATCHES_IN_TIME, "Mismatches: 0 in 12 samples\nTIMEOUT\n", False),
+        (NO_MISMATCHES, "x\nMismatches: 0 in 12 samples\n", True),
+        (NO_MISMATCHES, "no Mismatches: 0 in 12 samples\n", False),
         (RTLLM_RULE, "===========Your Design Passed===========", True),
         (RTLLM_RULE, "3 failures", False),
     ],

@@ -7,10 +7,10 @@ import pytest
 pytest.importorskip("pyslang")
 
 from verirl.answers import NoAnswerError
-from verirl_rtl.canonical import refused_after, refused_before, skinned
 from verirl_rtl.extract import extract
-from verirl_rtl.policy import Port, inspect, survey
-from verirl_rtl.renaming import bench_parameters, renamed
+from verirl_rtl.language.inspection import Port, inspect_answer, inspect_trusted
+from verirl_rtl.language.language_rules import refusal_of_expanded, refusal_of_source, without_comments
+from verirl_rtl.language.verilog_text import bench_parameters, rename_modules
 
 ADDER = """module add #(parameter N = 8)(input [N-1:0] a, input signed [3:0] b, output logic [N:0] s);
 assign s = a + b;
@@ -68,14 +68,14 @@ def test_a_row_of_comments_is_read_once(filler: str) -> None:
 
 
 def test_ports_are_those_of_the_elaborated_top() -> None:
-    found = inspect(ADDER, "add")
+    found = inspect_answer(ADDER, "add")
     assert found.ok
     assert found.ports == (
         Port("a", "input", 8),
         Port("b", "input", 4, signed=True),
         Port("s", "output", 9),
     )
-    assert inspect(ADDER, "add", {"N": "3", "M": "1"}).ports[2].width == 4
+    assert inspect_answer(ADDER, "add", {"N": "3", "M": "1"}).ports[2].width == 4
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_ports_are_those_of_the_elaborated_top() -> None:
     ],
 )
 def test_what_does_not_elaborate_says_where(text: str, words: str) -> None:
-    found = inspect(text, "add")
+    found = inspect_answer(text, "add")
     assert not found.ok
     assert words in "; ".join(found.errors)
 
@@ -110,24 +110,24 @@ def test_what_does_not_elaborate_says_where(text: str, words: str) -> None:
     ],
 )
 def test_what_designers_write_and_simulators_take_is_let_through(body: str) -> None:
-    found = inspect(f"module m(input c, input [3:0] a, output [3:0] q);\n{body}\nendmodule", "m")
+    found = inspect_answer(f"module m(input c, input [3:0] a, output [3:0] q);\n{body}\nendmodule", "m")
     assert found.ok, found
 
 
 def test_a_refusal_names_what_and_where() -> None:
-    assert inspect('module m;\ninitial\n$display("x");\nendmodule', "m").refusal.startswith(
+    assert inspect_answer('module m;\ninitial\n$display("x");\nendmodule', "m").refusal.startswith(
         "line 3: '$display'"
     )
-    assert inspect('\n`include "x"\nmodule m; endmodule', "m").refusal.startswith("line 2: '`include'")
-    assert inspect("module m; reg q; initial force q = 1; endmodule", "m").refusal.startswith(
+    assert inspect_answer('\n`include "x"\nmodule m; endmodule', "m").refusal.startswith("line 2: '`include'")
+    assert inspect_answer("module m; reg q; initial force q = 1; endmodule", "m").refusal.startswith(
         "line 1: 'force'"
     )
 
 
 def test_a_bench_in_the_answer_is_not_a_second_root() -> None:
-    refused = inspect("module m(input a); endmodule\nmodule other; endmodule", "m").refusal
+    refused = inspect_answer("module m(input a); endmodule\nmodule other; endmodule", "m").refusal
     assert "'other' is never instantiated" in refused
-    turned = inspect("module m(input a); endmodule\nmodule tb; m u(1'b0); endmodule", "m").refusal
+    turned = inspect_answer("module m(input a); endmodule\nmodule tb; m u(1'b0); endmodule", "m").refusal
     assert "'m' is instantiated by the answer itself" in turned
 
 
@@ -138,26 +138,26 @@ def test_the_canonical_text_has_one_reading() -> None:
         "`ifdef NEVER\nnonsense\n`endif\n/* synopsys\nfull_case */ assign q = `OR(a[0], a[1]);\n"
         'wire \\odd//name ; localparam S = "/* no comment */ (* nor this *)";\nalways @(*) ;\nendmodule\n'
     )
-    found = inspect(text, "m")
+    found = inspect_answer(text, "m")
     assert found.ok
     for gone in ("`", "translate_off", "full_case", "keep", "nonsense"):
         assert gone not in found.text
     for kept in ("(a[0] | a[1])", "\\odd//name ", '"/* no comment */ (* nor this *)"', "[4-1:0]", "@(*)"):
         assert kept in found.text
-    assert inspect(found.text, "m").text.split() == found.text.split()
+    assert inspect_answer(found.text, "m").text.split() == found.text.split()
 
 
 def test_skin_keeps_lines() -> None:
     text = "a /* 1\n2\n3 */ b // c\n(* x\ny *) d"
-    assert skinned(text).count("\n") == text.count("\n")
-    assert skinned(text).split() == ["a", "b", "d"]
+    assert without_comments(text).count("\n") == text.count("\n")
+    assert without_comments(text).split() == ["a", "b", "d"]
 
 
 def test_words_in_strings_and_names_are_no_keywords() -> None:
-    assert not refused_after('x = "force $display `include"; \\force = 1; forced = 1; my$display = 2;')
-    assert not refused_before('x = "`include"; // `include\n/* `line */ y')
-    assert refused_after("x; $display;")
-    assert refused_before("x; `bogus y")
+    assert not refusal_of_expanded('x = "force $display `include"; \\force = 1; forced = 1; my$display = 2;')
+    assert not refusal_of_source('x = "`include"; // `include\n/* `line */ y')
+    assert refusal_of_expanded("x; $display;")
+    assert refusal_of_source("x; `bogus y")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_words_in_strings_and_names_are_no_keywords() -> None:
     ],
 )
 def test_no_disguise_hides_a_directive(head: str) -> None:
-    assert inspect(f"{head}\nmodule m(input a); endmodule", "m").refusal
+    assert inspect_answer(f"{head}\nmodule m(input a); endmodule", "m").refusal
 
 
 def test_edges_are_followed_through_instances_and_gates() -> None:
@@ -184,7 +184,7 @@ def test_edges_are_followed_through_instances_and_gates() -> None:
         "module ff(input c, input r, input d, output reg q);\n"
         "always @(posedge c or negedge r) if (!r) q <= 0; else q <= d;\nendmodule\n"
     )
-    assert survey(text, "top").edges == ("ck", "en", "rn")
+    assert inspect_trusted(text, "top").edges == ("ck", "en", "rn")
 
 
 def test_modules_are_renamed_and_nothing_else() -> None:
@@ -192,7 +192,7 @@ def test_modules_are_renamed_and_nothing_else() -> None:
         "module add(input add_in, output y);\nsub sub(.sub(add_in), .y(y));\nendmodule : add\n"
         "module sub(input sub, output y); endmodule"
     )
-    found = renamed(text, {"add": "A", "sub": "B"}).split()
+    found = rename_modules(text, {"add": "A", "sub": "B"}).split()
     assert " ".join(found) == (
         "module A (input add_in, output y); B sub(.sub(add_in), .y(y)); endmodule : A "
         "module B (input sub, output y); endmodule"

@@ -14,13 +14,13 @@ from verirl import presets
 from verirl.outcomes import StageOutcome
 from verirl.scoring import reward
 from verirl.types import StageResult, Status, Verdict
-from verirl_rtl import ppa
 from verirl_rtl.ladder import LADDER
-from verirl_rtl.policy import Inspection, inspect
-from verirl_rtl.ppa import BANDS, gain, judge, score
-from verirl_rtl.recording import record
+from verirl_rtl.language.inspection import Inspection, inspect_answer
+from verirl_rtl.simulation.recorder import record
 from verirl_rtl.spec import read_spec
-from verirl_rtl.synthesis import synthesise
+from verirl_rtl.synthesis import ppa
+from verirl_rtl.synthesis.ppa import DEAD_BANDS, gain, judge, score
+from verirl_rtl.synthesis.yosys import synthesize
 
 needs_tools = pytest.mark.skipif(
     not all(map(shutil.which, ("yosys", "iverilog", "sta"))), reason="needs yosys, iverilog and OpenSTA"
@@ -60,7 +60,7 @@ def test_no_unit_and_no_size_matters(mine, reference, factor: float) -> None:
 
 @given(figures, named, st.floats(-0.999, 0.999))
 def test_what_names_alone_can_do_changes_nothing(reference, name: str, share: float) -> None:
-    mine = {**reference, name: reference[name] * (1 + BANDS[name]) ** share}
+    mine = {**reference, name: reference[name] * (1 + DEAD_BANDS[name]) ** share}
     assert score(mine, reference) == pytest.approx(0.5, abs=1e-9)
 
 
@@ -110,7 +110,7 @@ endmodule
 def judged(reference: str, answer: str | Inspection, folder, **more) -> list[StageOutcome]:
     spec = read_spec({"top": "m", "reference": reference, **more})
     recording = record(spec, folder)
-    read = inspect(answer, "m", recording.parameters) if isinstance(answer, str) else answer
+    read = inspect_answer(answer, "m", recording.parameters) if isinstance(answer, str) else answer
     assert read.ok, read
     return list(judge(spec, recording, read, folder, until=time.monotonic() + 60))
 
@@ -125,7 +125,7 @@ def test_the_reference_is_worth_a_half(tmp_path) -> None:
     assert [one.stage.status for one in found] == [Status.PASSED, Status.PASSED]
     assert verdict_of(found).score == 0.5
     figures = found[1].metrics
-    assert set(figures) == {*BANDS, *(f"reference_{name}" for name in BANDS)}
+    assert set(figures) == {*DEAD_BANDS, *(f"reference_{name}" for name in DEAD_BANDS)}
     assert all(math.isfinite(value) and value > 0 for value in figures.values())
     assert not list(tmp_path.iterdir())
 
@@ -184,7 +184,7 @@ def test_without_a_recording_both_are_skipped(tmp_path) -> None:
 
 def written(text: str) -> Inspection:
     """An answer as if the policy had let all of its text through."""
-    honest = inspect(COUNTER, "m")
+    honest = inspect_answer(COUNTER, "m")
     return Inspection(text=text, ports=honest.ports, modules=("m",))
 
 
@@ -280,19 +280,19 @@ def test_a_gain_that_the_netlist_does_not_bear_out_is_none(tmp_path) -> None:
 @needs_tools
 def test_no_worse_than_the_reference_under_its_own_names_is_as_good(tmp_path, monkeypatch) -> None:
     plain = judged(COUNTER, COUNTER, tmp_path)[1].metrics
-    first = {name: plain[name] for name in BANDS}
+    first = {name: plain[name] for name in DEAD_BANDS}
     best = {name: 0.8 * figure for name, figure in first.items()}
     mapped = []
 
     def counted(*given, **options):
         mapped.append(options["runs"])
-        return synthesise(*given, **options)
+        return synthesize(*given, **options)
 
-    monkeypatch.setattr(ppa, "synthesise", counted)
+    monkeypatch.setattr(ppa, "synthesize", counted)
     monkeypatch.setattr(ppa, "baseline", lambda *_: ppa.Baseline(best, first))
     found = judged(COUNTER, COUNTER, tmp_path)
     assert verdict_of(found).score == 0.5
-    assert {name: found[1].metrics[f"reference_{name}"] for name in BANDS} == first
+    assert {name: found[1].metrics[f"reference_{name}"] for name in DEAD_BANDS} == first
     assert mapped == [range(1)]
     monkeypatch.setattr(ppa, "baseline", lambda *_: ppa.Baseline(best, best))
     assert verdict_of(judged(COUNTER, COUNTER, tmp_path)).score < 0.5
@@ -329,7 +329,7 @@ def test_where_openSTA_is_missing_the_delay_is_called_abc_s(tmp_path, monkeypatc
 @needs_tools
 def test_a_figure_that_fails_is_a_failure(tmp_path, monkeypatch) -> None:
     judged(COUNTER, COUNTER, tmp_path)
-    monkeypatch.setattr(ppa, "analyse", lambda *_: None)
+    monkeypatch.setattr(ppa, "analyze", lambda *_: None)
     found = judged(COUNTER, COUNTER, tmp_path)
     assert verdict_of(found).status is Status.FAILED
     assert "delay_ps" in verdict_of(found).detail

@@ -9,9 +9,9 @@ import pytest
 from verirl.pool import Request, VerifierPool
 from verirl.types import Message, StageResult, Status, Task, Verdict
 from verirl_rtl import domain
-from verirl_rtl.policy import Port
-from verirl_rtl.replay import Mismatch
-from verirl_rtl.waves import cells, value, waveform
+from verirl_rtl.language.inspection import Port
+from verirl_rtl.simulation.mismatch_table import cells, mismatch_table, value
+from verirl_rtl.simulation.simulate import Mismatch
 
 INPUTS = (Port("clk", "input", 1), Port("a", "input", 4))
 OUTPUTS = (Port("q", "output", 4), Port("ok", "output", 1))
@@ -47,7 +47,7 @@ def samples(*outputs: str) -> tuple[list[str], list[str]]:
 def test_the_table_shows_the_samples_around_the_first_mismatch() -> None:
     driven, expected = samples(*(f"{place:04b}1" for place in range(12)))
     wrong = [Mismatch(6, driven[6], expected[6], "00011"), Mismatch(7, driven[7], expected[7], "xxxx1")]
-    rows = cells(waveform(INPUTS, OUTPUTS, driven, expected, wrong))
+    rows = cells(mismatch_table(INPUTS, OUTPUTS, driven, expected, wrong))
     assert rows == [
         ["sample", "2", "3", "4", "5", "6", "7"],
         ["clk", "0", "1", "0", "1", "0", "1"],
@@ -60,7 +60,7 @@ def test_the_table_shows_the_samples_around_the_first_mismatch() -> None:
 
 def test_what_the_reference_leaves_open_is_no_mismatch() -> None:
     driven, expected = samples("xxxx0", "00000", "00001")
-    table = waveform(INPUTS, OUTPUTS, driven, expected, [Mismatch(2, driven[2], expected[2], "00000")])
+    table = mismatch_table(INPUTS, OUTPUTS, driven, expected, [Mismatch(2, driven[2], expected[2], "00000")])
     rows = {row[0]: row[1:] for row in cells(table)}
     assert rows["q"] == ["x", "0", "0"]
     assert rows["ok got"] == ["0", "0", "0!"]
@@ -68,13 +68,13 @@ def test_what_the_reference_leaves_open_is_no_mismatch() -> None:
 
 def test_a_mismatch_in_the_first_sample_starts_the_table() -> None:
     driven, expected = samples("00001", "00001")
-    table = waveform(INPUTS, OUTPUTS, driven, expected, [Mismatch(0, driven[0], expected[0], "zzzz1")])
+    table = mismatch_table(INPUTS, OUTPUTS, driven, expected, [Mismatch(0, driven[0], expected[0], "zzzz1")])
     assert cells(table)[0] == ["sample", "0", "1"]
     assert "z!" in table
 
 
 def test_nothing_is_shown_where_nothing_is_wrong() -> None:
-    assert waveform(INPUTS, OUTPUTS, *samples("00000"), []) == ""
+    assert mismatch_table(INPUTS, OUTPUTS, *samples("00000"), []) == ""
     assert cells("12 of 15 samples agree") == []
 
 

@@ -18,26 +18,28 @@ from hypothesis import strategies as st
 from verirl import registry
 from verirl.domain import StageContext
 from verirl.types import Message, Status, Task
-from verirl_rtl.policy import Port, inspect
-from verirl_rtl.recording import BrokenTaskError, Recording, record
-from verirl_rtl.replay import Engine, Played, Replay, compared, replay
-from verirl_rtl.spec import Spec
-from verirl_rtl.stimulus import Event, Number, Roles, numbers, roles, serialised, stimulus
-from verirl_rtl.verilating import there
+from verirl_rtl.language.inspection import Port, inspect_answer
+from verirl_rtl.reference import BrokenTaskError
+from verirl_rtl.simulation.golden_trace import GoldenTrace
+from verirl_rtl.simulation.recorder import record
+from verirl_rtl.simulation.simulate import Engine, ReplayResult, SimulationRun, compare, replay
+from verirl_rtl.simulation.stimulus import Event, NumberLiteral, Roles, literals, roles, serialized, stimulus
+from verirl_rtl.simulation.verilator_build import verilator_installed
+from verirl_rtl.spec import RtlSpec
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("iverilog", "vvp"))), reason="Icarus Verilog is not installed"
 )
-needs_verilator = pytest.mark.skipif(not there(), reason="Verilator or g++ is not installed")
-SPEC = Spec(top="top", reference=REFERENCE, reference_top="top", testbench=BENCH)
+needs_verilator = pytest.mark.skipif(not verilator_installed(), reason="Verilator or g++ is not installed")
+SPEC = RtlSpec(top="top", reference=REFERENCE, reference_top="top", testbench=BENCH)
 COUNTER = """module top(input clk, input rst_n, input en, output reg [3:0] q);
 always @(posedge clk or negedge rst_n) if (!rst_n) q <= 0; else if (en) q <= q + 1;
 endmodule
 """
 
 
-def against(recording: Recording, text: str, folder: Path, engine: Engine = "icarus") -> Replay:
-    found = inspect(text, "top", recording.parameters)
+def against(recording: GoldenTrace, text: str, folder: Path, engine: Engine = "icarus") -> ReplayResult:
+    found = inspect_answer(text, "top", recording.parameters)
     assert found.ok, found
     return replay(recording, found.text, "top", folder, engine, parameters=tuple(found.parameters))
 
@@ -107,7 +109,7 @@ def test_both_engines_say_the_same(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("edge", ["negedge rst_n", "posedge clk"])
 def test_a_reset_from_the_start_is_the_same_in_both(edge: str, tmp_path: Path) -> None:
     text = COUNTER.replace("posedge clk or negedge rst_n", f"posedge clk or {edge}")
-    recording = record(Spec(top="top", reference=text, reference_top="top"), tmp_path)
+    recording = record(RtlSpec(top="top", reference=text, reference_top="top"), tmp_path)
     first, second = (against(recording, COUNTER, tmp_path, engine) for engine in ("icarus", "verilator"))
     assert (first.matched, first.total, first.score) == (second.matched, second.total, second.score)
     assert first.right == (edge == "negedge rst_n")
@@ -139,9 +141,9 @@ def test_a_reference_too_slow_for_icarus_is_judged_by_both(tmp_path: Path) -> No
         "integer i; reg [31:0] n; always @* begin n = a; for (i = 0; i < 3000; i = i + 1) n = n * 5 + b; end"
     )
     reference = design(slow + " always @(posedge clk) q <= {4'd0, n[3:0]};")
-    recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
+    recording = record(RtlSpec(top="top", reference=reference, reference_top="top"), tmp_path)
     assert recording.engine == "verilator"
-    assert 0 < recording.early < len(recording.events)
+    assert 0 < recording.icarus_prefix < len(recording.events)
     assert against(recording, reference, tmp_path, "auto").right
     nothing = " function [3:0] f(input i); if (i & ~i) f = 1; endfunction "
     answer = design(slow + nothing + " always @(posedge clk) q <= {f(a[0]), n[3:0]};")
@@ -177,7 +179,9 @@ MIXED = COUNTER.replace("q <= 0", "q = (0) & 1'b1")
 @needs_verilator
 def test_what_verilator_does_in_another_order_is_left_to_icarus(tmp_path: Path) -> None:
     recording = dataclasses.replace(
-        record(Spec(top="top", reference=COUNTER, reference_top="top"), tmp_path), seconds=60.0, early=64
+        record(RtlSpec(top="top", reference=COUNTER, reference_top="top"), tmp_path),
+        seconds=60.0,
+        icarus_prefix=64,
     )
     assert against(recording, COUNTER, tmp_path, "auto").engine == "verilator"
     assert not against(recording, MIXED, tmp_path, "verilator").right
@@ -190,7 +194,7 @@ def test_a_slow_reference_in_another_order_is_recorded_by_icarus(tmp_path: Path)
     slow = " integer i; reg [31:0] n; always @* begin n = q; for (i = 0; i < 4000; i = i + 1) n = n * 5; end"
     reference = MIXED.replace("endmodule", slow + " endmodule")
     plain = COUNTER.replace("endmodule", slow + " endmodule")
-    recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
+    recording = record(RtlSpec(top="top", reference=reference, reference_top="top"), tmp_path)
     assert recording.long
     assert not any("x" in line for line in recording.expected[64:])
     for answer in (reference, plain):
@@ -199,7 +203,7 @@ def test_a_slow_reference_in_another_order_is_recorded_by_icarus(tmp_path: Path)
 
 def test_undefined_is_wrong_where_the_reference_is_defined(tmp_path: Path) -> None:
     reference = design("always @(posedge clk) q <= b[0] ? a : {a[7:1], 1'bx};")
-    recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
+    recording = record(RtlSpec(top="top", reference=reference, reference_top="top"), tmp_path)
     assert any("x" in line for line in recording.expected)
     assert against(recording, design("always @(posedge clk) q <= a;"), tmp_path).right
     assert not against(recording, design("always @(posedge clk) q <= {a[7:1], 1'bx};"), tmp_path).right
@@ -212,7 +216,7 @@ def test_data_and_clock_in_the_same_moment_are_no_race(tmp_path: Path) -> None:
         "top u(clk, a, b, q);\n"
         "always #5 clk = ~clk; always #10 a = a + 3; always #10 b = b + 7; initial #2000 $finish; endmodule"
     )
-    spec = Spec(top="top", reference=REFERENCE, reference_top="top", testbench=bench)
+    spec = RtlSpec(top="top", reference=REFERENCE, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
     through = design("wire [7:0] w = a + b; wire [7:0] v = w; always @(posedge clk) q <= v;")
     assert against(recording, through, tmp_path).right
@@ -230,9 +234,9 @@ def test_stale_memory_in_the_second_playing_is_nobodys_fault(tmp_path: Path) -> 
     for (n = 0; n < 64; n = n + 1) begin @(negedge clk); at = n; d = 37 * n; end
     we = 0; for (n = 0; n < 64; n = n + 1) begin @(negedge clk); at = n; end $finish; end endmodule"""
     reference = memory.replace("CLEARED", "")
-    spec = Spec(top="top", reference=reference, reference_top="top", testbench=bench)
+    spec = RtlSpec(top="top", reference=reference, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
-    assert 0 < recording.turned < recording.steps
+    assert 0 < recording.replay_offset < recording.steps
     cleared = memory.replace("CLEARED", "for (i = 0; i < 8; i = i + 1) m[i] <= 0;")
     assert against(recording, reference, tmp_path).right
     assert against(recording, cleared, tmp_path).right
@@ -245,7 +249,7 @@ def test_a_bench_that_waits_for_the_design_is_recorded(tmp_path: Path) -> None:
         "initial begin #12 rst_n = 1; en = 1; wait (q == 9); @(negedge clk) en = 0; #40 $finish; end\n"
         "endmodule"
     )
-    spec = Spec(top="top", reference=COUNTER, reference_top="top", testbench=bench)
+    spec = RtlSpec(top="top", reference=COUNTER, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
     assert "1001" in recording.expected
     assert against(recording, COUNTER, tmp_path).right
@@ -259,7 +263,7 @@ def test_parameters_of_the_bench_hold_for_the_answer(tmp_path: Path) -> None:
         "module tb; reg [3:0] a; wire [3:0] q; top #(.N(4)) u(.a(a), .q(q));\n"
         "initial begin for (a = 0; a < 15; a = a + 1) #1; $finish; end endmodule"
     )
-    spec = Spec(top="top", reference=reference, reference_top="top", testbench=bench)
+    spec = RtlSpec(top="top", reference=reference, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
     assert recording.parameters == {"N": "4"}
     assert against(recording, reference, tmp_path).right
@@ -270,7 +274,9 @@ def test_parameters_of_the_bench_hold_for_the_answer(tmp_path: Path) -> None:
 def test_parameters_that_no_bench_sets_are_the_answers_own(tmp_path: Path) -> None:
     """State codes are parameters, too: those of a wrong answer must not be put right."""
     reference = design("parameter A = 1, B = 2; always @(posedge clk) q <= a[0] ? A : B;")
-    recording = record(Spec(top="top", reference=reference, reference_top="top", testbench=BENCH), tmp_path)
+    recording = record(
+        RtlSpec(top="top", reference=reference, reference_top="top", testbench=BENCH), tmp_path
+    )
     assert recording.parameters == {}
     assert not against(recording, reference.replace("B = 2", "B = 1"), tmp_path).right
     assert against(recording, reference.replace("A = 1, B = 2", "B = 2, A = 1"), tmp_path).right
@@ -282,7 +288,7 @@ def test_a_bench_that_moves_nothing_is_continued(tmp_path: Path) -> None:
         "top u(clk, rst_n, en, q); always #5 clk = ~clk;\n"
         "initial #100 $finish; endmodule"
     )
-    spec = Spec(top="top", reference=COUNTER, reference_top="top", testbench=bench)
+    spec = RtlSpec(top="top", reference=COUNTER, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
     still = "module top(input clk, input rst_n, input en, output [3:0] q); assign q = 0; endmodule"
     assert len(set(recording.expected)) == 16, "every count"
@@ -393,14 +399,20 @@ RARE = {
 @pytest.mark.parametrize("what", RARE)
 def test_what_chance_seldom_meets_is_tried(what: str, tmp_path: Path) -> None:
     reference, (old, new) = RARE[what]
-    recording = record(Spec(top="top", reference=reference, reference_top="top"), tmp_path)
+    recording = record(RtlSpec(top="top", reference=reference, reference_top="top"), tmp_path)
     assert against(recording, reference, tmp_path).right
     assert not against(recording, reference.replace(old, new), tmp_path).right
 
 
 def test_numbers_of_a_text() -> None:
     text = "x1 = 12'hA_b; y = 4'b10x1; z[7:0] = 8 'd 200; w = 1.5; v = 'h10; u = 200; t = 8'sd200;"
-    assert numbers(text) == (Number(0xAB, 12), Number(7), Number(200, 8), Number(16), Number(200))
+    assert literals(text) == (
+        NumberLiteral(0xAB, 12),
+        NumberLiteral(7),
+        NumberLiteral(200, 8),
+        NumberLiteral(16),
+        NumberLiteral(200),
+    )
 
 
 INPUTS = (Port("clk", "input", 1), Port("rst_n", "input", 1), Port("d", "input", 4), Port("w", "input", 70))
@@ -436,7 +448,7 @@ def test_few_inputs_are_tried_in_full() -> None:
 def test_serialised_events_end_where_the_event_does(bits: list[str]) -> None:
     inputs = (Port("clk", "input", 1), Port("rst", "input", 1), Port("d", "input", 1))
     events = [Event(one, True) for one in bits]
-    made = serialised(events, inputs, Roles(("clk",), {"rst": 1}, ("d",)))
+    made = serialized(events, inputs, Roles(("clk",), {"rst": 1}, ("d",)))
     assert [event for event in made if event.sampled] == events
     for before, after in itertools.pairwise(made):
         moved = [number for number in range(3) if before.bits[number] != after.bits[number]]
@@ -452,8 +464,10 @@ def test_serialised_events_end_where_the_event_does(bits: list[str]) -> None:
 )
 def test_the_count_is_exact_and_the_score_bounded(pairs: list[tuple[str, str]]) -> None:
     ports = (Port("a", "output", 1), Port("b", "output", 3))
-    recording = Recording(ports, {}, tuple(Event("", True) for _ in pairs), tuple(want for want, _ in pairs))
-    found = compared(recording, Played(tuple(got for _, got in pairs)))
+    recording = GoldenTrace(
+        ports, {}, tuple(Event("", True) for _ in pairs), tuple(want for want, _ in pairs)
+    )
+    found = compare(recording, SimulationRun(tuple(got for _, got in pairs)))
     agree = total = 0
     for want, got in pairs:
         for low, high in ((0, 1), (1, 4)):

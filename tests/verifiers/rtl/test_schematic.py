@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from verirl.errors import ToolMissingError
-from verirl_rtl import schematic as module
-from verirl_rtl.schematic import UndrawableError, schematic
+from verirl_rtl.synthesis import schematic as module
+from verirl_rtl.synthesis.schematic import UndrawableError, schematic
 
 drawn = pytest.mark.skipif(
     shutil.which("yosys") is None or not (shutil.which("dot") or shutil.which("netlistsvg")),

@@ -10,10 +10,10 @@ import pytest
 from verirl.cli import run
 from verirl.io.jsonl import write_records
 from verirl.types import Completion, Message, Task
-from verirl_rtl.policy import Port
-from verirl_rtl.recording import Recording
-from verirl_rtl.stimulus import Event
-from verirl_rtl.vcd import vcd
+from verirl_rtl.language.inspection import Port
+from verirl_rtl.simulation.golden_trace import GoldenTrace
+from verirl_rtl.simulation.stimulus import Event
+from verirl_rtl.simulation.vcd import vcd
 
 MODULE = "module inv(input a, input [3:0] b, output [3:0] y); assign y = b ^ {4{a}}; endmodule"
 PORTS = (Port("a", "input", 1), Port("b", "input", 4), Port("y", "output", 4))
@@ -40,7 +40,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_the_dump_holds_what_changed_and_where_it_was_wrong() -> None:
     events = (Event("00000", True), Event("00001", False), Event("10001", True))
-    recording = Recording(PORTS, {}, events, ("0000", "111x"))
+    recording = GoldenTrace(PORTS, {}, events, ("0000", "111x"))
     text = vcd(recording, ["0000", "0110"])
     head, body = text.split("$enddefinitions $end\n")
     assert head.count("$var") == 5
@@ -55,7 +55,7 @@ def test_the_dump_holds_what_changed_and_where_it_was_wrong() -> None:
 
 def test_many_signals_have_names_of_their_own() -> None:
     ports = (*(Port(f"i{n}", "input", 1) for n in range(300)), Port("y", "output", 1))
-    head = vcd(Recording(ports, {}, (Event("0" * 300, True),), ("0",)), ["0"]).split("$enddefinitions")[0]
+    head = vcd(GoldenTrace(ports, {}, (Event("0" * 300, True),), ("0",)), ["0"]).split("$enddefinitions")[0]
     names = [line.split()[3] for line in head.splitlines() if line.startswith("$var")]
     assert len(names) == len(set(names)) == 303
 

@@ -12,15 +12,15 @@ from verirl.pool import Request, VerifierPool
 from verirl.taskgen.generate import generate_tasks
 from verirl.types import Task
 from verirl_rtl import domain
-from verirl_rtl import synth as synthesis
-from verirl_rtl.apart import Face, differ
-from verirl_rtl.edits import edits
-from verirl_rtl.families import FAMILIES
-from verirl_rtl.families.design import Design, inputs, output
-from verirl_rtl.hdl import outline
-from verirl_rtl.mutants import MUTANTS, idle, mutants, wrong
+from verirl_rtl.language.verilog_text import outline
 from verirl_rtl.spec import read_spec
-from verirl_rtl.synth import design_of, synth
+from verirl_rtl.tasks import generate as synthesis
+from verirl_rtl.tasks.distinguish import ModuleInterface, which_differ
+from verirl_rtl.tasks.families import FAMILIES
+from verirl_rtl.tasks.families.design import Design, inputs, output
+from verirl_rtl.tasks.generate import design_of, generate
+from verirl_rtl.tasks.mutants import MAX_MUTANTS, idle_designs, mutants, wrong_designs
+from verirl_rtl.tasks.mutation_operators import mutations
 
 EVERY = tuple(FAMILIES)
 TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
@@ -32,7 +32,7 @@ ASKED = (
 
 
 def drawn(family: str, count: int = 6, seed: int = 4, **options: str) -> list[Task]:
-    return [synth(seed, n, n / max(1, count - 1), family=family, **options) for n in range(count)]
+    return [generate(seed, n, n / max(1, count - 1), family=family, **options) for n in range(count)]
 
 
 def made(task: Task) -> Design:
@@ -98,17 +98,19 @@ def test_the_splits_share_no_design(family: str) -> None:
 
 
 def test_ports_have_names_of_several_houses_and_numbers_stay_numbers() -> None:
-    seen = {port.name for n in range(60) for port in made(synth(2, n, 0.6, family="mux")).ports}
+    seen = {port.name for n in range(60) for port in made(generate(2, n, 0.6, family="mux")).ports}
     assert {"d3", "d3_i", "i_d3", "in_d3", "d3_in"} <= seen
     for n in range(60):
-        design = made(synth(2, n, 0.6, family="mux"))
+        design = made(generate(2, n, 0.6, family="mux"))
         assert not re.search(r"'[dhb]\d*_", design.source)
         assert not re.search(r"'[a-z]+_", design.source)
 
 
 def test_difficulty_makes_designs_larger() -> None:
     def size(difficulty: float) -> int:
-        return sum(len(synth(9, n, difficulty, family=f).spec["reference"]) for f in EVERY for n in range(4))
+        return sum(
+            len(generate(9, n, difficulty, family=f).spec["reference"]) for f in EVERY for n in range(4)
+        )
 
     assert size(0.0) < size(0.5) < size(1.0)
 
@@ -123,20 +125,20 @@ def test_shorthand_is_one_line_and_another_problem_than_prose(family: str) -> No
 
 
 def test_a_worked_answer_may_be_smaller_than_the_reference_but_not_mostly() -> None:
-    tasks = [synth(1, n, 0.5, family="sharing", style="terse") for n in range(200)]
+    tasks = [generate(1, n, 0.5, family="sharing", style="terse") for n in range(200)]
     shared = [task for task in tasks if task.reference != task.spec["reference"]]
     assert 0 < len(shared) < 80
     for task in tasks:
         design = made(task)
         body = task.reference.partition(");")[2] if task.reference else ""
-        face = Face("t", design.ports)
-        assert differ(face, design.source, [design.module(body.removesuffix("endmodule"))]) == [False]
+        face = ModuleInterface("t", design.ports)
+        assert which_differ(face, design.source, [design.module(body.removesuffix("endmodule"))]) == [False]
         break
 
 
 def test_area_delay_and_power_can_be_left_out() -> None:
-    assert synth(1, 2, 0.5, family="boolean", ppa="off").spec["ppa"] == "off"
-    assert "ppa" not in synth(1, 2, 0.5, family="boolean").spec
+    assert generate(1, 2, 0.5, family="boolean", ppa="off").spec["ppa"] == "off"
+    assert "ppa" not in generate(1, 2, 0.5, family="boolean").spec
 
 
 @pytest.mark.parametrize(
@@ -145,9 +147,9 @@ def test_area_delay_and_power_can_be_left_out() -> None:
 def test_what_is_not_there_is_named(wanted: dict[str, object]) -> None:
     options = {"difficulty": 0.5} | wanted
     with pytest.raises(InputError, match=str(next(iter(wanted.values())))):
-        synth(1, 1, options.pop("difficulty"), **options)  # type: ignore[arg-type]
+        generate(1, 1, options.pop("difficulty"), **options)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="terse"):
-        synth(1, 1, 0.5, family="fifo", style="terse")
+        generate(1, 1, 0.5, family="fifo", style="terse")
 
 
 def test_edits_are_single_and_named() -> None:
@@ -159,7 +161,7 @@ def test_edits_are_single_and_named() -> None:
     else for (i = 0; i < 4; i = i + 1) q[i] <= a[3 - i];
 endmodule
 """
-    made_ = edits(source, "rst_n")
+    made_ = mutations(source, "rst_n")
     texts = {edit.of(source): edit.kind for edit in made_}
     assert len(texts) == len(made_)
     for old, new, kind in [
@@ -183,7 +185,7 @@ def test_designs_are_told_apart_by_what_they_do() -> None:
     ports = (*inputs("clk", "rst", "d"), output("q"))
     right = "module f(input clk, rst, d, output reg q); always @(posedge clk)"
     right += " if (rst) q <= 0; else q <= d; endmodule"
-    face = Face("f", ports, "clk", "rst")
+    face = ModuleInterface("f", ports, "clk", "rst")
     others = {
         right.replace("q <= 0", "q <= 1'd0"): False,
         right.replace("posedge clk", "posedge clk or posedge rst"): True,
@@ -191,35 +193,38 @@ def test_designs_are_told_apart_by_what_they_do() -> None:
         right.replace("posedge", "negedge"): True,
         right.replace("if (rst) q <= 0; else ", ""): True,
     }
-    assert differ(face, right, list(others)) == list(others.values())
+    assert which_differ(face, right, list(others)) == list(others.values())
     # One that does not compile spoils nothing for the others.
-    assert differ(face, right, ["module f(; endmodule", right.replace("d;", "~d;")]) == [False, True]
+    assert which_differ(face, right, ["module f(; endmodule", right.replace("d;", "~d;")]) == [False, True]
 
 
 @pytest.mark.slow
 def test_a_design_that_never_ends_spoils_nothing_for_the_others() -> None:
     right = "module f(input a, output reg q); always @(*) q = a; endmodule"
     endless = right.replace("endmodule", "initial while (1) q = 0; endmodule")
-    face = Face("f", (*inputs("a"), output("q")))
-    assert differ(face, right, [endless, right.replace("= a", "= ~a")]) == [False, True]
+    face = ModuleInterface("f", (*inputs("a"), output("q")))
+    assert which_differ(face, right, [endless, right.replace("= a", "= ~a")]) == [False, True]
 
 
 def test_designs_of_several_modules_are_told_apart() -> None:
     right = "module inv(input a, output y); assign y = ~a; endmodule\n"
     right += "module f(input a, output q); inv i(.a(a), .y(q)); endmodule"
-    face = Face("f", (*inputs("a"), output("q")))
-    assert differ(face, right, [right.replace("~a", "a"), right.replace("i(", "other(")]) == [True, False]
+    face = ModuleInterface("f", (*inputs("a"), output("q")))
+    assert which_differ(face, right, [right.replace("~a", "a"), right.replace("i(", "other(")]) == [
+        True,
+        False,
+    ]
 
 
 def test_mutants_are_few_distinct_and_of_many_kinds() -> None:
     for family in ("counter", "alu", "fsm"):
-        task = synth(3, 1, 0.5, family=family)
+        task = generate(3, 1, 0.5, family=family)
         found = mutants(task)
         assert found == mutants(task)
         assert len({one.completion for one in found}) == len(found)
         kinds = [one.kind for one in found]
         assert {"all 0", "all 1", "all X", "all Z"} <= set(kinds)
-        assert 4 <= len(kinds) - 4 <= MUTANTS
+        assert 4 <= len(kinds) - 4 <= MAX_MUTANTS
         assert len(set(kinds)) >= 6
 
 
@@ -227,7 +232,7 @@ def test_designs_from_elsewhere_have_mutants_too_where_they_can_be_read() -> Non
     module = "module Ref(input clk, reset_n, input [3:0] d, output reg [3:0] q);\n"
     module += "  always @(posedge clk or negedge reset_n) if (!reset_n) q <= 0; else q <= q + d;\nendmodule\n"
     spec = {"top": "Top", "reference": module, "reference_top": "Ref"}
-    task = synth(3, 1, 0.5, family="counter").model_copy(update={"source": None, "spec": spec})
+    task = generate(3, 1, 0.5, family="counter").model_copy(update={"source": None, "spec": spec})
     found = mutants(task)
     assert {"operator", "edge", "reset", "width", "all 0"} <= {one.kind for one in found}
     assert all(one.completion.startswith("```verilog\nmodule Top") for one in found)
@@ -241,14 +246,14 @@ def test_designs_from_elsewhere_have_mutants_too_where_they_can_be_read() -> Non
 
 def test_idle_designs_have_the_ports_and_say_nothing() -> None:
     ports = (*inputs("a"), output("y", 3), output("z"))
-    texts = dict(idle("t", ports))
+    texts = dict(idle_designs("t", ports))
     assert "{3{1'bx}}" in texts["all X"]
     assert "{1{1'bz}}" in texts["all Z"]
 
 
 def test_a_sample_of_references_pass_and_their_mutants_do_not() -> None:
     """One design each of a third of the families, through the pool that judges a policy."""
-    tasks = [synth(7, n, 0.4, family=family) for n, family in enumerate(EVERY[::3])]
+    tasks = [generate(7, n, 0.4, family=family) for n, family in enumerate(EVERY[::3])]
     jobs = [Request(task, task.reference or "") for task in tasks]
     bad = [(task, one) for task in tasks for one in mutants(task)[-5:]]
     jobs += [Request(task, one.completion, place) for place, (task, one) in enumerate(bad, 1)]
@@ -280,8 +285,8 @@ def test_nothing_that_a_family_makes_is_refused(family: str) -> None:
 def test_wrong_designs_are_found_for_every_family_at_every_difficulty() -> None:
     for family in EVERY:
         for difficulty in (0.0, 0.5, 1.0):
-            task = synth(31, 3, difficulty, family=family)
-            kinds = [kind for kind, _ in wrong(made(task), task.content_key())]
+            task = generate(31, 3, difficulty, family=family)
+            kinds = [kind for kind, _ in wrong_designs(made(task), task.content_key())]
             assert sum(not kind.startswith("all ") for kind in kinds) >= 2, (family, difficulty, kinds)
 
 

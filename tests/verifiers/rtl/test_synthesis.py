@@ -12,12 +12,12 @@ from support.paths import ROOT
 
 from verirl import registry
 from verirl.errors import InputError, ToolMissingError
-from verirl_rtl import liberty
-from verirl_rtl.equivalence import prove
-from verirl_rtl.liberty import library, library_version, read_library
-from verirl_rtl.power import analyse, ripples, toggles
-from verirl_rtl.synthesis import Synthesis, Unmapped, synthesise, tool_free
-from verirl_rtl.tools import Bounds, run
+from verirl_rtl.formal.equivalence import prove
+from verirl_rtl.synthesis import liberty
+from verirl_rtl.synthesis.liberty import current_library, library_version, read_library
+from verirl_rtl.synthesis.timing_power import analyze, ripples, toggles
+from verirl_rtl.synthesis.yosys import MappedDesign, Unmapped, synthesize, without_tool_directives
+from verirl_rtl.tools import ToolLimits, run
 
 pytestmark = pytest.mark.skipif(shutil.which("yosys") is None, reason="needs yosys")
 needs_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="needs OpenSTA")
@@ -30,21 +30,21 @@ endmodule
 """
 
 
-def mapped(source: str, folder: Path, top: str = "m", **options) -> Synthesis:
-    found = synthesise(source, top, library(), folder, **options)
-    assert isinstance(found, Synthesis), found
+def mapped(source: str, folder: Path, top: str = "m", **options) -> MappedDesign:
+    found = synthesize(source, top, current_library(), folder, **options)
+    assert isinstance(found, MappedDesign), found
     return found
 
 
 def refused(source: str, folder: Path, top: str = "m", **options) -> Unmapped:
-    found = synthesise(source, top, library(), folder, **options)
+    found = synthesize(source, top, current_library(), folder, **options)
     assert isinstance(found, Unmapped), found
     return found
 
 
 def test_figures_are_sums_over_library_cells(tmp_path) -> None:
     found = mapped(COUNTER, tmp_path)
-    cells = library()
+    cells = current_library()
     assert found.area_um2 == pytest.approx(sum(cells.areas[kind] * n for kind, n in found.cells.items()))
     assert found.cells["DFFX1"] == 4
     assert found.delay_ps > 0
@@ -85,7 +85,7 @@ def test_a_latch_is_mapped_where_the_library_has_one(tmp_path, monkeypatch) -> N
     text = liberty.library_path().read_text()
     without = tmp_path / "without.lib"
     without.write_text(re.sub(r"  cell \(LATN?X1\) \{.*?\n    \} \}\n", "", text, flags=re.DOTALL))
-    found = synthesise(source, "m", read_library(without), tmp_path)
+    found = synthesize(source, "m", read_library(without), tmp_path)
     assert isinstance(found, Unmapped)
     assert "latch" in found.reason
 
@@ -162,7 +162,7 @@ def test_a_module_called_like_a_cell_is_the_design_s_own(tmp_path) -> None:
 
 def test_text_without_tools() -> None:
     text = 'always @(*) x = "// (* no *)"; // gone\n(* keep *) wire \\a//b ; /* gone\n */ wire y;'
-    bare = tool_free(text)
+    bare = without_tool_directives(text)
     assert 'always @(*) x = "// (* no *)";' in bare
     assert "wire \\a//b ;" in bare
     assert "gone" not in bare
@@ -175,7 +175,7 @@ def test_hostile_names_reach_no_tool(tmp_path) -> None:
     found = mapped(source + " assign y = ~\\x[0]$;exec#{ls} ; endmodule", tmp_path)
     assert "exec" not in found.netlist
     with pytest.raises(ValueError, match="identifier"):
-        synthesise(ADDER, "m; shell touch x", library(), tmp_path)
+        synthesize(ADDER, "m; shell touch x", current_library(), tmp_path)
 
 
 def test_a_design_that_is_too_large_is_late(tmp_path) -> None:
@@ -196,7 +196,7 @@ def test_the_shipped_library_is_what_its_script_writes() -> None:
 
 
 def test_every_cell_of_the_library_does_what_it_says(tmp_path) -> None:
-    cells = library()
+    cells = current_library()
     assert set(cells.outputs) == set(cells.areas)
     assert all(area > 0 for area in cells.areas.values())
     assert (
@@ -277,7 +277,7 @@ def test_a_file_that_is_not_there(tmp_path, monkeypatch) -> None:
 def test_another_library(tmp_path) -> None:
     cells = read_library(Path(os.environ["LIBERTY_UNDER_TEST"]))
     for source in (ADDER, COUNTER):
-        assert isinstance(synthesise(source, "m", cells, tmp_path), Synthesis)
+        assert isinstance(synthesize(source, "m", cells, tmp_path), MappedDesign)
 
 
 # Timing and power
@@ -290,7 +290,7 @@ def test_the_delay_is_that_of_the_worst_path_between_any_two_ends(tmp_path) -> N
     )
     delays = []
     for source in (COUNTER, slow_input):
-        timing = analyse(mapped(source, tmp_path), "m", library(), tmp_path, None)
+        timing = analyze(mapped(source, tmp_path), "m", current_library(), tmp_path, None)
         assert timing is not None
         assert timing.power_uw is None
         delays.append(timing.delay_ps)
@@ -304,7 +304,7 @@ def test_half_a_cycle_counts_double(tmp_path) -> None:
     head = "module m(input c, d, output reg q); reg p; always @(posedge c) p <= d;"
     source = head + " always @({} c) q <= ~p; endmodule"
     full, half = (
-        analyse(mapped(source.format(edge), tmp_path), "m", library(), tmp_path, None)
+        analyze(mapped(source.format(edge), tmp_path), "m", current_library(), tmp_path, None)
         for edge in ("posedge", "negedge")
     )
     assert full is not None
@@ -318,7 +318,7 @@ def test_power_of_an_inverter_by_hand(tmp_path) -> None:
     assert sum(found.cells.values()) == 1
     bits = [bit for port in found.module["ports"].values() for bit in port["bits"]]
     quiet, busy = (
-        analyse(found, "m", library(), tmp_path, dict.fromkeys(bits, amount)) for amount in (0.0, 1.0)
+        analyze(found, "m", current_library(), tmp_path, dict.fromkeys(bits, amount)) for amount in (0.0, 1.0)
     )
     assert quiet is not None
     assert busy is not None
@@ -334,7 +334,7 @@ def test_power_is_linear_in_the_transitions(tmp_path) -> None:
     nets = {bit for net in found.module["netnames"].values() for bit in net["bits"]}
     powers = []
     for amount in (0.0, 0.25, 0.5):
-        timing = analyse(found, "m", library(), tmp_path, dict.fromkeys(nets, amount))
+        timing = analyze(found, "m", current_library(), tmp_path, dict.fromkeys(nets, amount))
         assert timing is not None
         powers.append(timing.power_uw)
     assert powers[1] - powers[0] == pytest.approx(powers[2] - powers[1], rel=1e-6)
@@ -378,7 +378,7 @@ def test_wide_designs_are_simulated_bit_by_bit(tmp_path) -> None:
     assert "[" not in text.split("INV", 1)[1]
 
 
-AMPLE = Bounds(wall_s=60, cpu_s=60, memory_mb=2048)
+AMPLE = ToolLimits(wall_s=60, cpu_s=60, memory_mb=2048)
 FLOPS = {
     "asynchronous load": "input [3:0] a, d; output reg [3:0] q; "
     "always @(posedge c or posedge l) if (l) q <= a; else if (e) q <= d;",
@@ -398,9 +398,11 @@ def test_flip_flops_that_no_cell_is_are_made_of_cells_that_are(body: str, tmp_pa
     found = mapped(source, tmp_path)
     flops = {kind: count for kind, count in found.cells.items() if kind.startswith("DFF")}
     assert sum(flops.values()) == 4
-    assert found.area_um2 > 4 * min(library().areas[kind] for kind in flops)
+    assert found.area_um2 > 4 * min(current_library().areas[kind] for kind in flops)
     # The solver knows the level of an asynchronous input, which a simulation of the text does not.
-    proof = prove(source, "m", found.simulated + library().modelled(found.cells), "m", tmp_path, bounds=AMPLE)
+    proof = prove(
+        source, "m", found.simulated + current_library().modelled(found.cells), "m", tmp_path, bounds=AMPLE
+    )
     assert proof.outcome == "equal", proof
 
 
@@ -418,7 +420,7 @@ def test_a_block_s_promise_is_not_the_mapping_s_business(tmp_path) -> None:
         mapped(source.format(word), tmp_path).cells for word in ("always @*", "always_comb", "always_latch")
     ]
     assert cells[0] == cells[1] == cells[2]
-    assert tool_free('always_combine "always_comb"').count("always_comb") == 2
+    assert without_tool_directives('always_combine "always_comb"').count("always_comb") == 2
 
 
 def test_what_may_be_undefined_is_said_bit_by_bit(tmp_path) -> None:
@@ -435,7 +437,7 @@ def test_ports_with_names_of_any_kind_reach_the_timing_analyser(tmp_path) -> Non
         "module m(input \\a+b , input [1:0] \\c[0] , output [1:0] y, z); assign y = \\c[0] ^ {2{\\a+b }}; "
     )
     found = mapped(source + "assign z = {y[0], \\a+b }; endmodule", tmp_path)
-    timing = analyse(found, "m", library(), tmp_path, None)
+    timing = analyze(found, "m", current_library(), tmp_path, None)
     assert timing is not None
     assert timing.delay_ps > 0
 
@@ -459,11 +461,11 @@ wire g = clk & e; always @(posedge g) q <= d; endmodule"""
 @needs_sta
 def test_a_register_that_clocks_another_makes_it_wait(tmp_path) -> None:
     found = mapped(RIPPLE, tmp_path)
-    assert ripples(found, library()) == 3
-    assert ripples(mapped(COUNTER, tmp_path), library()) == 0
-    assert ripples(mapped(GATED, tmp_path), library()) == 0
+    assert ripples(found, current_library()) == 3
+    assert ripples(mapped(COUNTER, tmp_path), current_library()) == 0
+    assert ripples(mapped(GATED, tmp_path), current_library()) == 0
     ripple, one = (
-        analyse(mapped(source, tmp_path), "m", library(), tmp_path, None)
+        analyze(mapped(source, tmp_path), "m", current_library(), tmp_path, None)
         for source in (RIPPLE, RIPPLE.replace("negedge a", "negedge clk").replace("negedge b", "negedge clk"))
     )
     assert ripple is not None

@@ -12,10 +12,12 @@ pytest.importorskip("pyslang")
 
 from verirl import sandbox
 from verirl.errors import InputError, ToolMissingError
-from verirl_rtl import verilating
-from verirl_rtl.verilated import Module, SimulationError
+from verirl_rtl.simulation import verilator_build
+from verirl_rtl.simulation.verilator_model import Module, SimulationError
 
-pytestmark = pytest.mark.skipif(not verilating.there(), reason="Verilator or g++ is not installed")
+pytestmark = pytest.mark.skipif(
+    not verilator_build.verilator_installed(), reason="Verilator or g++ is not installed"
+)
 
 COUNTER = """module counter #(parameter W = 8)(
   input clk, input rst_n, input enable,
@@ -33,44 +35,44 @@ def _sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         sandbox.require()
     except ToolMissingError as problem:
         pytest.skip(str(problem))
-    monkeypatch.setenv(verilating.RUNTIME, str(verilating.runtime()))
+    monkeypatch.setenv(verilator_build.RUNTIME_VARIABLE, str(verilator_build.runtime_folder()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def test_a_runtime_that_is_being_made_is_awaited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(verilating.RUNTIME, str(tmp_path))
-    verilating.runtime.cache_clear()
+    monkeypatch.setenv(verilator_build.RUNTIME_VARIABLE, str(tmp_path))
+    verilator_build.runtime_folder.cache_clear()
     try:
         with pytest.warns(UserWarning, match="is no compiled runtime"):
-            assert not verilating.usable(60), "nobody makes it"
-        with (tmp_path / verilating.BEGUN).open("wb") as lock:
+            assert not verilator_build.verilator_usable(60), "nobody makes it"
+        with (tmp_path / verilator_build.STARTED_FILE).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with pytest.raises(verilating.RuntimeAwaitedError, match="try again"):
-                verilating.usable(0.2)
-            done = threading.Timer(0.3, (tmp_path / verilating.READY).touch)
+            with pytest.raises(verilator_build.RuntimeAwaitedError, match="try again"):
+                verilator_build.verilator_usable(0.2)
+            done = threading.Timer(0.3, (tmp_path / verilator_build.READY_FILE).touch)
             done.start()
-            assert verilating.usable(60)
+            assert verilator_build.verilator_usable(60)
             done.join()
     finally:
-        verilating.runtime.cache_clear()
+        verilator_build.runtime_folder.cache_clear()
 
 
 @pytest.mark.slow
 def test_a_runtime_is_made_while_we_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(verilating.RUNTIME)
-    verilating.begun.cache_clear()
-    verilating.runtime.cache_clear()
+    monkeypatch.delenv(verilator_build.RUNTIME_VARIABLE)
+    verilator_build.start_runtime_build.cache_clear()
+    verilator_build.runtime_folder.cache_clear()
     try:
-        where = verilating.begun()
-        assert not (where / verilating.READY).is_file()
-        monkeypatch.setenv(verilating.RUNTIME, str(where))
-        assert verilating.usable(300)
+        where = verilator_build.start_runtime_build()
+        assert not (where / verilator_build.READY_FILE).is_file()
+        monkeypatch.setenv(verilator_build.RUNTIME_VARIABLE, str(where))
+        assert verilator_build.verilator_usable(300)
         assert {"plain", "timed", "verilated.o"} <= {path.name for path in where.iterdir()}
-        monkeypatch.delenv(verilating.RUNTIME)
-        assert verilating.runtime() == where
+        monkeypatch.delenv(verilator_build.RUNTIME_VARIABLE)
+        assert verilator_build.runtime_folder() == where
     finally:
-        verilating.begun.cache_clear()
-        verilating.runtime.cache_clear()
+        verilator_build.start_runtime_build.cache_clear()
+        verilator_build.runtime_folder.cache_clear()
 
 
 def test_a_counter_counts(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Formal proofs that an answer and the reference behave the same."""

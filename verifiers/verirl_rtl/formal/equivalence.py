@@ -1,0 +1,305 @@
+"""Whether two designs do the same: Yosys's SAT solver on a miter of both.
+
+Each design is read alone, so that no text can reach into the other, and renamed. Without registers the
+proof is complete. With them it is bounded: `BOUND` steps of a global clock from an unknown state (registers
+that are initialised start so), every edge of a clock being a step; `clk2fflogic` keeps the polarity of
+clocks, which `async2sync` would lose. A deeper state is out of its sight: simulate, too. Where the gold
+design is undefined anything is right; an undefined gate output is not.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from verirl.outcomes import StageOutcome, failed, passed, skipped
+from verirl_rtl.language.inspection import Inspection, Port
+from verirl_rtl.reference import inspect_reference
+from verirl_rtl.simulation.golden_trace import GoldenTrace
+from verirl_rtl.simulation.simulate import compare, simulate
+from verirl_rtl.simulation.stimulus import Event, Roles, roles
+from verirl_rtl.spec import RtlSpec
+from verirl_rtl.synthesis.yosys import checked_name, parameter_options, without_tool_directives
+from verirl_rtl.tools import ToolLimits, ToolRun, run
+
+BOUND_STEPS = 20
+FIRST_BOUND_STEPS = 6
+"""Steps of a first, shorter proof: most differences show there, and it costs little."""
+RESET_STEPS = 4
+"""Steps, before those, in which the resets are held."""
+PROLOGUE_EVENTS = 32
+"""Events of the recording, resets among them, after which a difference is looked for in simulation."""
+CONFIRMATION_LIMITS = ToolLimits(wall_s=4, cpu_s=2)
+PROOF_LIMITS = ToolLimits(wall_s=5, cpu_s=4, memory_mb=2048)
+
+Outcome = Literal["equal", "different", "undecided"]
+
+_STATE = "t:$dff* t:$adff* t:$aldff* t:$sdff* t:$ff t:$sr t:$dlatch* t:$adlatch* t:$_*FF*_ t:$_*LATCH*_ %u"
+_ROW = re.compile(r"^\s*(\d+|init)?\s+\\?(\S+)\s+\S+\s+\S+\s+([01xz-]+)\s*$")
+_ERROR = re.compile(r"ERROR: (.*)")
+_PROVED = "SAT proof finished - no model found: SUCCESS!"
+_REFUTED = "SAT proof finished - model found: FAIL!"
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What came of it.
+
+    `sequential`: the proof is bounded to `BOUND` steps. `inputs`: for `different`, the input values that tell
+    the designs apart, port → bits, one mapping a step; `gold` and `gate`: the outputs in the last step.
+    `reason`: why it is undecided.
+    """
+
+    outcome: Outcome
+    sequential: bool = False
+    inputs: tuple[Mapping[str, str], ...] = ()
+    gold: Mapping[str, str] | None = None
+    gate: Mapping[str, str] | None = None
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def detail(self) -> str:
+        """The result in words."""
+        if self.outcome == "equal":
+            return f"equal in the first {BOUND_STEPS} steps" if self.sequential else "equal"
+        if self.outcome == "undecided":
+            return f"undecided: {self.reason}"
+        steps = [" ".join(f"{name}={bits}" for name, bits in step.items()) for step in self.inputs]
+        cut = len(steps) - _SHOWN
+        said = "; then ".join([*(["…"] if cut > 0 else []), *steps[-_SHOWN:]])
+        gold, gate = self.gold or {}, self.gate or {}
+        wrong = [name for name in gold if gold[name] != gate.get(name)]
+        ends = ", ".join(f"{name} is {gate.get(name)} and should be {gold[name]}" for name in wrong)
+        return f"differs for {said or 'no input'}: {ends}"
+
+
+def judge(
+    spec: RtlSpec, recording: GoldenTrace | None, answer: Inspection, folder: Path, *, until: float
+) -> StageOutcome:
+    """The stage `equivalent`. `until`: the moment of `time.monotonic()` at which the verdict is due.
+
+    Only a difference that was found, with the inputs that show it, makes an answer fall, and only where the
+    task requires the proof. What is undecided is neutral and counted (`equivalence_undecided`).
+    """
+    if spec.equivalence == "off":
+        return skipped("equivalent", "the task does not ask for a proof")
+    proof = _proof(spec, recording, answer, folder, until)
+    metrics = (
+        {"equivalence_undecided": 1.0}
+        if proof.outcome == "undecided"
+        else {"equivalent": float(proof.outcome == "equal")}
+    )
+    if spec.equivalence == "audit":
+        return replace(skipped("equivalent", f"audit: {proof.detail}"), metrics=metrics)
+    if proof.outcome == "different":
+        return failed("equivalent", 0.0, proof.detail, f"The design {proof.detail}", **metrics)
+    return passed("equivalent", 1.0, proof.detail, **metrics)
+
+
+def held(spec: RtlSpec, recording: GoldenTrace, answer: Inspection, folder: Path, until: float) -> bool:
+    """Whether a complete proof says that an answer does in all cases what the reference does."""
+    proof = _proof(spec, recording, answer, folder, until)
+    return proof.outcome == "equal" and not proof.sequential
+
+
+def _confirmed(
+    proof: Proof, found: Inspection, spec: RtlSpec, recording: GoldenTrace, answer: Inspection, folder: Path
+) -> Proof:
+    """A difference between designs with state, if a simulation shows it, too.
+
+    The proof starts in any state, and to some nothing leads.
+    """
+    if proof.outcome != "different" or not proof.sequential:
+        return proof
+    story = _events(proof.inputs, recording.inputs, found.edges)
+    for start in ((), recording.events[:PROLOGUE_EVENTS]):
+        asked = replace(
+            recording, events=(*start, *story), expected=(), replay_offset=0, engine="icarus", seconds=0.0
+        )
+        gold = simulate(asked, found.text, spec.reference_top, folder, bounds=CONFIRMATION_LIMITS)
+        names = tuple(answer.parameters)
+        gate = simulate(asked, answer.text, spec.top, folder, bounds=CONFIRMATION_LIMITS, parameters=names)
+        if gold.problem or gate.problem or compare(replace(asked, expected=gold.lines), gate).mismatches:
+            return proof
+    return Proof("undecided", True, reason="it differs only from a state that nothing leads to")
+
+
+def _events(steps: Sequence[Mapping[str, str]], inputs: Sequence[Port], edges: Sequence[str]) -> list[Event]:
+    """The steps as events: what has edges moves first, for a register catches what was there before."""
+    state = {port.name: "0" * port.width for port in inputs}
+    made = []
+    for step in steps:
+        for moving in (edges, [name for name in state if name not in edges]):
+            state |= {name: step[name] for name in moving if name in state and name in step}
+            made.append(Event("".join(state.values()), True))
+    return made
+
+
+def _proof(
+    spec: RtlSpec, recording: GoldenTrace | None, answer: Inspection, folder: Path, until: float
+) -> Proof:
+    found = inspect_reference(spec)
+    given = recording.parameters if recording is not None else {}
+    seconds = min(PROOF_LIMITS.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
+    proof = prove(
+        found.text,
+        spec.reference_top,
+        answer.text,
+        spec.top,
+        folder,
+        parameters=given,
+        gate_parameters={name: value for name, value in given.items() if name in answer.parameters},
+        what=roles(
+            [port for port in found.ports if port.direction == "input"], found.edges, spec.clock, spec.reset
+        ),
+        bounds=replace(PROOF_LIMITS, wall_s=seconds),
+    )
+    return proof if recording is None else _confirmed(proof, found, spec, recording, answer, folder)
+
+
+def prove(
+    gold: str,
+    gold_top: str,
+    gate: str,
+    gate_top: str,
+    folder: Path,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    gate_parameters: Mapping[str, str] | None = None,
+    what: Roles | None = None,
+    bounds: ToolLimits = PROOF_LIMITS,
+) -> Proof:
+    """Hold module `gate_top` of one text against `gold_top` of another; their ports have the same names.
+
+    `parameters`, `gate_parameters`: values for the parameters of each top. `what`: the inputs of which the
+    resets are held for two cycles of the clocks at first. Time and memory are bounded:
+    what is not decided within is `undecided`, and so is what Yosys cannot read.
+    """
+    place = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        (place / "gold.sv").write_text(without_tool_directives(gold))
+        (place / "gate.sv").write_text(without_tool_directives(gate))
+        reading = [
+            *_read("gold", gold_top, parameter_options(parameters or {})),
+            *_read("gate", gate_top, parameter_options(gate_parameters or {})),
+        ]
+        return _prove(reading, place, bounds, _started(what))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _started(what: Roles | None) -> list[str]:
+    """The options of `sat` by which the resets are held while the clocks tick twice."""
+    if what is None or not what.resets:
+        return []
+    held = [(step, name, value) for step in range(1, RESET_STEPS + 1) for name, value in what.resets.items()]
+    held += [(step, name, 1 - step % 2) for step in range(1, RESET_STEPS + 1) for name in what.clocks]
+    return [f"-set-at {step} in_{name} {value}" for step, name, value in held if name.isidentifier()]
+
+
+def _prove(reading: Sequence[str], place: Path, bounds: ToolLimits, start: Sequence[str]) -> Proof:
+    built = _run([*reading, *_MITER], place, bounds)
+    if not built.ok:
+        return Proof("undecided", reason=_reason(built), seconds=built.seconds)
+    sequential = bool((place / "state").read_text().strip())
+    seconds, equal, reason = built.seconds, 0, "it takes too long"
+    for steps in (FIRST_BOUND_STEPS, BOUND_STEPS) if sequential else (0,):
+        left = bounds.wall_s - seconds
+        if left <= 0:
+            break
+        solved = _run(_solve(steps, left, start), place, replace(bounds, wall_s=left))
+        seconds += solved.seconds
+        if _REFUTED in solved.out:
+            inputs, gold_out, gate_out = _model(solved.out.splitlines())
+            return Proof("different", sequential, inputs, gold_out, gate_out, seconds=seconds)
+        if _PROVED not in solved.out:
+            reason = _reason(solved)
+            break
+        equal = steps
+    else:
+        return Proof("equal", sequential, seconds=seconds)
+    sofar = f" (equal in the first {equal} steps)" if equal else ""
+    return Proof("undecided", sequential, reason=reason + sofar, seconds=seconds)
+
+
+_MITER = [
+    "design -copy-from gold -as gold gold",
+    "design -copy-from gate -as gate gate",
+    f"tee -q -o state select -list {_STATE}",
+    "miter -equiv -ignore_gold_x -make_outputs -make_assert -flatten gold gate miter",
+    "hierarchy -top miter",
+    "write_rtlil miter.il",
+]
+
+
+def _read(name: str, top: str, given: str) -> list[str]:
+    return [
+        f"read_verilog -sv -nosynthesis -noblackbox {name}.sv",
+        f"hierarchy -check -top {checked_name(top)}{given}",
+        "proc",
+        "flatten",
+        "opt_clean",
+        "memory",
+        "opt -fast -keepdc",
+        f"rename -top {name}",
+        f"design -stash {name}",
+        "design -reset-vlog",
+    ]
+
+
+def _solve(steps: int, seconds: float, start: Sequence[str]) -> list[str]:
+    undefined = "-enable_undef -set-def-inputs -set-init-undef"
+    shown = "-show-inputs -show-outputs"
+    timed = f"-timeout {max(1, int(seconds))}"
+    bound = " ".join([f"-seq {steps + RESET_STEPS * bool(start)}", *start, ""]) if steps else ""
+    return [
+        "read_rtlil miter.il",
+        *(["clk2fflogic", "opt -fast -keepdc"] if steps else []),
+        f"sat -prove-asserts {bound}{undefined} {shown} {timed} miter",
+    ]
+
+
+def _run(script: Sequence[str], place: Path, bounds: ToolLimits) -> ToolRun:
+    (place / "script.ys").write_text("\n".join(script))
+    return run(["yosys", "script.ys"], place, bounds, environment={"TMPDIR": str(place)})
+
+
+def _reason(ran: ToolRun) -> str:
+    if ran.late or "SAT solver timed out" in ran.out or "Interrupted" in ran.out:
+        return "it takes too long"
+    said = _ERROR.search(ran.err) or _ERROR.search(ran.out)
+    return f"Yosys: {said[1].strip()[:300]}" if said else "it takes too much memory"
+
+
+def _model(
+    lines: Sequence[str],
+) -> tuple[tuple[Mapping[str, str], ...], Mapping[str, str], Mapping[str, str]]:
+    """The inputs of each step and both sides' outputs in the last one, from the table that `sat` prints."""
+    steps: dict[int, dict[str, str]] = {}
+    for line in lines:
+        row = _ROW.match(line)
+        if row is not None and row[1] != "init":
+            steps.setdefault(int(row[1] or 1), {})[row[2]] = row[3]
+    if not steps:
+        return (), {}, {}
+    last = steps[max(steps)]
+    # The first step in which the outputs differ ends the story.
+    for number in sorted(steps):
+        if steps[number].get("trigger") == "1":
+            last = steps[number]
+            steps = {key: value for key, value in steps.items() if key <= number}
+            break
+    inputs = tuple(_part(steps[number], "in_") for number in sorted(steps))
+    return inputs, _part(last, "gold_"), _part(last, "gate_")
+
+
+def _part(values: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): bits for name, bits in values.items() if name.startswith(prefix)}

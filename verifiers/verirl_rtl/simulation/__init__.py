@@ -1,0 +1,1 @@
+"""Simulation: generated inputs, recording the reference, and replaying the inputs into answers."""

@@ -1,0 +1,1 @@
+"""Logic synthesis to standard cells, and the area, delay and power of the result."""

@@ -1,0 +1,361 @@
+"""A design mapped to standard cells: Yosys and ABC, on a Liberty file, in one process.
+
+The text is a model's. What would speak to the tool and not to the simulator is taken out before Yosys reads
+it (comments, in which pragmas live, attributes, the macros that tools define), and nothing counts that is
+not a cell of the library: an unmapped cell has no area, and would be the cheapest design of all.
+
+ABC's result moves by some percent when nothing but names change. With `runs` above 1 the mapping is
+repeated under scrambled names, and the best run by area times delay is the design's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from verirl_rtl.synthesis.liberty import CellLibrary
+from verirl_rtl.tools import ToolLimits, ToolRun, run
+
+SYNTHESIS_LIMITS = ToolLimits(wall_s=30, cpu_s=5, memory_mb=2048, file_mb=64)
+
+_TOOL_MACROS = ("YOSYS", "SYNTHESIS", "FORMAL")
+_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_ATTRIBUTE = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|\(\*(?!\s*\)).*?\*\)', re.DOTALL)
+_DELAY = re.compile(r"Delay = +([\d.]+) ps")
+_NO_LOGIC = "Don't call ABC as there is nothing to map"
+_ABC_ENDED = "Can't open ABC output file"
+_ERROR = re.compile(r"ERROR: (.*)")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
+# The checks of these words are a simulator's; to a mapping a latch is a latch, whatever its block is called.
+_BLOCK = re.compile(r'"(?:\\.|[^"\\\n])*"|\\\S+|\balways_(?:comb|latch|ff)\b')
+_PLAIN_BLOCK = {"always_comb": "always @*", "always_latch": "always @*", "always_ff": "always"}
+_VALUE = re.compile(r"-?\d+\Z|\d*'s?[bohdBOHD][0-9a-fA-FxXzZ_]+\Z")
+
+
+@dataclass(frozen=True)
+class MappedDesign:
+    """A mapped design.
+
+    `area_um2`: sum over its cells. `delay_ps`: ABC's longest path between registers and ports, without the
+    registers' own time. `cells`: library cell → how many. `netlist`: structural Verilog, one module.
+    `simulated`: the same for a simulation. `module`: it as Yosys's JSON. `undefined`: the output bits that
+    nothing drives or that are x. `looped`: gates feed themselves without a register or latch between, which
+    no figure of a timing analyser is true of. `cpu_s`: what the run took.
+    """
+
+    area_um2: float
+    delay_ps: float
+    cells: Mapping[str, int]
+    netlist: str
+    simulated: str
+    module: Mapping[str, Any]
+    undefined: frozenset[tuple[str, int]] = frozenset()
+    looped: bool = False
+    cpu_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Unmapped:
+    """Why a design has no figures. `late`: it took more time or memory than it may."""
+
+    reason: str
+    late: bool = False
+
+
+def synthesize(
+    source: str,
+    top: str,
+    library: CellLibrary,
+    folder: Path,
+    *,
+    runs: range = range(1),
+    parameters: Mapping[str, str] | None = None,
+    undefined: Container[tuple[str, int]] | None = (),
+    bounds: ToolLimits = SYNTHESIS_LIMITS,
+) -> MappedDesign | Unmapped:
+    """Map `top` of a Verilog text to the library.
+
+    `runs`: which name-scrambled runs to choose the best of; 0 is the one that leaves the names alone.
+    `parameters`: values for `top`'s parameters. `undefined`: (output, bit) that may be x or undriven; None
+    for all, as a reference leaves undefined what it likes.
+    """
+    place = Path(tempfile.mkdtemp(dir=folder))
+    try:
+        return _synthesise(source, top, library, place, runs, parameters or {}, undefined, bounds)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def best_run(runs: Sequence[MappedDesign]) -> MappedDesign:
+    """The run with the least area times delay; the first of equals."""
+    return min(runs, key=lambda one: (one.area_um2 * max(one.delay_ps, 1.0), one.area_um2))
+
+
+def without_tool_directives(source: str) -> str:
+    """The text without what is written for tools: comments, attributes, and macros that only they define.
+
+    Blocks that promise what they are (`always_comb`) become plain ones.
+    """
+    bare = _COMMENT.sub(lambda m: _blank(m[0]) if m[0].startswith("/") else m[0], source)
+    bare = _ATTRIBUTE.sub(lambda m: _blank(m[0]) if m[0].startswith("(") else m[0], bare)
+    bare = _BLOCK.sub(lambda m: _PLAIN_BLOCK.get(m[0], m[0]), bare)
+    return "".join(f"`undef {name}\n" for name in _TOOL_MACROS) + bare + "\n"
+
+
+def _blank(text: str) -> str:
+    return " " + "\n" * text.count("\n")
+
+
+def checked_name(name: str) -> str:
+    """A module's name as a Yosys command takes it; ValueError where it could be taken for more."""
+    if not _PLAIN.match(name):
+        raise ValueError(f"'{name}' is no plain identifier")
+    return name
+
+
+def parameter_options(parameters: Mapping[str, str]) -> str:
+    """Options of `hierarchy` that set parameters; those that are no plain number keep their own value."""
+    return "".join(
+        f" -chparam {name} {value}"
+        for name, value in parameters.items()
+        if _PLAIN.match(name) and _VALUE.match(value)
+    )
+
+
+def _synthesise(
+    source: str,
+    top: str,
+    library: CellLibrary,
+    place: Path,
+    runs: range,
+    parameters: Mapping[str, str],
+    undefined: Container[tuple[str, int]] | None,
+    bounds: ToolLimits,
+) -> MappedDesign | Unmapped:
+    (place / "design.sv").write_text(without_tool_directives(source))
+    (place / "cells.lib").symlink_to(library.path)
+    (place / "flops.lib").write_text(library.flops)
+    (place / "latches.v").write_text(library.latches)
+    (place / "abc.constr").write_text(f"set_driving_cell {library.driver}\nset_load {library.load_ff:g}\n")
+    (place / "script.ys").write_text("\n".join(_script(checked_name(top), library, runs, parameters)))
+    ran = run(["yosys", "-q", "script.ys"], place, bounds, environment={"TMPDIR": str(place)})
+    if not ran.ok:
+        return _why(ran)
+    found = [_read(place, number, top, library, ran.cpu_s / len(runs)) for number in runs]
+    mapped = [one for one in found if isinstance(one, MappedDesign)]
+    for name, bit in (lacking for one in mapped for lacking in sorted(one.undefined)):
+        if undefined is not None and (name, bit) not in undefined:
+            return Unmapped(f"output '{name}' is not driven, or is x")
+    if len(mapped) < len(found):
+        return next(one for one in found if isinstance(one, Unmapped))
+    return best_run(mapped)
+
+
+def _script(top: str, library: CellLibrary, runs: range, parameters: Mapping[str, str]) -> list[str]:
+    lines = [
+        "read_verilog -sv -nosynthesis -noblackbox design.sv",
+        f"hierarchy -check -top {top}{parameter_options(parameters)}",
+        f"rename -top {top}",
+    ]
+    # Tri-state buses inside become multiplexers; drivers of outputs stay cells, which are then refused: as
+    # constants they would be don't-cares.
+    lines += ["proc", "flatten", "tribuf -logic"]
+    if len(runs) > 1:
+        lines.append("design -save read")
+    for number in runs:
+        if number > runs.start:
+            lines.append("design -load read")
+        if number:
+            lines.append(f"rename -scramble-name -seed {number}")
+        # ABC maps to the library; without the run to generic gates that `synth` does before, results are as
+        # small and as fast, come in two thirds of the time, and depend far less on names.
+        lines.append("synth -flatten -noabc -run coarse:check")
+        if library.flops:
+            # A load that does not wait for the clock is a set and a reset, gated by the data.
+            lines.append("dfflegalize -cell $_DFFSR_PPP_ 01 t:$_ALDFF*")
+            lines.append("dfflibmap -liberty flops.lib")
+        if library.latches:
+            lines.append("techmap -map latches.v t:$_DLATCH_P_ t:$_DLATCH_N_ %u")
+        lines += [
+            f"tee -q -o abc{number}.log abc -liberty cells.lib -constr abc.constr",
+            "splitnets",
+            "opt_clean -purge",
+            # Names that a model chose go no further than here.
+            "rename -hide",
+            "rename -enumerate -pattern _%_",
+            f"write_json net{number}.json",
+        ]
+    return lines
+
+
+def _why(ran: ToolRun) -> Unmapped:
+    if ran.late:
+        return Unmapped("synthesis takes too long", late=True)
+    said = _ERROR.search(ran.err) or _ERROR.search(ran.out)
+    if said is None:
+        return Unmapped("synthesis takes too much memory", late=True)
+    if _ABC_ENDED in said[1]:
+        return Unmapped("ABC ends without a result")
+    return Unmapped(f"Yosys: {said[1].strip()[:300]}")
+
+
+def _read(place: Path, number: int, top: str, library: CellLibrary, cpu_s: float) -> MappedDesign | Unmapped:
+    log = (place / f"abc{number}.log").read_text(errors="replace")
+    module = json.loads((place / f"net{number}.json").read_text())["modules"].get(top)
+    if module is None:
+        return Unmapped(f"no module '{top}' is left")
+    cells = Counter(cell["type"] for cell in module["cells"].values())
+    for kind in sorted(cells):
+        if kind not in library.areas:
+            return Unmapped(f"{_named(kind)}, which the library has no cell for")
+    delays = _DELAY.findall(log)
+    if not delays and _NO_LOGIC not in log:
+        return Unmapped("ABC gives no delay")
+    return MappedDesign(
+        area_um2=sum(library.areas[kind] * count for kind, count in cells.items()),
+        delay_ps=float(delays[-1]) if delays else 0.0,
+        cells=dict(cells),
+        netlist=_structural(top, module),
+        simulated=_simulated(top, module, library),
+        module=module,
+        undefined=_undefined(module, library),
+        looped=_looped(module, library),
+        cpu_s=cpu_s,
+    )
+
+
+def _named(kind: str) -> str:
+    names = {"$_DLATCH": "a latch", "$_SR": "a latch", "$_TBUF": "a tri-state driver", "$_DFF": "a flip-flop"}
+    names |= {"$_ALDFF": "a flip-flop that loads asynchronously", "$_SDFF": "a flip-flop", "$mem": "a memory"}
+    for start, words in names.items():
+        if kind.startswith(start):
+            return f"{words} ({kind}) is left"
+    return f"cell '{kind}' is left"
+
+
+def _undefined(module: Mapping[str, Any], library: CellLibrary) -> frozenset[tuple[str, int]]:
+    """The bits of outputs that come from nowhere; a bit that is constant x or z costs nothing, too."""
+    driven = {"0", "1"}
+    for port in module["ports"].values():
+        if port["direction"] != "output":
+            driven.update(port["bits"])
+    for cell in module["cells"].values():
+        for pin in library.outputs[cell["type"]]:
+            driven.update(cell["connections"].get(pin, ()))
+    return frozenset(
+        (str(name), place)
+        for name, port in module["ports"].items()
+        if port["direction"] == "output"
+        for place, bit in enumerate(port["bits"])
+        if bit not in driven
+    )
+
+
+def _looped(module: Mapping[str, Any], library: CellLibrary) -> bool:
+    gates = [
+        (cell["connections"], library.outputs[cell["type"]])
+        for cell in module["cells"].values()
+        if cell["type"] not in library.states
+    ]
+    made = {
+        bit: gate
+        for gate, (pins, outputs) in enumerate(gates)
+        for pin in outputs
+        for bit in pins.get(pin, ())
+    }
+    order: TopologicalSorter[int] = TopologicalSorter()
+    for gate, (pins, outputs) in enumerate(gates):
+        order.add(gate, *(made[bit] for pin in pins.keys() - {*outputs} for bit in pins[pin] if bit in made))
+    try:
+        order.prepare()
+    except CycleError:
+        return True
+    return False
+
+
+def _structural(top: str, module: Mapping[str, Any]) -> str:
+    """The netlist for a timing analyser: cells on bits of ports and on single wires, no expression."""
+    names: dict[int | str, str] = {"0": "1'b0", "1": "1'b1", "x": "1'bx", "z": "1'bz"}
+    lines, copies = [f"module {top} ({', '.join(map(_port, module['ports']))});"], []
+    # Inputs first: an output that is one is a copy of it.
+    for name, port in sorted(module["ports"].items(), key=lambda item: str(item[1]["direction"])):
+        width = len(port["bits"])
+        span = f"[{width - 1}:0] " if width > 1 else ""
+        lines.append(f"  {port['direction']} {span}{_port(name)};")
+        for place, bit in enumerate(port["bits"]):
+            here = f"{_port(name)}[{place}]" if span else _port(name)
+            if names.setdefault(bit, here) != here:
+                copies.append(f"  assign {here} = {names[bit]};")
+    inner = sorted(bit for bit in _bits(module) if bit not in names)
+    names |= {bit: f"_n{bit}_" for bit in inner}
+    lines += [f"  wire {names[bit]};" for bit in inner]
+    for name, cell in module["cells"].items():
+        pins = ", ".join(f".{pin}({names[bits[0]]})" for pin, bits in cell["connections"].items() if bits)
+        lines.append(f"  {cell['type']} {name} ({pins});")
+    return "\n".join([*lines, *copies, "endmodule", ""])
+
+
+def _port(name: str) -> str:
+    return name if _PLAIN.match(name) else f"\\{name} "
+
+
+def _bits(module: Mapping[str, Any]) -> set[int]:
+    """The bits that cells are connected to."""
+    return {
+        bit
+        for cell in module["cells"].values()
+        for bits in cell["connections"].values()
+        for bit in bits
+        if isinstance(bit, int)
+    }
+
+
+def _simulated(top: str, module: Mapping[str, Any], library: CellLibrary) -> str:
+    """The netlist for a simulation: every bit a wire of its own, `n` and its number.
+
+    A simulator resolves a vector as a whole when one of its bits is driven, which is quadratic in its width.
+    Registers that start at 1 say so to their model. They see the edge of a clock a moment after it: what
+    comes through gates must not be late for an edge at time 0.
+    """
+    high = set()
+    for net in module["netnames"].values():
+        init = net["attributes"].get("init")
+        if isinstance(init, str):
+            high |= {bit for bit, value in zip(net["bits"], reversed(init), strict=False) if value == "1"}
+    ports = module["ports"]
+    lines = [f"module {top}({', '.join(map(_port, ports))});"]
+    for name, port in ports.items():
+        span, bits = f"[{len(port['bits']) - 1}:0]", ", ".join(map(_wire, reversed(port["bits"])))
+        lines.append(f"  {port['direction']} {span} {_port(name)};")
+        sides = f"{{{bits}}}", _port(name)
+        assigned = " = ".join(sides if port["direction"] == "input" else reversed(sides))
+        lines.append(f"  assign {assigned};")
+    wires = {bit for net in module["netnames"].values() for bit in net["bits"] if isinstance(bit, int)}
+    wires |= _bits(module)
+    lines.insert(1, f"  wire {', '.join(map(_wire, sorted(wires)))};" if wires else "")
+    late: set[int | str] = set()
+    for name, cell in module["cells"].items():
+        kind = cell["type"]
+        pins = {pin: _wire(bits[0]) for pin, bits in cell["connections"].items() if bits}
+        if kind in library.edges:
+            clock = library.clocks[kind]
+            bit = cell["connections"][clock][0]
+            pins[clock] = f"late{bit}"
+            late.add(bit)
+        joined = ", ".join(f".{pin}({wire})" for pin, wire in pins.items())
+        starts = high.intersection(cell["connections"].get(library.states.get(kind, ""), ()))
+        lines.append(f"  {kind} {'#(.INIT(1)) ' if starts else ''}{name} ({joined});")
+    lines += [f"  wire #1 late{bit} = {_wire(bit)};" for bit in sorted(late, key=str)]
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def _wire(bit: int | str) -> str:
+    return f"n{bit}" if isinstance(bit, int) else f"1'b{bit}"

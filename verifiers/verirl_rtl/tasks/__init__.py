@@ -1,0 +1,1 @@
+"""Tasks: families that generate them, mutants, and importers of published benchmarks."""
