@@ -99,7 +99,7 @@ def main() -> int:
         made += len(options["runs"])
         return synthesize(*given, **options)
 
-    ppa.synthesise = counted
+    ppa.synthesize = counted
     again, synthesis_only = [], []
     found: list[Cost] = []
     with tempfile.TemporaryDirectory() as name:
