@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from cases.code.attacks import BOMBS, FORGED, REACHES, TESTS_MISLED
 from support.paths import BENCH
-from support.pools import need_sandbox
-from support.programs import judge, settled
+from support.programs import has_passed, judge, settled, statuses
 
-from verirl.outcomes import StageOutcome
 from verirl.pool import Request, VerifierPool
 from verirl.sandbox import processes
 from verirl.types import Message, Status, Task
@@ -36,17 +34,7 @@ CHECK = {
 ASSERTS = {"test_code": "".join(f"assert f({n}) == {2 * n}\n" for n in range(1, 7)), "memory_mb": 256}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _sandbox() -> None:
-    need_sandbox()
-
-
-def statuses(found: list[StageOutcome]) -> dict[str, Status]:
-    return {one.stage.name: one.stage.status for one in found}
-
-
-def has_passed(found: list[StageOutcome]) -> bool:
-    return statuses(found).get("tests") is Status.PASSED
+pytestmark = pytest.mark.needs_sandbox
 
 
 @pytest.mark.parametrize("spec", [SPEC, CHECK, ASSERTS], ids=["calls", "check", "asserts"])

@@ -1,18 +1,19 @@
-"""Attacks of the subtler kinds, judged side by side with honest answers in one pool."""
+"""Attacks of the subtler kinds, judged next to honest answers in one pool."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cases.code.attacks_subtle import COMPLETIONS, HOOKS, KERNEL, PROGRAMS, RESULTS, SOURCES
-from support.pools import need_sandbox, sandboxed
-from support.programs import judge, settled
+from support.batches import judge_batch, selected
+from support.programs import fenced, judge, settled
 
-from verirl.pool import Request, VerifierPool
-from verirl.types import Message, Task, Verdict
+from verirl.pool import VerifierPool
+from verirl.types import Verdict
+
+POOL_WORKERS = 2
+POOL_DEADLINE_S = 12
 
 LISTS = [[1, 2, 3], [], [5], [0, -1], [7, 7, 7, 7], [2]]
 CALLS = {
@@ -37,55 +38,45 @@ PROGRAM = {
 HONEST = "def f(a):\n    return [2 * x for x in a]\n"
 HONEST_PROGRAM = "print(int(input()) ** 2)\n"
 
+SPECS = {"calls": (CALLS, HONEST), "check": (CHECK, HONEST), "program": (PROGRAM, HONEST_PROGRAM)}
+SUITES = {"results": RESULTS, "hooks": HOOKS, "kernel": KERNEL}
+ATTACKS = {
+    **{
+        f"{suite}, {spec}: {name}": (spec, fenced(code))
+        for suite, attacks in SUITES.items()
+        for spec in ("calls", "check")
+        for name, code in attacks.items()
+    },
+    **{f"source: {name}": ("calls", fenced(code)) for name, code in SOURCES.items()},
+    **{f"completion: {name}": ("calls", text) for name, text in COMPLETIONS.items()},
+    **{f"program: {name}": ("program", fenced(code)) for name, code in PROGRAMS.items()},
+}
+"""Name of the attack → name of the spec, completion."""
+
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[VerifierPool]:
-    with sandboxed(2, 12) as made:
-        yield made
+def verdicts(pool: VerifierPool, request: pytest.FixtureRequest) -> dict[str, list[Verdict]]:
+    """Each attack's verdict, and that of an honest answer next to it."""
+    cases = {}
+    for name in selected(request, "attack"):
+        spec_name, completion = ATTACKS[name]
+        spec, honest = SPECS[spec_name]
+        cases[name] = [(spec, completion), (spec, fenced(honest))]
+    return judge_batch(pool, cases)
 
 
-def fenced(code: str) -> str:
-    return f"```python\n{code}\n```\n"
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_does_not_pass_and_harms_no_other_answer(
+    attack: str, verdicts: dict[str, list[Verdict]]
+) -> None:
+    hostile, honest = verdicts[attack]
+    assert not hostile.passed
+    assert not hostile.is_error, hostile.stages[-1].detail
+    assert honest.passed, honest.stages[-1].detail
 
 
-def told(pool: VerifierPool, spec: dict[str, Any], attacks: dict[str, str], honest: str) -> dict[str, str]:
-    """Which attacks passed or made us fail, and which honest answers beside them did not pass."""
-    task = Task(id="t", domain="code", prompt=(Message(role="user", content="?"),), spec=spec)
-    texts = [text for attack in attacks.values() for text in (attack, fenced(honest))]
-    found = pool.verify([Request(task, text, sample=n) for n, text in enumerate(texts)])
-    hostile = {kind: one for kind, one in zip(attacks, found[::2], strict=True) if one.passed or one.is_error}
-    beside = {
-        f"beside: {kind}": one for kind, one in zip(attacks, found[1::2], strict=True) if not one.passed
-    }
-    return {kind: _words(one) for kind, one in (hostile | beside).items()}
-
-
-def _words(verdict: Verdict) -> str:
-    last = verdict.stages[-1]
-    return f"{last.name} {last.status} {last.detail}"
-
-
-@pytest.mark.parametrize("spec", [CALLS, CHECK], ids=["calls", "check"])
-@pytest.mark.parametrize("suite", [RESULTS, HOOKS, KERNEL], ids=["results", "hooks", "kernel"])
-def test_none_is_taken_for_an_answer(pool: VerifierPool, suite: dict[str, str], spec: dict[str, Any]) -> None:
-    assert told(pool, spec, {kind: fenced(code) for kind, code in suite.items()}, HONEST) == {}
-
-
-def test_no_source_trips_us(pool: VerifierPool) -> None:
-    assert told(pool, CALLS, {kind: fenced(code) for kind, code in SOURCES.items()}, HONEST) == {}
-
-
-def test_no_completion_trips_us(pool: VerifierPool) -> None:
-    assert told(pool, CALLS, COMPLETIONS, HONEST) == {}
-
-
-def test_no_output_is_taken_for_another(pool: VerifierPool) -> None:
-    suite = {kind: fenced(code) for kind, code in PROGRAMS.items()}
-    assert told(pool, PROGRAM, suite, HONEST_PROGRAM) == {}
-
-
+@pytest.mark.needs_sandbox
 def test_nothing_is_left(tmp_path: Path) -> None:
-    need_sandbox()
     judge(CALLS, HONEST, tmp_path)
     before = settled()
     for attack in [*KERNEL.values()][12:18]:

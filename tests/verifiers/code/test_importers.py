@@ -7,7 +7,7 @@ import pytest
 from support.paths import BENCHMARKS
 
 from verirl.errors import InputError
-from verirl.pool import Request, VerifierPool
+from verirl.pool import Request
 from verirl_code import domain
 from verirl_code.tasks.importers import IMPORTERS
 
@@ -89,12 +89,6 @@ def written(folder, row, name="rows.jsonl"):
     else:
         path.write_text(f"[{text}]" if name.endswith(".json") else text)
     return path
-
-
-@pytest.fixture(scope="module")
-def pool():
-    with VerifierPool(workers=1) as pool:
-        yield pool
 
 
 def judged(pool, tasks):
@@ -198,7 +192,7 @@ def test_what_is_no_benchmark_is_said(tmp_path, text):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="the published files are not here")
+@pytest.mark.needs_benchmarks("code")
 @pytest.mark.parametrize(
     ("source", "file"),
     [

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from verirl import registry, sandbox
+from verirl import registry
 from verirl.cli import run
-from verirl.errors import ToolMissingError
 from verirl.models import tiny
 from verirl.pool import VerifierPool
 from verirl.taskgen.generate import generate_tasks
@@ -33,14 +32,6 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module")
-def _walls() -> None:
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
-
-
 def test_it_is_a_whole_recipe_with_its_control_and_its_gate() -> None:
     assert RECIPE.stages() == ("synth", "sft", "grpo", "control", "eval")
     assert RECIPE.eval is not None
@@ -50,7 +41,8 @@ def test_it_is_a_whole_recipe_with_its_control_and_its_gate() -> None:
     assert all(FAMILIES[name].terse for wanted in RECIPE.tasks.values() for name in wanted.families)
 
 
-@pytest.mark.usefixtures("_walls")
+@pytest.mark.needs_sandbox
+@pytest.mark.needs_modules("transformers")
 def test_its_tasks_can_be_made_and_answered_within_its_bounds() -> None:
     made = {}
     with VerifierPool(workers=1) as pool:
@@ -64,12 +56,11 @@ def test_its_tasks_can_be_made_and_answered_within_its_bounds() -> None:
                 split=wanted.split,
                 families=wanted.families,
                 check_mutants=wanted.mutants,
-                **wanted.options,
+                options=wanted.options,
             )
             made[name] = report.tasks
             assert {task.tags[0] for task in report.tasks} == set(wanted.families)
     assert not {t.prompt for t in made["held_out"]} & {t.prompt for t in (*made["demos"], *made["prompts"])}
-    pytest.importorskip("transformers")
     tokenizer = tiny.make_tokenizer(
         [text for task in made["demos"] for text in (task.prompt[0].content, task.reference or "")],
         vocabulary=RECIPE.model.vocabulary,
@@ -80,9 +71,9 @@ def test_its_tasks_can_be_made_and_answered_within_its_bounds() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_walls")
+@pytest.mark.needs_sandbox
+@pytest.mark.needs_modules("trl")
 def test_a_few_steps_of_it(tmp_path: Path) -> None:
-    pytest.importorskip("trl")
     changes = [part for key, value in SMALL.items() for part in ("--set", f"{key}={value}")]
     assert run(["train", "tiny-code", "--run", str(tmp_path), "--quiet", "--workers", "1", *changes]) == 0
     journal = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]

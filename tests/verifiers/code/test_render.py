@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from verirl import sandbox
-from verirl.errors import ToolMissingError
 from verirl.pool import Request, VerifierPool
 from verirl.types import Message, StageResult, Status, Task, Verdict
 from verirl_code.render import cut, failing_line, failing_test, render, statement
@@ -50,16 +48,6 @@ def fenced(code: str) -> str:
     return f"```python\n{code}\n```"
 
 
-@pytest.fixture(scope="module")
-def pool():
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
-    with VerifierPool(workers=1) as pool:
-        yield pool
-
-
 @pytest.mark.parametrize(
     ("task", "code", "lines"),
     [
@@ -88,7 +76,9 @@ def pool():
         (ASSERTED, "def f(x):\n    raise AttributeError", ["test assert f(1) == 2 got AttributeError"]),
     ],
 )
-def test_what_the_verifier_found_is_what_a_person_sees(task: Task, code: str, lines: list[str], pool) -> None:
+def test_what_the_verifier_found_is_what_a_person_sees(
+    task: Task, code: str, lines: list[str], pool: VerifierPool
+) -> None:
     verdict = pool.verify([Request(task, fenced(code))])[0]
     text = printed(task, fenced(code), verdict)
     flat = " ".join(text.replace("│", " ").split())
@@ -96,7 +86,7 @@ def test_what_the_verifier_found_is_what_a_person_sees(task: Task, code: str, li
         assert " ".join(line.split()) in flat, text
 
 
-def test_a_test_that_takes_too_long(pool) -> None:
+def test_a_test_that_takes_too_long(pool: VerifierPool) -> None:
     task = asked({**TASK.spec, "time_s": 1})
     endless = fenced("def f(x):\n    while True: pass")
     text = printed(task, endless, pool.verify([Request(task, endless)])[0])

@@ -1,4 +1,4 @@
-"""Code tasks: what they promise of ids, splits, tests and mutants, family by family."""
+"""Generated code tasks: ids, splits, tests and mutants, family by family."""
 
 import json
 import random
@@ -9,7 +9,7 @@ import pytest
 from verirl.errors import InputError
 from verirl.types import Message, Task
 from verirl_code.spec import check_spec
-from verirl_code.tasks import generate as synthesis
+from verirl_code.tasks import generate as generation
 from verirl_code.tasks.families import FAMILIES
 from verirl_code.tasks.families.bounded_interpreter import BoundedProgram, first_difference, loosely_equal
 from verirl_code.tasks.families.mutation_operators import single_mutations
@@ -32,7 +32,7 @@ def test_there_are_twelve_families_of_several_subjects():
 @pytest.mark.parametrize("family", EVERY)
 def test_a_task_is_the_same_whenever_it_is_drawn(family):
     first = [task.to_json() for task in drawn(family)]
-    synthesis.draw.cache_clear()
+    generation.draw.cache_clear()
     assert [task.to_json() for task in drawn(family)] == first
     assert [task.to_json() for task in drawn(family, seed=5)] != first
 
@@ -74,16 +74,14 @@ def test_the_splits_share_no_problem(family):
     assert not problems("train") & problems("eval")
 
 
-SLIP_OF_THE_PEN = re.compile(
-    r"  |[,;.] ?[,;](?!')|,\.|\{\w+\}|(?<!-)\b1 (?!less|more|points)[a-z]{3,}s\b|\bNone\b"
-)
+TYPO = re.compile(r"  |[,;.] ?[,;](?!')|,\.|\{\w+\}|(?<!-)\b1 (?!less|more|points)[a-z]{3,}s\b|\bNone\b")
 
 
 @pytest.mark.parametrize("family", EVERY)
 def test_questions_are_whole_sentences_that_name_every_parameter(family):
     for n in range(300):
         problem = FAMILIES[family].make(random.Random(n), n / 299)
-        assert not SLIP_OF_THE_PEN.search(problem.ask), problem.ask
+        assert not TYPO.search(problem.ask), problem.ask
         assert problem.ask[0].isupper() or problem.ask[0] == "`"
         assert problem.ask.endswith(".")
         for name, _ in problem.args:
@@ -105,7 +103,7 @@ def test_the_styles_share_no_problem_across_splits_either():
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_the_tests_kill_the_slips_that_fresh_inputs_tell_apart(family):
+def test_the_tests_kill_the_mutants_that_fresh_inputs_tell_apart(family):
     """Kill rate on inputs that the tests were not chosen from."""
     judged = killed = 0
     for number, task in enumerate(drawn(family, 3, seed=21)):
@@ -116,10 +114,10 @@ def test_the_tests_kill_the_slips_that_fresh_inputs_tell_apart(family):
         right = [reference(args) for args in fresh]
         tests = [test.args for test in case.tests]
         wanted = [reference(args) for args in tests]
-        for slip in single_mutations(problem.source):
-            if first_difference(slip.source, problem.name, fresh, right) is not None:
+        for mutant in single_mutations(problem.source):
+            if first_difference(mutant.source, problem.name, fresh, right) is not None:
                 judged += 1
-                killed += first_difference(slip.source, problem.name, tests, wanted) is not None
+                killed += first_difference(mutant.source, problem.name, tests, wanted) is not None
     assert judged > 20
     assert killed >= 0.95 * judged
 
@@ -135,7 +133,7 @@ def test_mutants_are_many_distinct_and_always_the_same(family):
         assert task.reference not in texts
 
 
-def test_a_task_from_elsewhere_gets_only_answers_in_bad_faith():
+def test_a_task_from_elsewhere_gets_only_trivial_mutants():
     task = drawn("lists", 1)[0]
     other = task.model_copy(update={"prompt": (Message(role="user", content="changed"),)})
     assert case_of(other) is None
@@ -152,14 +150,14 @@ def test_shorthand_is_short_and_varied():
     prompts = set()
     for family in TERSE:
         for n in range(300):
-            case = synthesis.draw(8, n, 0.2 + 0.4 * n / 300, split="train", family=family, style="terse")
+            case = generation.draw(8, n, 0.2 + 0.4 * n / 300, split="train", family=family, style="terse")
             assert len(case.problem.terse) <= 40
             assert len(case.problem.source) <= 64
             prompts.add(case.problem.terse)
     assert len(prompts) >= 600
 
 
-def test_what_cannot_be_asked_for_is_said():
+def test_what_cannot_be_made_is_refused():
     for wrong in (
         {"family": "nosuch"},
         {"style": "verse"},
@@ -172,7 +170,7 @@ def test_what_cannot_be_asked_for_is_said():
         generate(1, 1, 1.5)
 
 
-def test_a_slip_that_never_ends_is_ended_by_a_count():
+def test_a_mutant_that_never_ends_is_ended_by_a_count():
     right = BoundedProgram("def f(n):\n    while n > 0:\n        n -= 1\n    return n\n", "f")
     inputs = [(3,)]
     endless = "def f(n):\n    while n > 0:\n        pass\n    return n\n"

@@ -1,4 +1,4 @@
-"""Every family through the sandboxed pool: references pass, what nobody should be paid for does not."""
+"""Tasks of every family, judged: references pass, wrong answers fail."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 
-from verirl import registry, sandbox
-from verirl.errors import ToolMissingError
+from verirl import registry
 from verirl.pool import Request, VerifierPool
 from verirl.taskgen.generate import generate_tasks
 from verirl.types import Status, Task
@@ -19,7 +18,7 @@ CODE = registry.load("code")
 TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
 DIFFICULTIES = (0.0, 0.5, 1.0)
 
-OFF = """
+OFF_BY_ONE = """
 
 _right = {name}
 
@@ -36,16 +35,6 @@ def {name}(*args):
 """
 
 
-@pytest.fixture(scope="module")
-def pool():
-    try:
-        sandbox.require()
-    except ToolMissingError as problem:
-        pytest.skip(str(problem))
-    with VerifierPool(workers=1) as pool:
-        yield pool
-
-
 def drawn(family: str, style: str = "prose") -> list[Task]:
     """Tasks at several difficulties, and in prose both a function and (where there are any) a program."""
     found = []
@@ -56,8 +45,8 @@ def drawn(family: str, style: str = "prose") -> list[Task]:
     return found
 
 
-def canonical(task: Task) -> dict[str, str]:
-    """The wrong answers that the field asks for: empty body, constant return, off by one."""
+def usual_wrong_answers(task: Task) -> dict[str, str]:
+    """Return the usual wrong answers: empty body, constant, argument returned, off by one."""
     tests = task.spec["tests"]
     if "stdin" in tests[0]:
         usual = Counter(test["stdout"] for test in tests).most_common(1)[0][0]
@@ -78,29 +67,30 @@ def canonical(task: Task) -> dict[str, str]:
         "constant": f"{head}    return {usual}\n",
         "first shown": f"{head}    return {tests[0]['expected']!r}\n",
         "argument": f"{head}    return args[0]\n",
-        "off by one": code + OFF.format(name=name),
+        "off by one": code + OFF_BY_ONE.format(name=name),
     }
 
 
 @pytest.mark.parametrize(
     ("family", "style"), [(name, "prose") for name in FAMILIES] + [(name, "terse") for name in TERSE]
 )
-def test_references_pass_and_the_canonical_wrong_answers_fail(family: str, style: str, pool) -> None:
+def test_references_pass_and_the_usual_wrong_answers_fail(
+    family: str, style: str, pool: VerifierPool
+) -> None:
     tasks = drawn(family, style)
-    jobs = [Request(task, task.reference or "") for task in tasks]
-    for verdict in pool.verify(jobs):
+    for verdict in pool.verify([Request(task, task.reference or "") for task in tasks]):
         assert verdict.passed, verdict
-    kinds = [(task, kind, code) for task in tasks for kind, code in canonical(task).items()]
+    kinds = [(task, kind, code) for task in tasks for kind, code in usual_wrong_answers(task).items()]
     wrong = [Request(task, f"```python\n{code}```", n) for n, (task, _, code) in enumerate(kinds)]
     for (task, kind, _), verdict in zip(kinds, pool.verify(wrong), strict=True):
         assert not verdict.passed, (task.id, kind)
         assert not verdict.is_error, (task.id, kind)
-        # They run: it is the tests that find them out.
-        fell = next(stage for stage in verdict.stages if stage.status is Status.FAILED)
-        assert fell.name == "tests", (task.id, kind, fell)
+        # They parse and run; only the tests reject them.
+        rejecting = next(stage for stage in verdict.stages if stage.status is Status.FAILED)
+        assert rejecting.name == "tests", (task.id, kind, rejecting)
 
 
-def test_twelve_families_are_admitted_with_their_kill_rate(pool) -> None:
+def test_twelve_families_are_admitted_with_their_kill_rate(pool: VerifierPool) -> None:
     report = generate_tasks(CODE, 24, 3, pool=pool)
     assert len(report.tasks) == 24
     assert {task.tags[0] for task in report.tasks} == set(FAMILIES)
@@ -112,10 +102,17 @@ def test_twelve_families_are_admitted_with_their_kill_rate(pool) -> None:
         assert task.source.kill_rate >= 0.95
 
 
-def test_a_problem_is_one_task_whatever_seed_drew_it(pool) -> None:
+def test_a_problem_is_one_task_whatever_seed_drew_it(pool: VerifierPool) -> None:
     """At difficulty 0 some shorthand has few problems: a set of them has no question twice."""
     report = generate_tasks(
-        CODE, 150, 3, pool=pool, families=["strings"], style="terse", difficulty=(0, 0), check_mutants=False
+        CODE,
+        150,
+        3,
+        pool=pool,
+        families=["strings"],
+        difficulty=(0, 0),
+        check_mutants=False,
+        options={"style": "terse"},
     )
     assert report.families["strings"].duplicates > 0
     questions = [task.prompt[0].content for task in report.tasks]

@@ -1,16 +1,9 @@
 # ruff: noqa: E501 - programs as they are
-"""Right answers in the styles that people and models write: none of them may be wronged."""
+"""Right answers in the styles that people and models write; all of them must pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
-from support.pools import sandboxed
-
-from verirl.pool import Request, VerifierPool
-from verirl.types import Message, Task, Verdict
 
 PROGRAM = {"tests": [{"stdin": f"{n}\n", "stdout": f"{n * n}\n"} for n in (2, 3)]}
 
@@ -140,56 +133,3 @@ COMPLETIONS = {
     "a form feed": "```python\n\x0cdef f(x): return x * x\n```",
     "a cookie": "```python\n# -*- coding: latin-1 -*-\ndef f(x): return x * x\n```",
 }
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[VerifierPool]:
-    with sandboxed(2, 30) as made:
-        yield made
-
-
-def task_of(spec: dict[str, Any]) -> Task:
-    return Task(id="t", domain="code", prompt=(Message(role="user", content="?"),), spec=spec)
-
-
-def judged(pool: VerifierPool, jobs: list[tuple[dict[str, Any], str]]) -> list[Verdict]:
-    return pool.verify([Request(task_of(spec), text, sample=n) for n, (spec, text) in enumerate(jobs)])
-
-
-def wronged(kinds: list[str], verdicts: list[Verdict]) -> dict[str, str]:
-    return {kind: one.stages[-1].detail for kind, one in zip(kinds, verdicts, strict=True) if not one.passed}
-
-
-def fenced(code: str) -> str:
-    return f"Here it is:\n\n```python\n{code}\n```\n"
-
-
-def test_programs(pool: VerifierPool) -> None:
-    verdicts = judged(pool, [(PROGRAM, fenced(code)) for code in PROGRAMS.values()])
-    assert wronged(list(PROGRAMS), verdicts) == {}
-
-
-def test_functions(pool: VerifierPool) -> None:
-    verdicts = judged(pool, [(FUNCTION, fenced(code)) for code in FUNCTIONS.values()])
-    assert wronged(list(FUNCTIONS), verdicts) == {}
-
-
-def test_answers_to_test_code(pool: VerifierPool) -> None:
-    verdicts = judged(pool, [(spec, fenced(code)) for spec, code in TESTED.values()])
-    assert wronged(list(TESTED), verdicts) == {}
-
-
-def test_ways_to_write_a_completion(pool: VerifierPool) -> None:
-    spec = {"entry_point": "f", "tests": [{"input": [n], "expected": n * n} for n in range(6)]}
-    verdicts = judged(pool, [(spec, text) for text in COMPLETIONS.values()])
-    assert wronged(list(COMPLETIONS), verdicts) == {}
-
-
-def test_a_program_that_ends_badly_has_not_passed(pool: VerifierPool) -> None:
-    """The end of an interpreter is part of the program: what fails there fails it."""
-    right = "print(int(input()) ** 2)\n"
-    ends = ["exit(1)", "import sys\nsys.exit('no')", "import atexit\natexit.register(print, 5)",
-            "import threading\nthreading.Thread(target=print, args=(5,)).start()", "import os\nos._exit(3)",
-            "class C:\n    def __del__(s): print(5)\nc = C()"]  # fmt: skip
-    verdicts = judged(pool, [(PROGRAM, fenced(right + end)) for end in ends])
-    assert not any(verdict.passed or verdict.is_error for verdict in verdicts)
