@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from verirl.pool import VerifierPool as VerifierPool
     from verirl.registry import load as load_domain  # noqa: F401 - part of the API
     from verirl.scoring import Scheme as Scheme
-    from verirl.scoring import advantages as advantages
+    from verirl.scoring.advantages import advantages as advantages
     from verirl.spec import Spec as Spec
     from verirl.training.recipe import Recipe as Recipe
     from verirl.types import Completion as Completion

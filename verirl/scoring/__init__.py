@@ -1,15 +1,14 @@
-"""Verdict → reward → advantage, as pure functions whose properties are audited.
+"""Verdict → reward → advantage, as pure functions whose properties `verirl audit rewards` tests.
 
-`scheme(NAME)` turns a verdict's stages into a value in [0, 1] and a lexicographic key, `advantages` turns
-the rewards of one group into what the trainer uses, and `refinements` holds the optional extras.
+`scheme(NAME)` maps a verdict's stages to a value in [0, 1] and a lexicographic key. `advantages` maps the
+rewards of one group to what the trainer uses. `shaping` holds optional terms.
 """
 
-from verirl.scoring.advantages import ADVANTAGES, advantages
+from verirl.scoring.advantages import advantages
 from verirl.scoring.schemes import SCHEMES, LadderScheme, Scheme, reward, scheme
 from verirl.scoring.stages import StageReading, StageReadings, check_ladder
 
 __all__ = [
-    "ADVANTAGES",
     "SCHEMES",
     "LadderScheme",
     "Scheme",

@@ -14,10 +14,9 @@ from typing import Any
 
 from verirl import seeds
 from verirl.errors import InputError
-from verirl.scoring.advantages import ADVANTAGES
+from verirl.scoring.advantages import find, names
 from verirl.scoring.cases import Case, draw_ladder, label, shrink, small_answers, small_ladders, tell
 from verirl.scoring.properties import (
-    ADVANTAGE_CLAIMS,
     ADVANTAGE_PROPERTIES,
     SCHEME_PROPERTIES,
     Property,
@@ -27,7 +26,7 @@ from verirl.scoring.properties import (
     weigher,
     worth,
 )
-from verirl.scoring.schemes import Scheme
+from verirl.scoring.schemes import ClaimingScheme, Scheme
 from verirl.types import Ladder, RewardValue
 
 ASSUMED = frozenset({"bounded", "monotone"})
@@ -86,7 +85,7 @@ def audit_scheme(
     scheme: Scheme, *, ladder: Ladder | None = None, examples: int = 500, seed: int = 0
 ) -> list[PropertyResult]:
     """One finding a property of `scheme`, on `ladder` alone or, without one, on ladders of every shape."""
-    claims = frozenset(getattr(scheme, "claims", ASSUMED))
+    claims = frozenset(scheme.claims) if isinstance(scheme, ClaimingScheme) else ASSUMED
     rate = _remembering(scheme)
     return [
         _search(
@@ -106,12 +105,12 @@ def audit_advantages(
     kind: str, *, ladder: Ladder | None = None, examples: int = 500, seed: int = 0
 ) -> list[PropertyResult]:
     """One finding a property of the advantages of `kind`, over groups of lexicographic rewards."""
-    weigh = weigher(kind)
+    weigh, claims = weigher(kind), find(kind).claims
     return [
         _search(
             kind,
             prop,
-            prop.name in ADVANTAGE_CLAIMS[kind],
+            prop.name in claims,
             partial(_attempt, prop, weigh),
             _cases(prop, ladder, examples, seed),
             lambda case: _describe_group(weigh, case),
@@ -132,7 +131,7 @@ def audit(
     ]
     on_advantages = [
         finding
-        for kind in ADVANTAGES
+        for kind in names()
         for finding in audit_advantages(kind, ladder=ladder, examples=examples, seed=seed)
     ]
     return on_schemes, on_advantages

@@ -324,12 +324,6 @@ ADVANTAGE_PROPERTIES: tuple[Property, ...] = (
     ),
 )
 
-ADVANTAGE_CLAIMS: dict[str, frozenset[str]] = {
-    "grpo": frozenset({"zero-sum", "order", "error-neutral"}),
-    "dr_grpo": frozenset({"zero-sum", "order", "error-neutral"}),
-    "lexicographic": frozenset({"zero-sum", "order", "scale-free", "error-neutral"}),
-}
-
 
 def weigher(kind: str) -> Weigh:
     """The advantages of `kind` as an audit calls them."""

@@ -1,22 +1,23 @@
-"""The schemes: what a climb of the ladder is worth. Each is a few lines of exact arithmetic.
+"""Reward schemes: maps from stage results to a value in [0, 1] and a key, in exact arithmetic.
 
-A scheme is anything with a `name` that maps (ladder, stage results) to a `RewardValue`; ours also say
-which properties they claim, so that `verirl audit rewards` can hold them to it. The key is the place on the
-ladder and the same under every scheme; only the value differs.
+A scheme is anything with a `name` that maps (ladder, stage results) to a `RewardValue`. Ours also claim
+properties, which `verirl audit rewards` tests. The key is the same under every scheme; only the value
+differs.
 """
 
 from __future__ import annotations
 
-import difflib
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from math import isfinite
 from typing import Any, Protocol, runtime_checkable
 
-from verirl.errors import InputError
+from pydantic import Field
+
+from verirl import options
+from verirl.errors import InputError, unknown
+from verirl.options import Options
 from verirl.scoring.stages import StageReadings, key_of, mixed_radix, read_stages, shares, tiers
 from verirl.types import Ladder, RewardValue, StageResult, Verdict
 
@@ -35,11 +36,25 @@ class Scheme(Protocol):
         ...
 
 
+@runtime_checkable
+class ClaimingScheme(Scheme, Protocol):
+    """A scheme that names the properties it guarantees."""
+
+    @property
+    def claims(self) -> Collection[str]:
+        """Names of the properties that `verirl audit rewards` checks."""
+        ...
+
+
 @dataclass(frozen=True)
 class LadderScheme:
-    """A scheme of this module. `worth` gives the exact value in [0, 1]; `claims` are audited properties.
+    """A reward scheme on a ladder.
 
-    `stops`: whether what a verdict says of stages past its first fall counts for nothing.
+    Attributes:
+        name: The name in verdicts and recipes.
+        worth: Maps the readings of all stages to the exact value in [0, 1].
+        claims: Names of the properties that `verirl audit rewards` checks.
+        stops: Whether stages after the first failed correctness stage count as not reached.
     """
 
     name: str
@@ -87,44 +102,69 @@ def _harmonic(rungs: StageReadings, smoothing: Fraction) -> Fraction:
     return 1 / inverse - smoothing
 
 
-def _harmonic_scheme(smoothing: float = 0.0) -> LadderScheme:
-    if not (isfinite(smoothing) and smoothing >= 0):
-        raise InputError(f"harmonic: smoothing is {smoothing}; it must be finite and at least 0")
-    return LadderScheme("harmonic", partial(_harmonic, smoothing=Fraction(smoothing)), _ALWAYS)
+class HarmonicOptions(Options):
+    """`smoothing` (λ) is added to each credit, so that an unfinished ladder is worth more than 0."""
+
+    smoothing: float = Field(0.0, ge=0, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class _Factory:
+    """Makes a scheme from its validated options."""
+
+    make: Callable[[Any], LadderScheme]
+    options: type[Options] = Options
+
+
+def _fixed(scheme: LadderScheme) -> _Factory:
+    return _Factory(lambda _: scheme)
+
+
+def _harmonic_scheme(chosen: HarmonicOptions) -> LadderScheme:
+    return LadderScheme("harmonic", partial(_harmonic, smoothing=Fraction(chosen.smoothing)), _ALWAYS)
 
 
 _ALWAYS = frozenset({"bounded", "monotone"})
 _LADDER = _ALWAYS | {"dominance", "tried"}
 
-_MAKERS: Mapping[str, Callable[..., LadderScheme]] = {
-    "binary": lambda: LadderScheme("binary", _binary, _ALWAYS),
-    "hierarchical": lambda: LadderScheme("hierarchical", _hierarchical, _LADDER),
-    "lexicographic": lambda: LadderScheme("lexicographic", _lexicographic, _LADDER | {"order"}),
-    "gated": lambda: LadderScheme("gated", _gated, _ALWAYS),
-    "weighted": lambda: LadderScheme("weighted", _weighted, _ALWAYS | {"tried"}, stops=False),
-    "harmonic": _harmonic_scheme,
+_FACTORIES: Mapping[str, _Factory] = {
+    "binary": _fixed(LadderScheme("binary", _binary, _ALWAYS)),
+    "hierarchical": _fixed(LadderScheme("hierarchical", _hierarchical, _LADDER)),
+    "lexicographic": _fixed(LadderScheme("lexicographic", _lexicographic, _LADDER | {"order"})),
+    "gated": _fixed(LadderScheme("gated", _gated, _ALWAYS)),
+    "weighted": _fixed(LadderScheme("weighted", _weighted, _ALWAYS | {"tried"}, stops=False)),
+    "harmonic": _Factory(_harmonic_scheme, HarmonicOptions),
 }
 
-SCHEMES: tuple[str, ...] = tuple(_MAKERS)
+SCHEMES: tuple[str, ...] = tuple(_FACTORIES)
 """The names that `scheme` knows."""
 
 
-def scheme(name: str, **options: Any) -> LadderScheme:
-    """The scheme called `name`; InputError for an unknown name or option.
+def scheme(name: str, **values: Any) -> LadderScheme:
+    """Return a reward scheme.
 
-    `harmonic` takes `smoothing` (≥ 0, default 0); the others take no options.
+    Args:
+        name: One of `SCHEMES`.
+        **values: Options of the scheme: `smoothing` (at least 0, default 0) for `harmonic`; none for the
+            others.
+
+    Returns:
+        The scheme: a function of (ladder, stages).
+
+    Raises:
+        InputError: If the scheme or an option is unknown, or a value is out of range.
+
+    Example:
+        >>> from verirl.types import Stage, StageResult
+        >>> ladder = (Stage(name="compile"), Stage(name="tests"))
+        >>> stages = [StageResult(name="compile", status="passed", score=1)]
+        >>> scheme("weighted")(ladder, stages).value
+        0.5
     """
-    if name not in _MAKERS:
-        near = difflib.get_close_matches(name, SCHEMES, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(SCHEMES)}"
-        raise InputError(f"unknown reward scheme '{name}'; {hint}")
-    known = list(inspect.signature(_MAKERS[name]).parameters)
-    for option in options:
-        if option not in known:
-            raise InputError(
-                f"reward scheme '{name}' has no option '{option}'; it has {', '.join(known) or 'none'}"
-            )
-    return _MAKERS[name](**options)
+    if name not in _FACTORIES:
+        raise unknown("reward scheme", name, SCHEMES)
+    factory = _FACTORIES[name]
+    return factory.make(options.read(factory.options, values, f"reward scheme '{name}'"))
 
 
 def reward(scheme: Scheme, ladder: Ladder, verdict: Verdict) -> Verdict:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
+from verirl import options
 from verirl.domain import Domain
-from verirl.errors import InputError
 from verirl.options import GenerationOptions
 
 
@@ -25,18 +23,4 @@ def read_options(domain: Domain, values: Mapping[str, Any]) -> GenerationOptions
     Raises:
         InputError: If the domain has no such option, or the option has no such value.
     """
-    model = domain.options_model
-    for name in values:
-        if name not in model.model_fields:
-            known = ", ".join(model.model_fields) or "none"
-            raise InputError(f"domain '{domain.name}' has no option '{name}'; there are: {known}")
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(map(str, first["loc"]))
-        expected = first.get("ctx", {}).get("expected")
-        if expected is not None:
-            known = str(expected).replace("'", "").replace(" or ", ", ")
-            raise InputError(f"unknown {name} '{first['input']}'; there are: {known}") from error
-        raise InputError(f"option '{name}' of domain '{domain.name}': {first['msg']}") from error
+    return options.read(domain.options_model, values, f"domain '{domain.name}'")

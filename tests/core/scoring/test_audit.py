@@ -9,7 +9,8 @@ import pytest
 
 from verirl import presets
 from verirl.cli import run
-from verirl.scoring import ADVANTAGES, SCHEMES, scheme
+from verirl.scoring import SCHEMES, scheme
+from verirl.scoring.advantages import names
 from verirl.scoring.audit import audit_advantages, audit_scheme
 from verirl.scoring.cases import Case, shrink
 from verirl.scoring.stages import read_stages
@@ -42,7 +43,7 @@ def test_what_our_schemes_claim_holds(name):
         assert finding.cases > 0
 
 
-@pytest.mark.parametrize("kind", ADVANTAGES)
+@pytest.mark.parametrize("kind", names())
 def test_what_our_advantages_claim_holds(kind):
     for finding in audit_advantages(kind, examples=200):
         assert finding.met, finding

@@ -7,7 +7,10 @@ import math
 import pytest
 
 from verirl.errors import InputError
-from verirl.scoring import ADVANTAGES, SCHEMES, Scheme, advantages, reward, scheme
+from verirl.options import Options
+from verirl.scoring import SCHEMES, Scheme, advantages, reward, scheme
+from verirl.scoring.advantages import advantage, names, registry, validate
+from verirl.scoring.properties import ADVANTAGE_PROPERTIES
 from verirl.scoring.shaping import clip, delta, length, potential, progressive, thoughts
 from verirl.types import RewardValue, Stage, StageResult, Status, Verdict
 
@@ -223,7 +226,7 @@ def test_lexicographic_by_hand():
     assert found == pytest.approx([(0.5 + 1) / 3, (-0.5 + 1 - 0.5) / 3, -1, (0.5 + 1) / 3])
 
 
-@pytest.mark.parametrize("kind", ADVANTAGES)
+@pytest.mark.parametrize("kind", names())
 def test_too_small_groups_contribute_nothing(kind):
     assert advantages(kind, []) == []
     assert advantages(kind, [None, None]) == [None, None]
@@ -308,3 +311,35 @@ def test_thoughts_merge_runs():
     assert sum(t.reward for t in split) == pytest.approx(sum(t.reward for t in found))
     with pytest.raises(InputError, match="alpha"):
         thoughts([True], accuracy=0.5, alpha=1)
+
+
+def test_rloo_by_hand():
+    assert advantages("rloo", valued(0, 0, 1, None, 1)) == pytest.approx([-2 / 3, -2 / 3, 2 / 3, None, 2 / 3])
+
+
+def test_parameters_of_an_estimator_are_checked():
+    with pytest.raises(InputError, match="advantage 'grpo' has no option 'epsilom'; did you mean 'epsilon'"):
+        advantages("grpo", [], epsilom=1)
+    assert advantages("rloo", valued(0, 1), gamma=0.5, epsilon=1e-4) == [-1, 1]
+    assert validate("lexicographic", {"gamma": 0.5}).gamma == 0.5
+
+
+def test_another_packages_estimator_is_found(monkeypatch):
+    class Point:
+        name, value = "half", "package:half"
+
+        @staticmethod
+        def load():
+            return advantage("half", claims={"zero-sum"}, params=Options)(
+                lambda rewards, _: [0.0] * len(rewards)
+            )
+
+    monkeypatch.setattr(registry, "_entry_points", lambda: {"half": Point})
+    assert "half" in names()
+    assert advantages("half", valued(0, 1)) == [0, 0]
+
+
+def test_an_estimator_claims_properties_that_exist():
+    assert {each.name for each in ADVANTAGE_PROPERTIES} == registry.PROPERTIES
+    with pytest.raises(InputError, match="did you mean 'zero-sum'"):
+        advantage("half", claims={"zero_sum"}, params=Options)

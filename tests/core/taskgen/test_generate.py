@@ -200,7 +200,7 @@ def test_bad_arguments_are_named(arguments: dict[str, Any], message: str) -> Non
 
 
 def test_options_reach_the_domain() -> None:
-    assert make(1, shift=5).tasks[0].spec["answer"] == make(1).tasks[0].spec["answer"] + 5
+    assert make(1, options={"shift": 5}).tasks[0].spec["answer"] == make(1).tasks[0].spec["answer"] + 5
 
 
 @pytest.fixture
