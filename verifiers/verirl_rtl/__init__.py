@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from verirl.domain import Domain
 
@@ -80,9 +80,9 @@ class RtlDomain(Domain):
     @property
     def spec_model(self) -> type[Spec]:
         """The pydantic model of a task's `spec`."""
-        from verirl.spec import Spec
+        from verirl_rtl.spec import RtlSpec
 
-        return Spec
+        return RtlSpec
 
     @property
     def options_model(self) -> type[GenerationOptions]:
@@ -90,12 +90,6 @@ class RtlDomain(Domain):
         from verirl_rtl.options import RtlOptions
 
         return RtlOptions
-
-    def check_spec(self, spec: Mapping[str, Any]) -> None:
-        """Raise SpecError where `spec` is not an RTL spec that an answer can be held to."""
-        from verirl_rtl.spec import read_spec
-
-        read_spec(spec)
 
     @property
     def families(self) -> tuple[str, ...]:

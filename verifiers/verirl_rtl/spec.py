@@ -1,188 +1,197 @@
-"""What an RTL task's `spec` must say, read once and typed."""
+"""The `spec` of an RTL task: its pydantic model, and the checks that span several keys."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
+from pydantic import AfterValidator, Field, model_validator
+
+from verirl import spec as base
 from verirl.errors import SpecError
+from verirl.spec import Omittable, Spec
 
-TEXT_LIMIT = 1_000_000
+MAX_TEXT_CHARS = 1_000_000
 """Characters of one Verilog text in a spec."""
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
-_ASIDE = re.compile(
-    r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\btask\b.*?\bendtask\b|\bfunction\b.*?\bendfunction\b', re.DOTALL
-)
-_FIELDS = (
-    "top",
-    "reference",
-    "reference_top",
-    "testbench",
-    "testbench_top",
-    "aux_files",
-    "pass_rule",
-    "rule",
-    "equivalence",
-    "clock",
-    "reset",
-    "ppa",
-    "ppa_baseline",
-)
-_FIGURES = ("area_um2", "delay_ps", "power_uw")
 
 Equivalence = Literal["require", "audit", "off"]
 Rule = Literal["replay", "official"]
 Ppa = Literal["score", "off"]
+Figure = Literal["area_um2", "delay_ps", "power_uw"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
+_NOT_PORTS = re.compile(
+    r'//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|\btask\b.*?\bendtask\b|\bfunction\b.*?\bendfunction\b', re.DOTALL
+)
+_NULL_MEANS_ABSENT = ("reference", "reference_top", "testbench", "testbench_top", "pass_rule")
 
 
-@dataclass(frozen=True, slots=True)
-class RtlSpec:
-    """A checked spec.
+def _check_text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("empty")
+    if len(value) > MAX_TEXT_CHARS:
+        raise ValueError(f"longer than {MAX_TEXT_CHARS} characters")
+    return value
 
-    `top`: the module that an answer must define. `reference`: Verilog whose module `reference_top` behaves
-    as asked. `testbench`, `testbench_top`: a bench that instantiates `top` (and `reference_top`, perhaps),
-    with the files it reads (`aux_files`, name → text) and the regular expression over its output that
-    says passed (`pass_rule`). `rule`: `replay` compares with the recorded reference, `official` lets the
-    bench judge. `equivalence`: whether a proof against the reference is a stage, a figure, or left out.
-    `clock`, `reset`: names of ports, for stimulus without a bench. `ppa`: whether area, delay and power are
-    judged (`score`) or left out (`off`). `ppa_baseline`: figures (`area_um2`,
-    `delay_ps`, `power_uw`) to compare with instead of the reference's own.
+
+def _check_identifier(value: str) -> str:
+    if not _IDENTIFIER.match(value):
+        raise ValueError("must be a Verilog identifier")
+    return value
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return _check_text(value)
+
+
+def _check_files(files: dict[str, str]) -> dict[str, str]:
+    for name in files:
+        if not _FILE_NAME.match(name):
+            raise SpecError(f"aux_files.{name}", "must be a plain file name")
+    return files
+
+
+def _drop_default(schema: dict[str, Any]) -> None:
+    """Leave out of the JSON Schema a default that depends on other keys."""
+    schema.pop("default", None)
+
+
+VerilogText = Annotated[str, AfterValidator(_check_text)]
+Identifier = Annotated[str, AfterValidator(_check_identifier)]
+
+
+class RtlSpec(Spec):
+    """What the RTL verifier needs of a task: a reference, a testbench, or both.
+
+    - Reference alone: the inputs are generated, and the answer must do what the reference does.
+    - Reference and testbench: the inputs are those that the testbench gives to the reference.
+    - Testbench alone, or `rule` is `official`: the testbench itself says whether the answer passed.
     """
 
-    top: str
-    reference: str | None = None
-    reference_top: str = ""
-    testbench: str | None = None
-    testbench_top: str = "tb"
-    aux_files: Mapping[str, str] = field(default_factory=dict)
-    pass_rule: str | None = None
-    rule: Rule = "replay"
-    equivalence: Equivalence = "off"
-    clock: str | None = None
-    reset: str | None = None
-    ppa: Ppa = "score"
-    ppa_baseline: Mapping[str, float] = field(default_factory=dict)
+    noun: ClassVar[str] = "an rtl spec"
+
+    top: Identifier = Field(description="The module that an answer must define.")
+    reference: Omittable[VerilogText] = Field(
+        None, description="Verilog whose module 'reference_top' behaves as asked."
+    )
+    reference_top: Identifier = Field(
+        "",
+        description="The module of 'reference' that answers are compared with; by default 'top'.",
+        json_schema_extra=_drop_default,
+    )
+    testbench: Omittable[VerilogText] = Field(
+        None, description="A testbench that instantiates 'top', and perhaps 'reference_top'."
+    )
+    testbench_top: Identifier = Field("tb", description="The root module of 'testbench'.")
+    aux_files: Annotated[dict[str, str], AfterValidator(_check_files)] = Field(
+        default_factory=dict, description="Files that the testbench reads: file name → text."
+    )
+    pass_rule: Omittable[Annotated[str, AfterValidator(_check_pattern)]] = Field(
+        None,
+        description="A regular expression (Python's re.search) over the output of the testbench; the answer "
+        "passed if it matches. Only used if 'rule' is 'official'.",
+    )
+    rule: Rule = Field(
+        "replay",
+        description="'replay' compares the answer with the recorded reference; 'official' lets the testbench "
+        "judge, which needs 'testbench' and 'pass_rule'. By default 'replay' if there is a reference.",
+        json_schema_extra=_drop_default,
+    )
+    equivalence: Equivalence = Field(
+        "off",
+        description="A proof against the reference: 'require' makes it a stage that an answer can fail, "
+        "'audit' adds its result to the metrics, 'off' leaves it out.",
+    )
+    clock: Identifier | None = Field(
+        None, description="The clock port, for inputs that are generated. By default it is detected."
+    )
+    reset: Identifier | None = Field(
+        None, description="The reset port, for inputs that are generated. By default it is detected."
+    )
+    ppa: Ppa = Field(
+        "score", description="Whether area, delay and power are scored ('score') or left out ('off')."
+    )
+    ppa_baseline: dict[Figure, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="Figures to compare with instead of those of the reference: area in µm², delay in ps, "
+        "power in µW.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_dependent_defaults(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        filled = {
+            key: each for key, each in value.items() if each is not None or key not in _NULL_MEANS_ABSENT
+        }
+        if "top" in filled:
+            filled.setdefault("reference_top", filled["top"])
+        if "reference" not in filled:
+            filled.setdefault("rule", "official")
+        return filled
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.reference is None and self.testbench is None:
+            raise SpecError("reference", "missing (or 'testbench')")
+        if self.rule == "official" and (self.testbench is None or self.pass_rule is None):
+            raise SpecError("rule", "'official' needs 'testbench' and 'pass_rule'")
+        if self.rule == "replay" and self.reference is None:
+            raise SpecError("rule", "'replay' needs 'reference'")
+        if self.equivalence != "off" and self.reference is None:
+            raise SpecError("equivalence", "needs 'reference'")
+        if self.reference is not None:
+            self._check_reference(self.reference)
+        return self
+
+    def _check_reference(self, reference: str) -> None:
+        if _module_header(reference, self.reference_top) is None:
+            raise SpecError(
+                "reference", f"defines no module '{self.reference_top}' ('reference_top' names another)"
+            )
+        if self.rule == "replay" and _has_inout(reference, self.reference_top):
+            raise SpecError(
+                "reference",
+                'a port is \'inout\', which cannot be replayed; a bench may judge it ("rule": "official")',
+            )
 
 
 def read_spec(spec: Mapping[str, Any]) -> RtlSpec:
-    """The spec as typed data; SpecError names the field that is unknown, missing or wrong."""
-    for name in spec:
-        if name not in _FIELDS:
-            raise SpecError(str(name), f"unknown; an rtl spec has {', '.join(_FIELDS)}")
-    top = _identifier(spec, "top")
-    if top is None:
-        raise SpecError("top", "missing")
-    reference, testbench = _text(spec, "reference"), _text(spec, "testbench")
-    if reference is None and testbench is None:
-        raise SpecError("reference", "missing (or 'testbench')")
-    rule = _choice(spec, "rule", ("replay", "official"), "replay" if reference is not None else "official")
-    if rule == "official" and (testbench is None or "pass_rule" not in spec):
-        raise SpecError("rule", "'official' needs 'testbench' and 'pass_rule'")
-    if rule == "replay" and reference is None:
-        raise SpecError("rule", "'replay' needs 'reference'")
-    equivalence = _choice(spec, "equivalence", ("require", "audit", "off"), "off")
-    if equivalence != "off" and reference is None:
-        raise SpecError("equivalence", "needs 'reference'")
-    reference_top = _identifier(spec, "reference_top") or top
-    if reference is not None and _head(reference, reference_top) is None:
-        raise SpecError("reference", f"defines no module '{reference_top}' ('reference_top' names another)")
-    if rule == "replay" and reference is not None and _two_way(reference, reference_top):
-        raise SpecError(
-            "reference",
-            'a port is \'inout\', which cannot be replayed; a bench may judge it ("rule": "official")',
-        )
-    return RtlSpec(
-        top=top,
-        reference=reference,
-        reference_top=reference_top,
-        testbench=testbench,
-        testbench_top=_identifier(spec, "testbench_top") or "tb",
-        aux_files=_files(spec),
-        pass_rule=_pattern(spec),
-        rule=rule,  # type: ignore[arg-type]
-        equivalence=equivalence,  # type: ignore[arg-type]
-        clock=_identifier(spec, "clock"),
-        reset=_identifier(spec, "reset"),
-        ppa=_choice(spec, "ppa", ("score", "off"), "score"),  # type: ignore[arg-type]
-        ppa_baseline=_baseline(spec),
-    )
+    """Validate the `spec` of an RTL task.
+
+    Args:
+        spec: The spec as it was read from JSON.
+
+    Returns:
+        The validated, frozen spec.
+
+    Raises:
+        SpecError: If a key is unknown, missing or wrong; the error names the field.
+
+    Example:
+        >>> inverter = "module inv(input a, output y); assign y = ~a; endmodule"
+        >>> spec = read_spec({"top": "inv", "reference": inverter})
+        >>> spec.reference_top, spec.rule
+        ('inv', 'replay')
+    """
+    return base.read_spec(RtlSpec, spec)
 
 
-def _head(text: str, module: str) -> re.Match[str] | None:
+def _module_header(text: str, module: str) -> re.Match[str] | None:
     return re.search(rf"\b(?:macro)?module\s+(?:(?:static|automatic)\s+)?{re.escape(module)}(?![\w$])", text)
 
 
-def _two_way(text: str, module: str) -> bool:
-    """Whether a module has a port of both directions: the word, in it, outside of tasks and comments."""
-    plain = _ASIDE.sub(" ", text)
-    found = _head(plain, module)
-    return found is not None and "inout" in re.findall(r"[\w$]+", plain[found.end() :].split("endmodule")[0])
-
-
-def _text(spec: Mapping[str, Any], name: str) -> str | None:
-    value = spec.get(name)
-    if name not in spec or value is None:
-        return None
-    if not isinstance(value, str):
-        raise SpecError(name, f"must be a string, not {type(value).__name__}")
-    if not value.strip():
-        raise SpecError(name, "empty")
-    if len(value) > TEXT_LIMIT:
-        raise SpecError(name, f"longer than {TEXT_LIMIT} characters")
-    return value
-
-
-def _identifier(spec: Mapping[str, Any], name: str) -> str | None:
-    value = _text(spec, name)
-    if value is not None and not _IDENTIFIER.match(value):
-        raise SpecError(name, "must be a Verilog identifier")
-    return value
-
-
-def _choice(spec: Mapping[str, Any], name: str, choices: tuple[str, ...], default: str) -> str:
-    value = spec.get(name, default)
-    if value not in choices:
-        raise SpecError(name, f"must be one of {', '.join(choices)}")
-    return str(value)
-
-
-def _pattern(spec: Mapping[str, Any]) -> str | None:
-    value = _text(spec, "pass_rule")
-    if value is not None:
-        try:
-            re.compile(value)
-        except re.error as problem:
-            raise SpecError("pass_rule", f"is no regular expression: {problem}") from None
-    return value
-
-
-def _files(spec: Mapping[str, Any]) -> Mapping[str, str]:
-    value = spec.get("aux_files", {})
-    if not isinstance(value, dict):
-        raise SpecError("aux_files", "must be an object of file names and texts")
-    for name, text in value.items():
-        if not _FILE_NAME.match(name):
-            raise SpecError(f"aux_files.{name}", "must be a plain file name")
-        if not isinstance(text, str):
-            raise SpecError(f"aux_files.{name}", f"must be a string, not {type(text).__name__}")
-    return value
-
-
-def _baseline(spec: Mapping[str, Any]) -> Mapping[str, float]:
-    value = spec.get("ppa_baseline", {})
-    if not isinstance(value, dict):
-        raise SpecError("ppa_baseline", f"must be an object with {', '.join(_FIGURES)}")
-    for name, figure in value.items():
-        where = f"ppa_baseline.{name}"
-        if name not in _FIGURES:
-            raise SpecError(where, f"unknown; there are {', '.join(_FIGURES)}")
-        if isinstance(figure, bool) or not isinstance(figure, (int, float)):
-            raise SpecError(where, "must be a number")
-        if not math.isfinite(figure) or figure <= 0:
-            raise SpecError(where, "must be more than 0")
-    return value
+def _has_inout(text: str, module: str) -> bool:
+    """Whether a module has an inout port: the word occurs in it, outside of tasks and comments."""
+    plain = _NOT_PORTS.sub(" ", text)
+    header = _module_header(plain, module)
+    return header is not None and "inout" in re.findall(
+        r"[\w$]+", plain[header.end() :].split("endmodule")[0]
+    )
