@@ -1,4 +1,4 @@
-"""Python functions and programs, judged by running them where they can do no harm."""
+"""Judge Python functions and programs by running them in a sandbox."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class CodeDomain(Domain):
 
     @property
     def ladder(self) -> Ladder:
-        """extract → parse → runs → tests, then efficiency."""
+        """The stages extract, parse, runs and tests, then the quality stage efficiency."""
         from verirl_code.ladder import LADDER
 
         return LADDER
 
     def tools(self) -> Mapping[str, str]:
-        """The interpreter that answers run in is this one."""
+        """Return the version of this Python, in which the answers run, too."""
         return {"python": platform.python_version()}
 
     @property
@@ -52,7 +52,7 @@ class CodeDomain(Domain):
         return CodeOptions
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
-        """Raise SpecError where `spec` is not a code spec that can be checked."""
+        """Check the spec of a task, and that the code in it parses and can test an answer."""
         from verirl_code.spec import check_spec
 
         check_spec(spec)
@@ -65,7 +65,7 @@ class CodeDomain(Domain):
         return FAMILIES
 
     def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
-        """The families that have tasks in a style."""
+        """Return the families that have tasks in the style of the options."""
         from verirl_code.tasks.generate import families_with
 
         return families_with(self._read(options).style)
@@ -98,7 +98,7 @@ class CodeDomain(Domain):
         return judge(task, completion, context)
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
-        """Wrong completions near the task's reference."""
+        """Return wrong completions close to the task's reference."""
         from verirl_code.tasks.mutants import mutants
 
         return mutants(task)
@@ -111,7 +111,7 @@ class CodeDomain(Domain):
         return IMPORTERS
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
-        """The answer beside the test that it fails."""
+        """Return the answer next to the test that it fails."""
         from verirl_code.render import render
 
         return render(task, completion, verdict)

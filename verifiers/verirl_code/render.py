@@ -1,7 +1,7 @@
-"""An answer as a person wants to see it: the code, the line at fault, and the test that it fails.
+"""Show an answer to a person: the code, the line at fault, and the test that it fails.
 
-What a model wrote is only cut and cleaned here: nothing of it moves a cursor, and no size of it makes the
-picture large.
+What a model wrote is cut and cleaned here: it cannot move the cursor, and no size of it makes the output
+large.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _CHARACTERS = 400
 _LINES = 12
-"""Lines of a question, an input or an output that are shown."""
+"""Most lines of a question, an input or an output that are shown."""
 
 _LINE = re.compile(r"\(line (\d{1,6})\)$")
 _COUNT = re.compile(r"(\d{1,9}) of \d{1,9} tests passed; ")
@@ -34,14 +34,14 @@ _TEST_LINE = re.compile(r" \(line (\d{1,6}) of the tests\)$")
 
 
 class Row(NamedTuple):
-    """A label and what stands beside it."""
+    """A label and its text."""
 
     label: str
     text: str
 
 
 def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
-    """The question, the failing test, the code with its failing line marked, and the ladder."""
+    """Return the question, the failing test, the code with its failing line marked, and the stages."""
     from rich.table import Table
     from rich.text import Text
 
@@ -66,7 +66,7 @@ def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
 
 
 def _source(completion: str, detail: str) -> RenderableType:
-    """The code with numbered lines around the failing one, which is marked."""
+    """Return the code around the failing line, with line numbers and that line marked."""
     from rich.text import Text
 
     try:
@@ -76,15 +76,21 @@ def _source(completion: str, detail: str) -> RenderableType:
 
 
 def failing_line(detail: str) -> int | None:
-    """The number of the answer's line that a stage's detail ends with, from 1; None where it names none."""
+    """Return the line of the answer that a stage's detail ends with, from 1; None if it names none."""
     found = _LINE.search(detail)
     return int(found[1]) if found else None
 
 
 def failing_test(task: Task, fallen: StageResult) -> list[Row]:
-    """What the test at which a stage fell gave, wanted and got; empty where the stage has to do with no test.
+    """Return input, expected value and result of the test at which a stage failed.
 
-    Of a program that did not come to its end that is the first test, and of test code the statement, or all.
+    Args:
+        task: The task.
+        fallen: The stage that failed.
+
+    Returns:
+        Rows to show; none if the stage is not about a test. For a program that did not come to its end it is
+        the first test; for test code it is the statement that failed, or all of the code.
     """
     tests: Any = task.spec.get("tests")
     if fallen.name == "runs" and isinstance(tests, list) and "stdin" in tests[0]:
@@ -122,7 +128,7 @@ def _asked(task: Task, test: dict[str, Any]) -> list[Row]:
 
 
 def statement(code: str, line: int) -> str:
-    """The text of the innermost statement at a line of `code`, from 1; empty where there is none."""
+    """Return the text of the innermost statement at a line of `code`, from 1; empty if there is none."""
     try:
         nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.stmt)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -133,7 +139,7 @@ def statement(code: str, line: int) -> str:
 
 
 def cut(text: str, characters: int = _CHARACTERS, lines: int = _LINES) -> str:
-    """Cleaned text within bounds; what is left out is said."""
+    """Return cleaned text of a bounded size, with a note of what was left out."""
     kept = text[: 4 * characters].split("\n")
     shown = clean("\n".join(line.rstrip() for line in kept[:lines]))
     if len(shown) > characters or len(text) > 4 * characters:

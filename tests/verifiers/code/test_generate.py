@@ -13,8 +13,8 @@ from verirl_code.tasks import generate as generation
 from verirl_code.tasks.families import FAMILIES
 from verirl_code.tasks.families.bounded_interpreter import BoundedProgram, first_difference, loosely_equal
 from verirl_code.tasks.families.mutation_operators import single_mutations
-from verirl_code.tasks.generate import case_of, generate, inputs_of
-from verirl_code.tasks.mutants import MUTANTS, fenced, mutants
+from verirl_code.tasks.generate import generate, inputs_of, tested_problem_of
+from verirl_code.tasks.mutants import MAX_MUTANTS, from_fence, mutants
 
 TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
 EVERY = tuple(FAMILIES)
@@ -58,7 +58,7 @@ def test_expected_values_are_what_the_reference_text_gives(family):
         if task.tags[-1] != "function":
             continue
         space: dict = {}
-        exec(fenced(task.reference), space)
+        exec(from_fence(task.reference), space)
         call = space[task.spec["entry_point"]]
         for test in task.spec["tests"]:
             given = json.loads(json.dumps(test["input"]))
@@ -69,7 +69,7 @@ def test_expected_values_are_what_the_reference_text_gives(family):
 @pytest.mark.parametrize("family", EVERY)
 def test_the_splits_share_no_problem(family):
     def problems(split):
-        return {case_of(task).problem.source for task in drawn(family, 10, split=split)}
+        return {tested_problem_of(task).problem.source for task in drawn(family, 10, split=split)}
 
     assert not problems("train") & problems("eval")
 
@@ -97,8 +97,10 @@ def test_a_family_has_hundreds_of_problems_at_every_difficulty(family):
 
 def test_the_styles_share_no_problem_across_splits_either():
     for family in TERSE:
-        train = {case_of(task).problem.source for task in drawn(family, 60, style="terse")}
-        held_out = {case_of(task).problem.source for task in drawn(family, 60, split="eval", style="terse")}
+        train = {tested_problem_of(task).problem.source for task in drawn(family, 60, style="terse")}
+        held_out = {
+            tested_problem_of(task).problem.source for task in drawn(family, 60, split="eval", style="terse")
+        }
         assert not train & held_out
 
 
@@ -107,7 +109,7 @@ def test_the_tests_kill_the_mutants_that_fresh_inputs_tell_apart(family):
     """Kill rate on inputs that the tests were not chosen from."""
     judged = killed = 0
     for number, task in enumerate(drawn(family, 3, seed=21)):
-        case = case_of(task)
+        case = tested_problem_of(task)
         problem = case.problem
         reference = BoundedProgram(problem.source, problem.name)
         fresh = inputs_of(problem, random.Random(number), 600)
@@ -126,7 +128,7 @@ def test_the_tests_kill_the_mutants_that_fresh_inputs_tell_apart(family):
 def test_mutants_are_many_distinct_and_always_the_same(family):
     for task in drawn(family, 3):
         found = mutants(task)
-        assert 5 <= len(found) <= MUTANTS
+        assert 5 <= len(found) <= MAX_MUTANTS
         assert found == mutants(task)
         texts = {mutant.completion for mutant in found}
         assert len(texts) == len(found)
@@ -136,7 +138,7 @@ def test_mutants_are_many_distinct_and_always_the_same(family):
 def test_a_task_from_elsewhere_gets_only_trivial_mutants():
     task = drawn("lists", 1)[0]
     other = task.model_copy(update={"prompt": (Message(role="user", content="changed"),)})
-    assert case_of(other) is None
+    assert tested_problem_of(other) is None
     assert {m.kind for m in mutants(other)} <= {
         "empty body",
         "constant",

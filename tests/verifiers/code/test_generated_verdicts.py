@@ -12,7 +12,7 @@ from verirl.taskgen.generate import generate_tasks
 from verirl.types import Status, Task
 from verirl_code.tasks.families import FAMILIES
 from verirl_code.tasks.generate import generate
-from verirl_code.tasks.mutants import fenced
+from verirl_code.tasks.mutants import from_fence
 
 CODE = registry.load("code")
 TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
@@ -50,7 +50,7 @@ def usual_wrong_answers(task: Task) -> dict[str, str]:
     tests = task.spec["tests"]
     if "stdin" in tests[0]:
         usual = Counter(test["stdout"] for test in tests).most_common(1)[0][0]
-        code = fenced(task.reference or "")
+        code = from_fence(task.reference or "")
         assert code is not None
         return {
             "empty": "pass\n",
@@ -60,7 +60,7 @@ def usual_wrong_answers(task: Task) -> dict[str, str]:
         }
     usual = Counter(repr(test["expected"]) for test in tests).most_common(1)[0][0]
     name = task.spec["entry_point"]
-    code = fenced(task.reference or "") or task.reference or ""
+    code = from_fence(task.reference or "") or task.reference or ""
     head = f"def {name}(*args):\n"
     return {
         "empty": f"{head}    pass\n",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verirl_code.execution.tagged_json import NODE_LIMIT, NotPlainError, decode, encode, pack, unpack
+from verirl_code.execution.tagged_json import MAX_NODES, NotPlainError, decode, encode, pack, unpack
 from verirl_code.grading.value_equality import difference, difference_of_text, shown
 
 JSON = st.recursive(
@@ -118,7 +118,7 @@ def test_what_is_no_plain_data_is_refused() -> None:
         range(3),
         [Whole(1)],
         {"a": {1}.__iter__()},
-        [0] * (NODE_LIMIT + 1),
+        [0] * (MAX_NODES + 1),
     ):
         with pytest.raises(NotPlainError):
             encode(value)

@@ -1,9 +1,9 @@
 """Plain data between processes that do not trust each other: tagged JSON, bounded, never pickled.
 
-`null`, `true`, whole numbers of up to 64 bits and text stand for themselves; everything else is a list whose
-first element is its tag. Only exact built-in types are plain data (and the dictionaries of `collections`, as
-dictionaries; and these types themselves, by name): what a subclass says of itself is nobody's business. This
-module is also the child's, so it imports nothing but the standard library.
+`null`, `true`, whole numbers of up to 64 bits and text stand for themselves. Everything else is a list
+whose first element is its tag. Only exact built-in types are plain data (and the dictionaries of
+`collections`, as dictionaries; and these types themselves, by name): a subclass could lie about itself. The
+source of this module is also sent to the fork server, so it imports nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-DEPTH_LIMIT = 60
-NODE_LIMIT = 200_000
-MESSAGE_LIMIT = 4 * 1024 * 1024
-"""Bytes of one message from a child."""
+MAX_DEPTH = 60
+MAX_NODES = 200_000
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""Largest message from a child."""
 
 _HEAD = struct.Struct(">I")
 _text_of = json.JSONEncoder(separators=(",", ":")).encode
-_WORD = 1 << 63
-_BIG_BITS = 1 << 20
+_INT64_BOUND = 1 << 63
+_MAX_INT_BITS = 1 << 20
 _TAG: dict[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "z"}
 _KIND_OF_TAG = {letter: kind for kind, letter in _TAG.items()}
 _TYPES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, dict)
@@ -36,23 +36,23 @@ class NotPlainError(ValueError):
 
 
 Keep = Callable[[Any], int]
-"""Keeps an object that is not plain data and gives the number that stands for it."""
+"""Keeps an object that is not plain data and returns the number that stands for it."""
 
 
 class Encoder:
-    """Writes one value as tagged JSON, counting what it has written."""
+    """Encodes one value as tagged JSON and counts its nodes."""
 
     def __init__(self, keep: Keep | None = None) -> None:
         self._keep = keep
-        self._left = NODE_LIMIT
+        self._left = MAX_NODES
 
     def encode(self, value: Any, depth: int = 0) -> Any:
-        """The tagged form of `value`; NotPlainError where it has none."""
+        """Return the tagged form of `value`; NotPlainError if it has none."""
         self._left -= 1
         if self._left < 0:
-            raise NotPlainError(f"more than {NODE_LIMIT} values")
-        if depth > DEPTH_LIMIT:
-            raise NotPlainError(f"nested deeper than {DEPTH_LIMIT}")
+            raise NotPlainError(f"more than {MAX_NODES} values")
+        if depth > MAX_DEPTH:
+            raise NotPlainError(f"nested deeper than {MAX_DEPTH}")
         kind = type(value)
         if value is None or kind is bool or kind is str:
             return value
@@ -62,7 +62,7 @@ class Encoder:
             return ["f", float.hex(value)]
         if kind in _TAG:
             if len(value) > self._left:
-                raise NotPlainError(f"more than {NODE_LIMIT} values")
+                raise NotPlainError(f"more than {MAX_NODES} values")
             return [_TAG[kind], *self._items(value, depth + 1)]
         if kind in _DICTS:
             pairs = dict.items(value)
@@ -80,8 +80,8 @@ class Encoder:
     def _items(self, values: Iterable[Any], depth: int) -> Iterator[Any]:
         for item in values:
             kind = type(item)
-            if kind is str or (kind is int and -_WORD <= item < _WORD):
-                # Most of all data, without a call.
+            if kind is str or (kind is int and -_INT64_BOUND <= item < _INT64_BOUND):
+                # The most frequent case, without a call.
                 self._left -= 1
                 yield item
             else:
@@ -89,20 +89,44 @@ class Encoder:
 
 
 def _whole(value: int) -> Any:
-    if -_WORD <= value < _WORD:
+    if -_INT64_BOUND <= value < _INT64_BOUND:
         return value
-    if value.bit_length() > _BIG_BITS:
+    if value.bit_length() > _MAX_INT_BITS:
         raise NotPlainError("a whole number of more than a million bits")
     return ["i", hex(value)]
 
 
 def encode(value: Any, keep: Keep | None = None) -> Any:
-    """The tagged form of `value`; what is not plain data is kept by `keep`, or is a NotPlainError."""
+    """Return the tagged form of a value.
+
+    Args:
+        value: The value.
+        keep: Called with each object that is not plain data; without it, such an object is an error.
+
+    Raises:
+        NotPlainError: If the value is not plain data, or is too large or too deep.
+
+    Example:
+        >>> encode((1, 2.5, {"a": None}))
+        ['t', 1, ['f', '0x1.4000000000000p+1'], ['d', 'a', None]]
+    """
     return Encoder(keep).encode(value)
 
 
 def decode(node: Any, find: Callable[[int], Any] | None = None) -> Any:
-    """The value of a tagged form; `find` gives what a kept object's number stands for. ValueError if none."""
+    """Return the value of a tagged form.
+
+    Args:
+        node: The tagged form. Untrusted.
+        find: Returns the object that a number stands for.
+
+    Raises:
+        ValueError: If this is no tagged form.
+
+    Example:
+        >>> decode(["t", 1, ["f", "0x1.4p+1"]])
+        (1, 2.5)
+    """
     if node is None or isinstance(node, (bool, int, str)):
         return node
     if not isinstance(node, list) or not node:
@@ -131,13 +155,24 @@ def decode(node: Any, find: Callable[[int], Any] | None = None) -> Any:
 
 
 def pack(message: dict[str, Any]) -> bytes:
-    """One message as bytes."""
+    """Return a message as bytes, with its length in front."""
     body = _text_of(message).encode("ascii")
     return _HEAD.pack(len(body)) + body
 
 
-def unpack(buffer: bytearray, limit: int = MESSAGE_LIMIT) -> dict[str, Any] | None:
-    """The first whole message of `buffer`, which it is cut from; ValueError where that is none."""
+def unpack(buffer: bytearray, limit: int = MAX_MESSAGE_BYTES) -> dict[str, Any] | None:
+    """Cut the first message from a buffer.
+
+    Args:
+        buffer: What was received; the message is removed from it.
+        limit: The most bytes that a message may have.
+
+    Returns:
+        The message, or None if it is not complete yet.
+
+    Raises:
+        ValueError: If the bytes are no message.
+    """
     if len(buffer) < _HEAD.size:
         return None
     (size,) = _HEAD.unpack_from(buffer)
@@ -150,8 +185,8 @@ def unpack(buffer: bytearray, limit: int = MESSAGE_LIMIT) -> dict[str, Any] | No
     del buffer[:end]
     try:
         value = json.loads(body.decode())
-    except RecursionError as problem:
-        raise ValueError("a message that is nested too deeply") from problem
+    except RecursionError as error:
+        raise ValueError("a message that is nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError("a message that is no object")  # noqa: TRY004 - malformed data, not a caller's type
     return value
@@ -165,7 +200,7 @@ class Line:
         self._buffer = bytearray()
 
     def hear(self) -> dict[str, Any] | None:
-        """The next message; None where the other side has closed."""
+        """Return the next message; None if the other side has closed."""
         while True:
             message = unpack(self._buffer, 1 << 30)
             if message is not None:
@@ -176,7 +211,7 @@ class Line:
             self._buffer += piece
 
     def say(self, message: dict[str, Any]) -> None:
-        """Send one message, whole."""
+        """Send one message."""
         view = memoryview(pack(message))
         while view:
             view = view[os.write(self._fd, view) :]

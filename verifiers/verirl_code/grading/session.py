@@ -19,7 +19,7 @@ from verirl_code.execution.child_pool import (
     ChildProcess,
 )
 from verirl_code.execution.fork_server_process import ChildLimits, DeadlineError, ExitState
-from verirl_code.execution.tagged_json import DEPTH_LIMIT
+from verirl_code.execution.tagged_json import MAX_DEPTH
 from verirl_code.grading.results import CaseResult, GradedAnswer
 
 _EXIT_WAIT_S = 0.2
@@ -111,7 +111,7 @@ def receive_reply(child: ChildProcess, nonce: str, deadline: float) -> dict[str,
     if reply.get("nonce") != nonce:
         raise ChildGoneError("it said what it was not asked")
     value = reply.get("value")
-    if isinstance(value, list) and _depth(value) > DEPTH_LIMIT + 2:
+    if isinstance(value, list) and _depth(value) > MAX_DEPTH + 2:
         raise ChildGoneError("it said what no value looks like")
     return reply
 
@@ -124,7 +124,7 @@ def ask(child: ChildProcess, question: dict[str, Any], deadline: float) -> dict[
 def _depth(node: Any) -> int:
     """Return how deep lists nest in `node`, but at most a little more than the limit."""
     level, depth = [node], 0
-    while level and depth <= DEPTH_LIMIT + 2:
+    while level and depth <= MAX_DEPTH + 2:
         level = [item for part in level if isinstance(part, list) for item in part]
         depth += 1
     return depth

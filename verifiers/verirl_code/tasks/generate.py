@@ -31,23 +31,24 @@ STYLES = ("prose", "terse")
 SPLITS = ("train", "eval")
 EVAL_SHARE = 4
 """One problem in this many belongs to the eval split."""
-DRAWS = 1000
-"""Draws after which a family has none left for a split: chance alone never takes as many."""
-INPUTS = 250
-"""Random inputs on which a slip must differ to count as one."""
-TESTS = 8
-"""At least so many tests, where a problem has as many inputs."""
-SHOWN = (2, 3)
-USUAL = 0.8
-"""A problem with one result on a larger share of its inputs than this is drawn again."""
-PROGRAMS = 0.35
-"""Share of the problems that can be programs, which read and print, that are."""
+MAX_DRAWS = 1000
+"""After this many draws a family has no problem left for a split; chance alone never takes as many."""
+RANDOM_INPUTS = 250
+"""Number of random inputs; a mutant counts only if it differs on one of them."""
+MIN_TESTS = 8
+"""Least number of tests, if a problem has as many inputs."""
+SHOWN_TESTS = (2, 3)
+"""How many tests the prompt shows; one of these numbers is drawn."""
+MAX_USUAL_RESULT_SHARE = 0.8
+"""A problem that has the same result on a larger share of its inputs is drawn again."""
+PROGRAM_SHARE = 0.35
+"""Share of programs among the problems that can be programs (that read and print)."""
 
 _SOURCE = {"name": "verirl", "version": __version__, "license": "Apache-2.0"}
 
 
 @dataclass(frozen=True)
-class Test:
+class ReferenceCall:
     """One call of the reference."""
 
     args: Args
@@ -55,21 +56,26 @@ class Test:
 
 
 @dataclass(frozen=True)
-class Case:
-    """A problem with its tests, the first `shown` of them in the prompt, and the slips that they reject.
+class TestedProblem:
+    """A problem with its tests.
 
-    `endless`: how many more slips were rejected because they do not end.
+    Attributes:
+        problem: The problem.
+        tests: The calls of the reference.
+        shown: How many of the first tests the prompt shows.
+        mutants: The wrong programs that the tests reject.
+        endless: How many more were rejected because they do not end.
     """
 
     problem: Problem
-    tests: tuple[Test, ...]
+    tests: tuple[ReferenceCall, ...]
     shown: int
     mutants: tuple[ProgramMutant, ...]
     endless: int
 
 
 def families_with(style: str) -> tuple[str, ...]:
-    """The families that have tasks in a style."""
+    """Return the families that have tasks in a style."""
     return tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
 
 
@@ -82,39 +88,54 @@ def generate(
     family: str | None = None,
     style: str = "prose",
 ) -> Task:
-    """The task at `(split, seed, index)`; `family` None means drawn, `difficulty` lies in [0, 1].
+    """Make the task at `(split, seed, index)`.
 
-    `style`: `prose` asks for a function or a program in words, with examples; `terse` for one lambda in
-    shorthand, in the families that have it. Raises InputError on an unknown split, family or style, or a
-    difficulty out of range.
+    Args:
+        seed: Seed of the task set.
+        index: Number of the draw.
+        difficulty: From 0 (easiest) to 1.
+        split: `train` or `eval`; no problem is in both.
+        family: A name of `FAMILIES`, or None to draw one.
+        style: `prose` asks for a function or a program in words, with examples; `terse` asks for one lambda
+            in a compact notation, in the families that have it.
+
+    Returns:
+        A task with a reference answer; the same arguments always give the same task.
+
+    Raises:
+        InputError: If an argument is unknown or out of range, or the family has no such task.
     """
     check_draw(difficulty, split=(split, SPLITS), style=(style, STYLES), family=(family, FAMILIES))
     known = families_with(style)
     name = family or rng("code", split, seed, index, "family").choice(known)
-    case = draw(seed, index, difficulty, split=split, family=name, style=style)
-    return _written(case, Source(**_SOURCE, seed=seed, index=index), name, split, difficulty, style)
+    tested = draw(seed, index, difficulty, split=split, family=name, style=style)
+    return _task(tested, Source(**_SOURCE, seed=seed, index=index), name, split, difficulty, style)
 
 
-def _written(case: Case, source: Source, family: str, split: str, difficulty: float, style: str) -> Task:
-    problem = case.problem
+def _task(
+    tested: TestedProblem, source: Source, family: str, split: str, difficulty: float, style: str
+) -> Task:
+    problem = tested.problem
     words = rng("code", "words", family, problem.source)
-    program = style == "prose" and prompt_templates.fits_standard_input(problem) and words.random() < PROGRAMS
-    examples = [(test.args, test.expected) for test in case.tests]
+    program = (
+        style == "prose" and prompt_templates.fits_standard_input(problem) and words.random() < PROGRAM_SHARE
+    )
+    examples = [(test.args, test.expected) for test in tested.tests]
     spec: dict[str, Any]
     if program:
         spec = {"tests": [prompt_templates.program_test(problem, *example) for example in examples]}
     else:
         tests = [{"input": list(args), "expected": expected} for args, expected in examples]
         spec = {"entry_point": problem.name, "tests": tests}
-    if case.shown:
-        spec["visible"] = case.shown
+    if tested.shown:
+        spec["visible"] = tested.shown
     if style == "terse":
         question = problem.terse
     else:
         spec["reference"] = (
             prompt_templates.whole_program(problem, problem.source) if program else problem.source
         )
-        question = prompt_templates.question(problem, examples[: case.shown], words, program=program)
+        question = prompt_templates.question(problem, examples[: tested.shown], words, program=program)
     form = "program" if program else "function"
     return Task(
         id=f"code/{family}/{split}-{source.seed}-{source.index:06d}",
@@ -130,7 +151,7 @@ def _written(case: Case, source: Source, family: str, split: str, difficulty: fl
 
 
 def completion(problem: Problem, source: str, form: str, style: str) -> str:
-    """What a policy would write to answer with `source`."""
+    """Return the completion that answers with `source`."""
     if style == "terse":
         return source.strip()
     code = prompt_templates.whole_program(problem, source) if form == "program" else source
@@ -138,95 +159,95 @@ def completion(problem: Problem, source: str, form: str, style: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def draw(seed: int, index: int, difficulty: float, *, split: str, family: str, style: str) -> Case:
-    """The case behind a task: the first draw that belongs to `split` and has more than one result."""
+def draw(seed: int, index: int, difficulty: float, *, split: str, family: str, style: str) -> TestedProblem:
+    """Draw until a problem belongs to `split` and does not nearly always have the same result."""
     known = _FAMILIES[family]
     make = known.terse if style == "terse" else known.make
     if make is None:
         there = ", ".join(families_with("terse"))
         raise InputError(f"family '{family}' has no style 'terse'; there are: {there}")
-    for attempt in range(DRAWS):
+    for attempt in range(MAX_DRAWS):
         chance = rng("code", split, seed, index, family, style, attempt)
         problem = make(chance, difficulty)
         if split_of(family, problem) != split:
             continue
         own = rng("code", "tests", family, style, problem.source)
-        case = _case(problem, own, 0 if style == "terse" else own.choice(SHOWN))
-        if case is not None:
-            return case
+        tested = _with_tests(problem, own, 0 if style == "terse" else own.choice(SHOWN_TESTS))
+        if tested is not None:
+            return tested
     raise InputError(f"family '{family}' has no problem for split '{split}' at difficulty {difficulty:g}")
 
 
 def split_of(family: str, problem: Problem) -> str:
-    """The split that a problem belongs to."""
+    """Return the split that a problem belongs to."""
     return "eval" if derive("code", family, problem.source) % EVAL_SHARE == 0 else "train"
 
 
 def inputs_of(problem: Problem, chance: Random, count: int) -> list[Args]:
-    """The problem's edges and `count` random inputs, without repeats."""
+    """Return the problem's edge cases and `count` random inputs, without repeats."""
     drawn = (*problem.edges, *(problem.draw(chance) for _ in range(count)))
     return list({json.dumps(args, sort_keys=True): args for args in drawn}.values())
 
 
-def _case(problem: Problem, chance: Random, shown: int) -> Case | None:
-    """The problem with enough tests; None where nearly all of its inputs have one result."""
-    inputs = inputs_of(problem, chance, INPUTS)
+def _with_tests(problem: Problem, chance: Random, shown: int) -> TestedProblem | None:
+    """Choose tests for a problem; None if nearly all of its inputs have the same result."""
+    inputs = inputs_of(problem, chance, RANDOM_INPUTS)
     reference = BoundedProgram(problem.source, problem.name)
     right = [reference(args) for args in inputs]
     for args, outcome in zip(inputs, right, strict=True):
         if outcome.failure:
-            raise AssertionError(f"the reference of '{problem.name}' fails on {args}: {outcome.failure}")
-    usual, often = Counter(json.dumps(one.value, sort_keys=True) for one in right).most_common(1)[0]
-    if often > USUAL * len(right):
+            raise RuntimeError(f"the reference of '{problem.name}' fails on {args}: {outcome.failure}")
+    usual, often = Counter(json.dumps(outcome.value, sort_keys=True) for outcome in right).most_common(1)[0]
+    if often > MAX_USUAL_RESULT_SHARE * len(right):
         return None
-    chosen = _first(problem, chance, inputs, shown)
+    chosen = _first_tests(problem, chance, inputs, shown)
     examples = [(inputs[place], right[place].value) for place in chosen[:shown]]
     names = tuple(name for name, _ in problem.args)
     made = {
-        slip.source: slip
-        for slip in (
+        mutant.source: mutant
+        for mutant in (
             *trivial_programs(problem.name, names, problem.source, examples, json.loads(usual)),
             *single_mutations(problem.source),
         )
     }
     rejected: list[ProgramMutant] = []
     endless = 0
-    for slip in made.values():
-        fell = _rejected(slip, problem.name, inputs, right, chosen)
-        if fell == "endless":
+    for mutant in made.values():
+        failure = _failure_of(mutant, problem.name, inputs, right, chosen)
+        if failure == "endless":
             endless += 1
-        elif fell is not None:
-            rejected.append(slip)
-    tests = tuple(Test(inputs[place], right[place].value) for place in chosen)
-    return Case(problem, tests, shown, tuple(rejected), endless)
+        elif failure is not None:
+            rejected.append(mutant)
+    tests = tuple(ReferenceCall(inputs[place], right[place].value) for place in chosen)
+    return TestedProblem(problem, tests, shown, tuple(rejected), endless)
 
 
-def _first(problem: Problem, chance: Random, inputs: list[Args], shown: int) -> list[int]:
-    """The tests to begin with: random ones to be shown, then the edges, then random ones."""
+def _first_tests(problem: Problem, chance: Random, inputs: list[Args], shown: int) -> list[int]:
+    """Return the indices of the first tests: random ones to show, then the edge cases, then random ones."""
     edges = range(len(problem.edges))
     others = list(range(len(problem.edges), len(inputs)))
     front = chance.sample(others, min(shown, len(others)))
     rest = [place for place in others if place not in front]
-    more = chance.sample(rest, min(max(0, TESTS - shown - len(edges)), len(rest)))
+    more = chance.sample(rest, min(max(0, MIN_TESTS - shown - len(edges)), len(rest)))
     return [*front, *edges, *more]
 
 
-def _rejected(
-    slip: ProgramMutant, name: str, inputs: list[Args], right: list[Outcome], chosen: list[int]
+def _failure_of(
+    mutant: ProgramMutant, name: str, inputs: list[Args], right: list[Outcome], chosen: list[int]
 ) -> str | None:
-    """How the slip fell, after adding to `chosen` the input on which it does; None where it never does."""
-    found = first_difference(slip.source, name, [inputs[p] for p in chosen], [right[p] for p in chosen])
+    """Add an input on which a mutant fails to `chosen` and return how it fails; None if it never does."""
+    found = first_difference(mutant.source, name, [inputs[p] for p in chosen], [right[p] for p in chosen])
     if found is not None:
         return found[1]
-    found = first_difference(slip.source, name, inputs, right)
+    found = first_difference(mutant.source, name, inputs, right)
     if found is None:
         return None
     chosen.append(found[0])
     return found[1]
 
 
-def case_of(task: Task) -> Case | None:
-    """The case that `synth` made `task` from, drawn again; None for a task from elsewhere."""
+def tested_problem_of(task: Task) -> TestedProblem | None:
+    """Draw again what `generate` made `task` from; None for a task from elsewhere."""
     source = task.source
     if source is None or source.seed is None or source.index is None or task.difficulty is None:
         return None
@@ -236,7 +257,9 @@ def case_of(task: Task) -> Case | None:
     if family not in FAMILIES or style not in STYLES:
         return None
     try:
-        case = draw(source.seed, source.index, task.difficulty, split=task.split, family=family, style=style)
+        tested = draw(
+            source.seed, source.index, task.difficulty, split=task.split, family=family, style=style
+        )
     except InputError:
         return None
-    return case if _written(case, source, family, task.split, task.difficulty, style) == task else None
+    return tested if _task(tested, source, family, task.split, task.difficulty, style) == task else None

@@ -1,9 +1,9 @@
-"""The field's benchmarks in their published layouts, as tasks of the split `eval`.
+"""Read the published files of HumanEval, MBPP and their EvalPlus versions, as tasks of the split `eval`.
 
-A row without its fields is an error with file, line and field. HumanEval+ and MBPP+ publish inputs, not
-results: their own solution is run on them in the sandbox, and each task becomes inputs and results as data.
-Where data cannot say what the benchmark means (an oracle of its own, tuples or sets among the arguments),
-the published assertions are taken instead.
+If a row lacks a field, the error names file, line and field. HumanEval+ and MBPP+ publish inputs, not
+results: their own solution is run on the inputs in the sandbox, and each task gets inputs and results as
+data. If data cannot express what the benchmark means (a special comparison, tuples or sets among the
+arguments), the task gets the published assertions instead.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from verirl_code.spec import check_spec
 from verirl_code.tasks.expected_outputs import run_reference
 
 INSTRUCTION = "Answer with the whole code in one ```python block."
-PLUS_SECONDS = 20.0
-"""For all the tests of a HumanEval+ or MBPP+ task together: up to some thousands."""
-PLUS_TESTS = 5000
+PLUS_TIME_S = 20.0
+"""CPU time for all tests of a HumanEval+ or MBPP+ task together: up to some thousands."""
+MAX_PLUS_TESTS = 5000
 
-_ORACLES = {
-    # EvalPlus compares these otherwise than by value: a root of a polynomial, as sets, or not for None only.
+_SPECIALLY_COMPARED = {
+    # EvalPlus does not compare these by value, but as a root of a polynomial, as sets, or with None only.
     "find_zero",
     "similar_elements",
     "find_char_long",
@@ -49,7 +49,7 @@ _ORACLES = {
     "text_match_three",
     "text_starta_endb",
 }
-_MODULES = ("cmath", "collections", "heapq", "itertools", "math", "re", "sys")
+_AUTO_IMPORTED_MODULES = ("cmath", "collections", "heapq", "itertools", "math", "re", "sys")
 
 
 def humaneval(path: Path) -> Iterator[Task]:
@@ -66,7 +66,7 @@ def humaneval_plus(path: Path) -> Iterator[Task]:
     for line in _rows(path):
         prompt, name = _text(line, "prompt"), _text(line, "entry_point")
         code = prompt + _text(line, "canonical_solution")
-        spec = None if name in _ORACLES else _as_data(line, code, name)
+        spec = None if name in _SPECIALLY_COMPARED else _spec_of_results(line, code, name)
         if spec is None:
             if not isinstance(line.value.get("test"), str):
                 _warn(line, "left out: its results are not plain data, and the row has no 'test'")
@@ -97,7 +97,7 @@ def _mbpp(path: Path, source: str) -> Iterator[Task]:
         imports = _texts(line, "test_imports", required=False)
         test_code = _tests_of([*imports, setup, *tests, *hidden])
         spec: dict[str, Any] = {"test_code": test_code}
-        name = _called(line, code, tests)
+        name = _tested_function(line, code, tests)
         if name is not None:
             spec["entry_point"] = name
         text = _text(line, "text" if "text" in line.value else "prompt").strip()
@@ -118,8 +118,8 @@ def mbpp_plus(path: Path) -> Iterator[Task]:
         code, name = _text(line, "canonical_solution"), _text(line, "entry_point")
         assertion = _text(line, "assertion")
         spec = None
-        if name not in _ORACLES and _plain_calls(assertion, name, line.value.get("base_input")):
-            spec = _as_data(line, code, name)
+        if name not in _SPECIALLY_COMPARED and _plain_calls(assertion, name, line.value.get("base_input")):
+            spec = _spec_of_results(line, code, name)
         if spec is None:
             spec = {"test_code": _tests_of([assertion]), "entry_point": name}
         prompt = f"{_text(line, 'prompt').strip()}\n\n{INSTRUCTION}"
@@ -128,8 +128,8 @@ def mbpp_plus(path: Path) -> Iterator[Task]:
 
 def _mbpp_plus_of_the_hub(line: Line) -> Iterator[Task]:
     code, tests = _text(line, "code"), _texts(line, "test_list")
-    name = _called(line, code, tests)
-    test = _without_numpy(line, name) if name is not None and name not in _ORACLES else None
+    name = _tested_function(line, code, tests)
+    test = _without_numpy(line, name) if name is not None and name not in _SPECIALLY_COMPARED else None
     spec: dict[str, Any] = {
         "test_code": test or _tests_of([*_texts(line, "test_imports", required=False), *tests])
     }
@@ -152,7 +152,7 @@ IMPORTERS: Mapping[str, Importer] = {
 
 
 def _rows(path: Path) -> Iterator[Line]:
-    """The rows of a file (`.gz` too) of JSON lines or of one JSON array, or of all such files of a folder."""
+    """Yield the rows of a file (JSON lines or one array, also `.gz`), or of all such files of a folder."""
     if path.is_dir():
         names = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
         files = sorted(file for file in path.iterdir() if file.name.endswith(names))
@@ -167,14 +167,14 @@ def _rows(path: Path) -> Iterator[Line]:
     try:
         with opener(path, "rt", encoding="utf-8-sig") as stream:
             yield from _objects(path, stream)
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as problem:
-        raise InputError.at(path, f"is not a UTF-8 JSONL file ({problem})") from problem
-    except OSError as problem:
-        raise InputError.at(path, problem.strerror or str(problem)) from problem
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError.at(path, f"is not a UTF-8 JSONL file ({error})") from error
+    except OSError as error:
+        raise InputError.at(path, error.strerror or str(error)) from error
 
 
 def _objects(path: Path, stream: Iterable[str]) -> Iterator[Line]:
-    """The objects of JSON lines, by line; those of a JSON array, numbered from 1."""
+    """Yield the objects of JSON lines with their line numbers, or those of a JSON array, numbered from 1."""
     lines = ((number, text) for number, text in enumerate(stream, start=1) if text.strip())
     for number, text in lines:
         if text.lstrip().startswith("["):
@@ -186,11 +186,11 @@ def _objects(path: Path, stream: Iterable[str]) -> Iterator[Line]:
 
 
 def _json(path: Path, text: str, number: int | None) -> Any:
-    """JSON as EvalPlus writes it: with Infinity among the inputs."""
+    """Parse JSON as EvalPlus writes it: with Infinity among the inputs."""
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise InputError.at(path, f"not valid JSON ({problem})", line=number) from problem
+    except (ValueError, RecursionError) as error:
+        raise InputError.at(path, f"not valid JSON ({error})", line=number) from error
 
 
 def _line(path: Path, number: int, value: Any) -> Line:
@@ -220,16 +220,16 @@ def _texts(line: Line, field: str, *, required: bool = True) -> list[str]:
 def _inputs(line: Line) -> list[list[Any]]:
     found: list[list[Any]] = []
     for field in ("base_input", "plus_input"):
-        # Where the extra inputs are none, EvalPlus writes an empty object.
+        # If there are no extra inputs, EvalPlus writes an empty object.
         value = line.value.get(field) or []
         if not isinstance(value, list) or not all(isinstance(one, list) for one in value):
             raise InputError.at(line.file, "must be a list of argument lists", line=line.number, field=field)
         found += value
-    return [one for one in found if _finite(one)][:PLUS_TESTS]
+    return [one for one in found if _finite(one)][:MAX_PLUS_TESTS]
 
 
 def _finite(value: Any) -> bool:
-    """Whether JSON proper can hold the value: it knows neither Infinity nor NaN."""
+    """Return whether standard JSON can hold the value: it has neither Infinity nor NaN."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
@@ -237,8 +237,8 @@ def _finite(value: Any) -> bool:
     return not isinstance(value, list) or all(_finite(one) for one in value)
 
 
-def _as_data(line: Line, code: str, name: str) -> dict[str, Any] | None:
-    """Inputs and results; None where the solution does not give plain data for all the base inputs."""
+def _spec_of_results(line: Line, code: str, name: str) -> dict[str, Any] | None:
+    """Return a spec of inputs and results; None if the solution returns no plain data for a base input."""
     inputs = _inputs(line)
     base = sum(_finite(one) for one in line.value.get("base_input") or [])
     found = run_reference(code, name, inputs)
@@ -249,7 +249,7 @@ def _as_data(line: Line, code: str, name: str) -> dict[str, Any] | None:
         for given, one in zip(inputs, found, strict=True)
         if one is not None
     ]
-    spec = {"entry_point": name, "tests": tests, "time_s": PLUS_SECONDS}
+    spec = {"entry_point": name, "tests": tests, "time_s": PLUS_TIME_S}
     try:
         check_spec(spec)
     except SpecError:
@@ -257,7 +257,7 @@ def _as_data(line: Line, code: str, name: str) -> dict[str, Any] | None:
     return spec
 
 
-_AS_EVALPLUS = """
+_EVALPLUS_COMPARISON = """
 import math
 
 def near(found, wanted):
@@ -271,16 +271,16 @@ def check(candidate):
     for given, wanted in zip(inputs, results):
         assert near(candidate(*given), wanted)
 """
-"""How EvalPlus compares, without the numpy that its `test` on the hub asks for and answers do not have."""
+"""The comparison of EvalPlus without numpy, which its `test` on the hub needs and answers do not have."""
 
 
 def _without_numpy(line: Line, name: str) -> str | None:
-    """The row's test, as it is where it needs no numpy; None, with a warning, where it cannot do without."""
+    """Return the row's test without numpy; None, with a warning, if that is impossible."""
     test = _text(line, "test")
     try:
         tree = ast.parse(test)
-    except (SyntaxError, ValueError) as problem:
-        raise InputError.at(line.file, f"not Python ({problem})", line=line.number, field="test") from None
+    except (SyntaxError, ValueError) as error:
+        raise InputError.at(line.file, f"not Python ({error})", line=line.number, field="test") from None
     nodes = list(ast.walk(tree))
     if not any(alias.name == "numpy" for n in nodes if isinstance(n, ast.Import) for alias in n.names):
         return test
@@ -289,15 +289,15 @@ def _without_numpy(line: Line, name: str) -> str | None:
         for node in nodes
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    if name in _ORACLES or not {"inputs", "results"} <= tables.keys():
+    if name in _SPECIALLY_COMPARED or not {"inputs", "results"} <= tables.keys():
         _warn(line, "left out: its test needs numpy, which answers do not have")
         return None
     head = "from math import inf, nan\n"
-    return f"{head}inputs = {tables['inputs']}\nresults = {tables['results']}\n{_AS_EVALPLUS}"
+    return f"{head}inputs = {tables['inputs']}\nresults = {tables['results']}\n{_EVALPLUS_COMPARISON}"
 
 
 def _plain_calls(assertion: str, name: str, base: object) -> bool:
-    """Whether every assertion is `name(…) == literal`, with the arguments that `base` says, as plain data."""
+    """Return whether each assertion is `name(…) == literal`, with the arguments in `base`, as plain data."""
     if not isinstance(base, list):
         return False
     try:
@@ -325,7 +325,7 @@ def _plain_calls(assertion: str, name: str, base: object) -> bool:
 
 
 def _tests_of(parts: Iterable[str]) -> str:
-    """Test code, with the modules imported that it uses and does not import."""
+    """Join test code, and import the modules that it uses and does not import."""
     code = "\n".join(part.strip() for part in parts if part.strip()) + "\n"
     try:
         tree = ast.parse(code)
@@ -334,17 +334,17 @@ def _tests_of(parts: Iterable[str]) -> str:
     nodes = list(ast.walk(tree))
     used = {n.value.id for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)}
     there = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
-    missing = [name for name in _MODULES if name in used and name not in there]
+    missing = [name for name in _AUTO_IMPORTED_MODULES if name in used and name not in there]
     return "".join(f"import {name}\n" for name in missing) + code
 
 
-def _called(line: Line, code: str, tests: list[str]) -> str | None:
-    """The function of `code` that the tests call: the answer has to define it."""
+def _tested_function(line: Line, code: str, tests: list[str]) -> str | None:
+    """Return the function of `code` that the tests call, which the answer has to define."""
     try:
         defined = {node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)}
         nodes = [node for test in tests for node in ast.walk(ast.parse(test.strip()))]
-    except (SyntaxError, ValueError) as problem:
-        raise InputError.at(line.file, f"not Python ({problem})", line=line.number, field="code") from None
+    except (SyntaxError, ValueError) as error:
+        raise InputError.at(line.file, f"not Python ({error})", line=line.number, field="code") from None
     calls = (n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
     return next((name for name in calls if name in defined), None)
 
@@ -359,8 +359,8 @@ def _task(
     spec = {**spec, "reference": code.strip() + "\n"}
     try:
         check_spec(spec)
-    except SpecError as problem:
-        _warn(line, f"left out: {problem}")
+    except SpecError as error:
+        _warn(line, f"left out: {error}")
         return
     given = line.value.get("task_id")
     given = f"{line.number:06d}" if given is None else str(given)

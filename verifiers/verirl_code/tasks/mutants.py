@@ -1,7 +1,7 @@
-"""Wrong completions near a task's reference.
+"""Wrong completions close to a task's reference.
 
-For a task of ours they are the slips that were seen to differ from the reference on its inputs. For any
-other task nothing may be run here: there remain the answers in bad faith, wrong whatever the task is.
+For a generated task they are the mutants that differ from the reference on its inputs. The code of any other
+task must not run here, so for those there are only trivial answers, which are wrong for any task.
 """
 
 from __future__ import annotations
@@ -10,41 +10,45 @@ from verirl.domain import Mutant
 from verirl.seeds import rng
 from verirl.types import Task
 from verirl_code.tasks.families.mutation_operators import ProgramMutant
-from verirl_code.tasks.generate import Case, case_of, completion
+from verirl_code.tasks.generate import TestedProblem, completion, tested_problem_of
 
-MUTANTS = 10
-"""At most this many for one task, of as many kinds as there are."""
+MAX_MUTANTS = 10
+"""Most mutants of one task, of as many kinds as there are."""
 
 
 def mutants(task: Task) -> tuple[Mutant, ...]:
-    """Up to ten wrong completions, always the same for the same task; none where it has no reference."""
+    """Return up to MAX_MUTANTS wrong completions, always the same for the same task.
+
+    Args:
+        task: The task; without a reference it has no mutants.
+    """
     if task.reference is None:
         return ()
-    case = case_of(task)
-    if case is None:
-        return _foreign(task)
+    tested = tested_problem_of(task)
+    if tested is None:
+        return _trivial_mutants(task)
     _, _, style, form = task.tags
     return tuple(
-        Mutant(slip.kind, completion(case.problem, slip.source, form, style))
-        for slip in _spread(case, task.content_key())
+        Mutant(mutant.kind, completion(tested.problem, mutant.source, form, style))
+        for mutant in _spread(tested, task.content_key())
     )
 
 
-def _spread(case: Case, key: str) -> list[ProgramMutant]:
-    """Slips in an order that depends on the task alone, one of each kind before a second of any."""
+def _spread(tested: TestedProblem, key: str) -> list[ProgramMutant]:
+    """Order mutants by the task alone, one of each kind before a second of any."""
     kinds: dict[str, list[ProgramMutant]] = {}
-    for slip in rng("code", "mutants", key).sample(case.mutants, len(case.mutants)):
-        kinds.setdefault(slip.kind, []).append(slip)
-    found: list[ProgramMutant] = []
-    while kinds and len(found) < MUTANTS:
+    for mutant in rng("code", "mutants", key).sample(tested.mutants, len(tested.mutants)):
+        kinds.setdefault(mutant.kind, []).append(mutant)
+    chosen: list[ProgramMutant] = []
+    while kinds and len(chosen) < MAX_MUTANTS:
         for kind in list(kinds):
-            found.append(kinds[kind].pop())
+            chosen.append(kinds[kind].pop())
             if not kinds[kind]:
                 del kinds[kind]
-    return found[:MUTANTS]
+    return chosen[:MAX_MUTANTS]
 
 
-_WRONG_RESULT = """
+_WRONG_RESULT_TEMPLATE = """
 
 def _verirl_off(value):
     if isinstance(value, bool):
@@ -72,20 +76,20 @@ def {name}(*args, **options):
 """
 
 
-def _foreign(task: Task) -> tuple[Mutant, ...]:
+def _trivial_mutants(task: Task) -> tuple[Mutant, ...]:
     name = task.spec.get("entry_point")
     if not isinstance(name, str) or not name.isidentifier():
         return (Mutant("empty program", "```python\npass\n```"),)
     head = f"def {name}(*args, **options):\n"
-    found = [("empty body", f"{head}    pass\n"), ("constant", f"{head}    return -987654321\n")]
-    code = fenced(task.reference or "")
+    chosen = [("empty body", f"{head}    pass\n"), ("constant", f"{head}    return -987654321\n")]
+    code = from_fence(task.reference or "")
     if code is not None:
-        found.append(("result off by one", code.rstrip() + "\n" + _WRONG_RESULT.format(name=name)))
-    return tuple(Mutant(kind, f"```python\n{source}```") for kind, source in found)
+        chosen.append(("result off by one", code.rstrip() + "\n" + _WRONG_RESULT_TEMPLATE.format(name=name)))
+    return tuple(Mutant(kind, f"```python\n{source}```") for kind, source in chosen)
 
 
-def fenced(reference: str) -> str | None:
-    """The code of a reference that is one fenced block; None for anything else."""
+def from_fence(reference: str) -> str | None:
+    """Return the code of a reference that is one fenced block; None for anything else."""
     opening, _, rest = reference.partition("\n")
     code, closing, tail = rest.rpartition("\n```")
     return code if opening == "```python" and closing and not tail.strip() else None

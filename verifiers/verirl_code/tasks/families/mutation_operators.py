@@ -63,8 +63,8 @@ def single_mutations(source: str) -> Iterator[ProgramMutant]:
         source: A right program.
 
     Example:
-        >>> [mutant.source for mutant in single_mutations("f = lambda x: x + 1\\n")][:2]
-        ['f = lambda x: x - 1\\n', 'f = lambda x: x + 2\\n']
+        >>> [mutant.source for mutant in single_mutations("f = lambda x: x + 1")][1:]
+        ['f = lambda x: x - 1\\n', 'f = lambda x: x + 2\\n', 'f = lambda x: x + 0\\n']
     """
     tree = ast.parse(source)
     names = sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)})
