@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - programs as they are
-"""Answers that want a reward they have not earned, or do harm. Each is a whole program text.
+"""Answers that try to get an unearned reward or to do harm. Each is a whole program text.
 
 `f` is asked for the double of a number (the tests are 1..6); none of these may pass.
 """
@@ -201,7 +201,7 @@ FORGED = {
     "a match": _inside("import re\nreturn re.match('', '')"),
     "an iterator that never ends": _inside("import itertools\nreturn itertools.repeat(2)"),
 }
-"""Kind → an answer that must not pass; each ends by itself, or is ended."""
+"""Name → an answer that must not pass; each ends by itself or is stopped."""
 
 BOMBS = {
     "endless loop": _inside("while True: pass"),
@@ -282,7 +282,7 @@ BOMBS = {
         "class C:\n    def __del__(self):\n        while True: pass\na = C()\ndel a"
     ),
 }
-"""Kind → an answer that wants to run for ever, or to use everything."""
+"""Name → an answer that tries to run for ever or to use up a resource."""
 
 REACHES = {
     "socket": "import socket\nsocket.socket()",
@@ -341,7 +341,7 @@ REACHES = {
     "a watch on files": "import ctypes\nif ctypes.CDLL(None).syscall(300, 0, 0) < 0: raise OSError",
     "the machine's settings": "open('/proc/sys/kernel/hostname', 'w').write('x')",
 }
-"""What is reached for → statements that raise where it is out of reach. `f` tells whether they did."""
+"""Target → statements that raise if the target is out of reach. `f` returns whether they did."""
 
 TESTS_MISLED = {
     "the end of an iterator, to a map": (
@@ -380,4 +380,4 @@ TESTS_MISLED = {
         "n = -1\ndef f(x):\n    global n\n    n += 1\n    return n * n",
     ),
 }  # fmt: skip
-"""Kind → test code of an author and an answer that would have it pass: none does."""
+"""Name → test code and an answer that tries to mislead it; none may pass."""

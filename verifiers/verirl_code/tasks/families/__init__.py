@@ -1,4 +1,4 @@
-"""Families of problems. Each is a function of a generator and a difficulty, with a reference of ours."""
+"""Families of problems: each draws problems, with their references, at a given difficulty."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def _primes(rng: Random, difficulty: float) -> Problem:
 
 
 def numbers(rng: Random, difficulty: float) -> Problem:
-    """Digits, divisors, counting in an interval, iteration, primes."""
+    """Draw a problem on digits, divisors, numbers in an interval, iteration or primes."""
     return among(rng, difficulty, (_digits, _divisors, _interval, _steps, _primes))
 
 
@@ -295,7 +295,7 @@ def _bit_pairs(rng: Random, difficulty: float) -> Problem:
 
 
 def bits(rng: Random, difficulty: float) -> Problem:
-    """Editing a number's bits, patterns, pairs."""
+    """Draw a problem on the bits of a number: editing, patterns, pairs."""
     return among(rng, difficulty, (_edit_bits, _edit_bits, _bit_pairs, _count_bits))
 
 
@@ -440,7 +440,7 @@ def _calendar(rng: Random, difficulty: float) -> Problem:
 
 
 def dates(rng: Random, difficulty: float) -> Problem:
-    """Working days, counting days, months and weekdays."""
+    """Draw a problem on working days, counts of days, months or weekdays."""
     return among(rng, difficulty, (_between, _calendar, _day_walk))
 
 

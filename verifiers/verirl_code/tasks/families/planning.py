@@ -216,7 +216,7 @@ def _two_words(rng: Random, difficulty: float) -> Problem:
 
 
 def dynamic_programming(rng: Random, difficulty: float) -> Problem:
-    """Choices apart, coins, chains, ways through a grid, two words."""
+    """Draw a problem of dynamic programming: choices, coins, chains, paths in a grid, two words."""
     return among(rng, difficulty, (_coins, _apart, _chain, _grid_paths, _two_words))
 
 
@@ -433,7 +433,7 @@ def _queue(rng: Random, difficulty: float) -> Problem:
 
 
 def simulation(rng: Random, difficulty: float) -> Problem:
-    """A robot, an account, a row of cells, a queue."""
+    """Draw a problem of simulation: a robot, an account, a row of cells or a queue."""
     return among(rng, difficulty, (_account, _robot, _queue, _cells))
 
 

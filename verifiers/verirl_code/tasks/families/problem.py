@@ -1,4 +1,4 @@
-"""What a family makes: one problem, its reference in Python, and a generator of inputs."""
+"""What a family draws: a problem with its reference in Python and a generator of inputs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ Args = tuple[Any, ...]
 class Problem:
     """A function to write, with exactly one right result for each input.
 
-    `args`: name and type of each parameter; `result`: type of the result, as Python writes them. `ask`
-    says in full what the function does. `source` defines `name` and is also the problem's identity: two
-    problems that differ must differ there. `draw` makes one input; `edges` are inputs that are always
-    tried first. `terse`: the question in shorthand, where the problem has one.
+    Attributes:
+        name: The name of the function.
+        args: Name and type of each parameter, as Python writes them.
+        result: The type of the result.
+        ask: What the function does, in full sentences.
+        source: The reference, which defines `name`. It is also the problem's identity: two problems that
+            differ must differ here.
+        draw: Draws one input.
+        edges: Inputs that are always tried first.
+        terse: The question in the compact notation, if the problem has one.
     """
 
     name: str
@@ -36,7 +42,14 @@ Make = Callable[[Random, float], Problem]
 
 
 class Family(NamedTuple):
-    """A kind of problem. `make` draws one at a difficulty in [0, 1], `terse` one in shorthand."""
+    """A kind of problem.
+
+    Attributes:
+        name: The name of the family.
+        subject: The field that it belongs to; a tag of its tasks.
+        make: Draws a problem at a difficulty in [0, 1].
+        terse: Draws one in the compact notation, if the family has any.
+    """
 
     name: str
     subject: str
@@ -45,7 +58,7 @@ class Family(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A phrase and the expression that it stands for."""
+    """A phrase and the expression that it describes."""
 
     say: str
     code: str
@@ -62,20 +75,20 @@ def size(difficulty: float, low: int, high: int) -> int:
 
 
 def counted(number: int, noun: str) -> str:
-    """`number` and its noun."""
+    """Return a number and its noun in the right form."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def among(rng: Random, difficulty: float, kinds: tuple[Make, ...]) -> Problem:
     """A problem of one of `kinds`, which stand from easy to hard: a window that moves with difficulty."""
     last = len(kinds) - 1
-    centre = difficulty * last
-    near = [kind for place, kind in enumerate(kinds) if abs(place - centre) <= max(1.0, last / 3)]
+    center = difficulty * last
+    near = [kind for place, kind in enumerate(kinds) if abs(place - center) <= max(1.0, last / 3)]
     return rng.choice(near)(rng, difficulty)
 
 
 def ints(rng: Random, low: int, high: int, longest: int, shortest: int = 0) -> list[int]:
-    """Between `shortest` and `longest` integers of [low, high], with repeats more often than by chance."""
+    """Draw `shortest` to `longest` integers of [low, high], with more repeats than by chance."""
     values = [rng.randint(low, high) for _ in range(rng.randint(shortest, longest))]
     for place in range(1, len(values)):
         if rng.random() < 0.15:
@@ -84,15 +97,15 @@ def ints(rng: Random, low: int, high: int, longest: int, shortest: int = 0) -> l
 
 
 def numbers(low: int, high: int, longest: int, shortest: int = 0) -> Callable[[Random], Args]:
-    """A draw of one list of integers."""
+    """Return a function that draws one list of integers."""
     return lambda rng: (ints(rng, low, high, longest, shortest),)
 
 
 def integers(*bounds: tuple[int, int]) -> Callable[[Random], Args]:
-    """A draw of one integer for each of `bounds`."""
+    """Return a function that draws one integer per element of `bounds`."""
     return lambda rng: tuple(rng.randint(low, high) for low, high in bounds)
 
 
 def letters(rng: Random, alphabet: str, longest: int, shortest: int = 0) -> str:
-    """A string over `alphabet`."""
+    """Draw a string over `alphabet`."""
     return "".join(rng.choice(alphabet) for _ in range(rng.randint(shortest, longest)))

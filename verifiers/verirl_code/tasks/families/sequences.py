@@ -9,7 +9,7 @@ from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, amo
 
 
 def condition(rng: Random, difficulty: float, name: str = "x") -> Piece:
-    """A condition on one integer."""
+    """Draw a condition on an integer."""
     k, m = rng.randint(2, 5 + level(difficulty, 0, 20)), rng.randint(3, 9)
     r, low = rng.randint(1, m - 1), rng.randint(-12, 4)
     high = low + rng.randint(3, 14)
@@ -33,7 +33,7 @@ def condition(rng: Random, difficulty: float, name: str = "x") -> Piece:
 
 
 def image(rng: Random, difficulty: float, name: str = "x") -> Piece:
-    """A value computed from one integer."""
+    """Draw a value computed from an integer."""
     a, b, m = rng.randint(2, 9), rng.randint(1, 9), rng.randint(3, 11)
     simple = (
         Piece("the element itself", name),
@@ -178,7 +178,7 @@ def _rearranged(rng: Random, difficulty: float) -> Problem:
 
 
 def lists(rng: Random, difficulty: float) -> Problem:
-    """Filters, images and folds; neighbours; windows; rearrangement."""
+    """Draw a problem of filtering, mapping and reducing, of neighbors, windows or rearrangement."""
     return among(rng, difficulty, (_fold, _fold, _neighbours, _windows, _rearranged))
 
 
@@ -322,7 +322,7 @@ def _merged(rng: Random, difficulty: float) -> Problem:
 
 
 def dicts(rng: Random, difficulty: float) -> Problem:
-    """Grouping words, keeping stock, merging."""
+    """Draw a problem of grouping words, keeping stock or merging dictionaries."""
     return among(rng, difficulty, (_grouped, _grouped, _merged, _stock))
 
 
@@ -439,7 +439,7 @@ def _ranking(rng: Random, difficulty: float) -> Problem:
 
 
 def sorting(rng: Random, difficulty: float) -> Problem:
-    """Sorting by several keys, with ties."""
+    """Draw a problem of sorting by several keys, with ties."""
     return among(rng, difficulty, (_sorted_words, _sorted_numbers, _sorted_words, _ranking))
 
 

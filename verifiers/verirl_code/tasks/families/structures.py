@@ -9,7 +9,7 @@ from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, amo
 
 
 def nested(rng: Random, depth: int) -> list[Any]:
-    """A list of integers and lists, at most `depth` deep."""
+    """Draw a list of integers and lists, at most `depth` deep."""
     return [
         nested(rng, depth - 1) if depth > 1 and rng.random() < 0.4 else rng.randint(-9, 15)
         for _ in range(rng.randint(0, 4))
@@ -192,7 +192,7 @@ def _split_number(rng: Random, difficulty: float) -> Problem:
 
 
 def recursion(rng: Random, difficulty: float) -> Problem:
-    """Nested lists, recurrences, counting ways."""
+    """Draw a problem on nested lists, recurrences or numbers of ways."""
     return among(rng, difficulty, (_recurrence, _tree_sum, _tree_shape, _split_number))
 
 
@@ -460,7 +460,7 @@ def _degrees(rng: Random, difficulty: float) -> Problem:
 
 
 def graphs(rng: Random, difficulty: float) -> Problem:
-    """Degrees, reachability, components, orders of work, cheapest ways."""
+    """Draw a graph problem: degrees, reachability, components, topological orders, cheapest paths."""
     return among(rng, difficulty, (_degrees, _reach, _parts, _order, _cheapest))
 
 

@@ -12,7 +12,7 @@ _VOWEL = "aeiou"
 
 
 def _mark(rng: Random) -> Piece:
-    """A kind of character."""
+    """Draw a kind of character."""
     letter = rng.choice("abcdeot")
     return rng.choice(
         (
@@ -225,7 +225,7 @@ def _mirror(rng: Random, difficulty: float) -> Problem:
 
 
 def strings(rng: Random, difficulty: float) -> Problem:
-    """Characters, words, ciphers, runs, palindromes."""
+    """Draw a problem on characters, words, ciphers, runs or palindromes."""
     return among(rng, difficulty, (_characters, _words, _cipher, _runs, _mirror))
 
 
@@ -424,7 +424,7 @@ def _brackets(rng: Random, difficulty: float) -> Problem:
 
 
 def parsing(rng: Random, difficulty: float) -> Problem:
-    """Fields, durations, expressions, brackets."""
+    """Draw a problem of parsing fields, durations, expressions or brackets."""
     return among(rng, difficulty, (_clock, _fields, _chain, _brackets))
 
 
