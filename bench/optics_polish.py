@@ -25,7 +25,7 @@ from verirl_optics.analysis.focus import best_focus
 from verirl_optics.analysis.performance import evaluate, gaps
 from verirl_optics.lens_io.classical_lenses import lens_from_row
 from verirl_optics.optimize.damped_least_squares import minimize
-from verirl_optics.optimize.merit import PENALTY, MeritFunction
+from verirl_optics.optimize.merit import LIMIT_PENALTY, MeritFunction
 from verirl_optics.optimize.polish import polish
 from verirl_optics.optimize.variables import VariableSet
 from verirl_optics.raytrace.glass import find_glass
@@ -180,7 +180,7 @@ def angles(spec: OpticsSpec, count: int) -> torch.Tensor:
 def by_damped(spec: OpticsSpec, base: System, free: VariableSet, steps: tuple[int, int]) -> System:
     at = free.read(base)
     for share, part in zip((0.05, 1.0), steps, strict=True):
-        at, _ = minimize(MeritFunction(base, spec, free, penalty=share * PENALTY), at, part)
+        at, _ = minimize(MeritFunction(base, spec, free, penalty=share * LIMIT_PENALTY), at, part)
     return free.write(base, at)
 
 
@@ -191,7 +191,7 @@ def by_adam(spec: OpticsSpec, base: System, free: VariableSet, like: Prescriptio
     adam = torch.optim.Adam([at], lr=0.02)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, ADAM_STEPS)
     epd = torch.full((len(at),), spec.epd_mm, dtype=FLOAT)
-    low, high = spec.centre
+    low, high = spec.center_thickness_mm.min, spec.center_thickness_mm.upper
     glass = torch.tensor([surface.medium is not None for surface in like.surfaces[:-1]])
     for _ in range(ADAM_STEPS):
         system = free.write(base, at * scale)

@@ -12,22 +12,22 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-ANSWER_LIMIT = 64 * 1024
-DEPTH_LIMIT = 6
-SURFACE_LIMIT = 40
-RADIUS_MIN, RADIUS_MAX = 1e-3, 1e6
-THICKNESS_MAX = 1e6
-CONIC_MAX = 1e3
-TERM_LIMIT = 10
+MAX_ANSWER_BYTES = 64 * 1024
+MAX_JSON_DEPTH = 6
+MAX_SURFACES = 40
+MIN_RADIUS_MM, MAX_RADIUS_MM = 1e-3, 1e6
+MAX_THICKNESS_MM = 1e6
+MAX_CONIC = 1e3
+MAX_ASPHERE_TERMS = 10
 """Terms of an asphere: r² to r²⁰."""
-TERM_MAX = 1e12
-NAME_LIMIT = 40
-NUMBER_LIMIT = 40
+MAX_TERM = 1e12
+MAX_NAME_CHARS = 40
+MAX_NUMBER_CHARS = 40
 FOCUS = "focus"
 """The last thickness, where the best common focus is to be found for the answer."""
 
-FIELDS = ("radius", "thickness", "glass", "stop", "conic", "asphere")
-LINE = "radius thickness [glass] [conic=K] [asphere=A1,A2,…] [stop]"
+SURFACE_KEYS = ("radius", "thickness", "glass", "stop", "conic", "asphere")
+LINE_NOTATION = "radius thickness [glass] [conic=K] [asphere=A1,A2,…] [stop]"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _PLANE = ("inf", "infinity", "+inf")
 
@@ -60,14 +60,14 @@ class Row:
 
 def parse(text: str) -> tuple[Row, ...]:
     """The surfaces of an answer; FormatError where it is anything else than one list of them."""
-    if len(text.encode("utf-8", "surrogatepass")) > ANSWER_LIMIT:
-        raise FormatError(f"longer than {ANSWER_LIMIT // 1024} KB")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_ANSWER_BYTES:
+        raise FormatError(f"longer than {MAX_ANSWER_BYTES // 1024} KB")
     text = text.strip()
     rows = _from_json(text) if text[:1] in ("{", "[") else _from_lines(text)
     if not rows:
         raise FormatError("no surfaces")
-    if len(rows) > SURFACE_LIMIT:
-        raise FormatError(f"{len(rows)} surfaces; at most {SURFACE_LIMIT}")
+    if len(rows) > MAX_SURFACES:
+        raise FormatError(f"{len(rows)} surfaces; at most {MAX_SURFACES}")
     for number, row in enumerate(rows[:-1], start=1):
         if row.focus:
             raise FormatError(f"surface {number}: only the last thickness may be '{FOCUS}'")
@@ -85,15 +85,15 @@ def _from_json(text: str) -> tuple[Row, ...]:
         )
     except FormatError:
         raise
-    except (ValueError, RecursionError) as problem:
-        raise FormatError(f"not valid JSON ({problem})") from problem
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"not valid JSON ({error})") from error
     if not isinstance(value, dict) or set(value) != {"surfaces"}:
         raise FormatError('the object must have the key "surfaces" and no other')
     surfaces = value["surfaces"]
     if not isinstance(surfaces, list):
         raise FormatError('"surfaces" must be a list')
-    if len(surfaces) > SURFACE_LIMIT:
-        raise FormatError(f"{len(surfaces)} surfaces; at most {SURFACE_LIMIT}")
+    if len(surfaces) > MAX_SURFACES:
+        raise FormatError(f"{len(surfaces)} surfaces; at most {MAX_SURFACES}")
     return tuple(_row(number, item) for number, item in enumerate(surfaces, start=1))
 
 
@@ -107,8 +107,8 @@ def _check_depth(text: str) -> None:
             quoted = True
         elif char in "{[":
             depth += 1
-            if depth > DEPTH_LIMIT:
-                raise FormatError(f"nested deeper than {DEPTH_LIMIT} levels")
+            if depth > MAX_JSON_DEPTH:
+                raise FormatError(f"nested deeper than {MAX_JSON_DEPTH} levels")
         elif char in "}]":
             depth -= 1
 
@@ -125,17 +125,17 @@ def _refuse(text: str) -> NoReturn:
 
 
 def _number(text: str) -> float:
-    if len(text) > NUMBER_LIMIT or not math.isfinite(value := float(text)):
-        raise FormatError(f"the number {text[:NUMBER_LIMIT]} is out of range")
+    if len(text) > MAX_NUMBER_CHARS or not math.isfinite(value := float(text)):
+        raise FormatError(f"the number {text[:MAX_NUMBER_CHARS]} is out of range")
     return value
 
 
 def _row(number: int, item: Any) -> Row:
     if not isinstance(item, dict):
         raise FormatError(f"surface {number} must be an object")
-    unknown = [key for key in item if key not in FIELDS]
+    unknown = [key for key in item if key not in SURFACE_KEYS]
     if unknown:
-        raise FormatError(f"surface {number}: unknown key {unknown[0][:NAME_LIMIT]!a}")
+        raise FormatError(f"surface {number}: unknown key {unknown[0][:MAX_NAME_CHARS]!a}")
     for key in ("radius", "thickness"):
         if key not in item:
             raise FormatError(f"surface {number}: no {key}")
@@ -166,10 +166,10 @@ def _from_lines(text: str) -> tuple[Row, ...]:
         if not words:
             continue
         number = len(rows) + 1
-        if number > SURFACE_LIMIT:
-            raise FormatError(f"more than {SURFACE_LIMIT} surfaces")
+        if number > MAX_SURFACES:
+            raise FormatError(f"more than {MAX_SURFACES} surfaces")
         if len(words) < 2 or len(words) > 6:
-            raise FormatError(f"surface {number}: a line is '{LINE}'")
+            raise FormatError(f"surface {number}: a line is '{LINE_NOTATION}'")
         rows.append(checked(number, _line(number, words)))
     return tuple(rows)
 
@@ -186,19 +186,19 @@ def _line(number: int, words: list[str]) -> Row:
     terms: tuple[float, ...] = ()
     conic = 0.0
     if rest and rest[-1].startswith("asphere="):
-        listed = rest.pop().removeprefix("asphere=").split(",", TERM_LIMIT)
+        listed = rest.pop().removeprefix("asphere=").split(",", MAX_ASPHERE_TERMS)
         terms = tuple(_written(number, word) for word in listed)
     if rest and rest[-1].startswith("conic="):
         conic = _written(number, rest.pop().removeprefix("conic="))
     if len(rest) > 1:
-        raise FormatError(f"surface {number}: a line is '{LINE}'")
+        raise FormatError(f"surface {number}: a line is '{LINE_NOTATION}'")
     glass = rest[0] if rest and rest[0].lower() != "air" else None
     return Row(radius, thickness, glass, stop, conic, terms, focus)
 
 
 def _written(number: int, word: str) -> float:
-    if len(word) > NUMBER_LIMIT or not _NUMBER.fullmatch(word):
-        raise FormatError(f"surface {number}: {word[:NUMBER_LIMIT]!a} is no number")
+    if len(word) > MAX_NUMBER_CHARS or not _NUMBER.fullmatch(word):
+        raise FormatError(f"surface {number}: {word[:MAX_NUMBER_CHARS]!a} is no number")
     return _number(word)
 
 
@@ -212,18 +212,18 @@ def checked(number: int, row: Row) -> Row:
 
 def range_error(row: Row) -> str | None:
     """Describe the first value of a surface that is out of range; None if all are in range."""
-    if not math.isinf(row.radius) and not RADIUS_MIN <= abs(row.radius) <= RADIUS_MAX:
-        return f"a radius lies between {RADIUS_MIN:g} and {RADIUS_MAX:g} mm"
-    if abs(row.thickness) > THICKNESS_MAX:
-        return f"a thickness is at most {THICKNESS_MAX:g} mm"
-    if row.glass is not None and not (0 < len(row.glass) <= NAME_LIMIT and row.glass.isprintable()):
-        return f"a glass name has 1 to {NAME_LIMIT} printable characters"
-    if abs(row.conic) > CONIC_MAX:
-        return f"a conic constant is at most {CONIC_MAX:g} in size"
-    if len(row.asphere) > TERM_LIMIT:
-        return f"an asphere has at most {TERM_LIMIT} terms"
-    if any(abs(term) > TERM_MAX for term in row.asphere):
-        return f"a term of an asphere is at most {TERM_MAX:g} in size"
+    if not math.isinf(row.radius) and not MIN_RADIUS_MM <= abs(row.radius) <= MAX_RADIUS_MM:
+        return f"a radius lies between {MIN_RADIUS_MM:g} and {MAX_RADIUS_MM:g} mm"
+    if abs(row.thickness) > MAX_THICKNESS_MM:
+        return f"a thickness is at most {MAX_THICKNESS_MM:g} mm"
+    if row.glass is not None and not (0 < len(row.glass) <= MAX_NAME_CHARS and row.glass.isprintable()):
+        return f"a glass name has 1 to {MAX_NAME_CHARS} printable characters"
+    if abs(row.conic) > MAX_CONIC:
+        return f"a conic constant is at most {MAX_CONIC:g} in size"
+    if len(row.asphere) > MAX_ASPHERE_TERMS:
+        return f"an asphere has at most {MAX_ASPHERE_TERMS} terms"
+    if any(abs(term) > MAX_TERM for term in row.asphere):
+        return f"a term of an asphere is at most {MAX_TERM:g} in size"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Find the surfaces that a completion commits to: the last fenced block, or the whole completion."""
+"""Find the surfaces that a completion gives as its answer: the last fenced block, or all of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ _STARTS = re.compile(r"\s*(?:[{\[]|(?:[+-]?\.?\d|[+-]?inf\b))", re.IGNORECASE)
 
 
 def extract(completion: str) -> str:
-    """The text of the answer; NoAnswerError where there is none."""
+    """Return the text of the answer.
+
+    Raises:
+        NoAnswerError: If there is no fenced block and the completion is not a list of surfaces alone.
+    """
     text = said(completion)
     found = blocks(text)
     if not found and not _STARTS.match(text):

@@ -1,4 +1,4 @@
-"""The rungs of the domain, most important first."""
+"""The stages of the domain, most important first."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ LADDER = (
 )
 
 HEURISTIC = Stage(name="heuristic", kind="quality", weight=0.1, levels=11)
-"""Off unless it is asked for by `verirl optics heuristic`: a language model's opinion of the prescription."""
+"""A language model's opinion of the prescription; only `verirl optics heuristic` adds this stage."""

@@ -15,18 +15,18 @@ from verirl.errors import VerirlError
 from verirl.models import Policy
 from verirl.pool import Request
 from verirl.types import Message, StageResult, Status, Task, Verdict
-from verirl_optics.answer import LINE
+from verirl_optics.answer import LINE_NOTATION
 
 REPLY_TOKENS = 2048
-BEST = 10
-MOST_TEXT = 3900
+MAX_RATING = 10
+MAX_PRESCRIPTION_CHARS = 3900
 """Characters of a prescription that a verdict can carry."""
 RUBRIC = (
     "You judge optical designs. A ray tracer has already found that the lens below meets every limit; do not "
     "judge its sharpness. Judge how sensible it is to make: bending and power of each element, angles of "
     "incidence, edges and centres, choice of glasses, sensitivity to tolerances. Each line is a surface, "
-    f"{LINE}, in mm, air behind it if no glass is named. Reply with one whole number from 0 (absurd) to "
-    f"{BEST} (as a master would do it), and nothing else."
+    f"{LINE_NOTATION}, in mm, air behind it if no glass is named. Reply with one whole number from 0 "
+    f"(absurd) to {MAX_RATING} (as a master would do it), and nothing else."
 )
 _WHOLE = re.compile(r"[+-]?[0-9]{1,3}")
 
@@ -43,7 +43,7 @@ def rate_passed_lenses(policy: Policy, verdicts: Sequence[Verdict], *, seed: int
     A model that does not answer, or not with a number, is an `error` of that stage: ours, not the answer's.
     """
     chosen = [i for i, verdict in enumerate(verdicts) if verdict.passed]
-    short = [i for i in chosen if len(verdicts[i].feedback) <= MOST_TEXT]
+    short = [i for i in chosen if len(verdicts[i].feedback) <= MAX_PRESCRIPTION_CHARS]
     found = dict.fromkeys(chosen, _stage(Status.SKIPPED, detail="the prescription is too long to be shown"))
     found |= dict(zip(short, _ask(policy, [verdicts[i] for i in short], seed), strict=True))
     return [
@@ -76,8 +76,8 @@ def _ask(policy: Policy, verdicts: Sequence[Verdict], seed: int) -> list[StageRe
         return []
     try:
         replies = policy.sample(questions, n=1, temperature=0.0, max_new_tokens=REPLY_TOKENS, seed=seed)
-    except VerirlError as problem:
-        return [_stage(Status.ERROR, detail=str(problem))] * len(questions)
+    except VerirlError as error:
+        return [_stage(Status.ERROR, detail=str(error))] * len(questions)
     return [opinion(texts[0] if texts else "") for texts in replies]
 
 
@@ -85,11 +85,11 @@ def opinion(reply: str) -> StageResult:
     """The stage that a reply means: one whole number and nothing else, clamped to 0 … 10."""
     try:
         text = said(reply).strip()
-    except NoAnswerError as problem:
-        return _stage(Status.ERROR, detail=f"the judge: {problem}")
+    except NoAnswerError as error:
+        return _stage(Status.ERROR, detail=f"the judge: {error}")
     if not _WHOLE.fullmatch(text):
         return _stage(Status.ERROR, detail=f"the judge's reply is no whole number: {text[:60]!a}")
-    return _stage(Status.PASSED, min(BEST, max(0, int(text))) / BEST)
+    return _stage(Status.PASSED, min(MAX_RATING, max(0, int(text))) / MAX_RATING)
 
 
 def _stage(status: Status, score: float = 0.0, detail: str = "") -> StageResult:

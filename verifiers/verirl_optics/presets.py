@@ -18,8 +18,8 @@ TIERS = (("extract", "format"), ("feasible",), ("accurate",), ("quality",))
 """The stages of each tier: structural format, feasibility, light manipulation, and how sharp it is."""
 
 
-def _worth(rungs: StageReadings) -> Fraction:
-    credit = {rung.stage.name: rung.credit for rung in rungs}
+def _optiagent_value(readings: StageReadings) -> Fraction:
+    credit = {reading.stage.name: reading.credit for reading in readings}
     if list(credit) != [stage.name for stage in LADDER]:
         raise InputError("the optiagent reward goes with the optics ladder and no other")
     paid = (sum((credit[name] for name in tier), Fraction(0)) / len(tier) for tier in TIERS)
@@ -27,5 +27,7 @@ def _worth(rungs: StageReadings) -> Fraction:
 
 
 PRESETS = {
-    "optiagent": LadderScheme("optiagent", _worth, frozenset({"bounded", "monotone", "dominance", "tried"}))
+    "optiagent": LadderScheme(
+        "optiagent", _optiagent_value, frozenset({"bounded", "monotone", "dominance", "tried"})
+    )
 }

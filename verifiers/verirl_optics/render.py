@@ -1,4 +1,4 @@
-"""An answer beside what was asked, as a person wants to see it."""
+"""Show a person an answer next to the limits of its task."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _LIMITS = (
 
 
 def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
-    """Surfaces, figures with the limit beside each, and the ladder with a reason for each rung."""
+    """Return the surfaces, a table of figures and limits, and the stages with their reasons."""
     from rich.table import Table
     from rich.text import Text
 
     try:
         answer = Text(clean(extract(completion)[:_SHOWN]))
-    except NoAnswerError as problem:
-        answer = Text(one_line(str(problem)), style="italic red")
+    except NoAnswerError as error:
+        answer = Text(one_line(str(error)), style="italic red")
     figures = Table("figure", "found", "asked for", box=None)
     for found, asked in _LIMITS:
         if found in verdict.metrics:

@@ -16,7 +16,7 @@ import torch
 
 from verirl_optics.analysis.focus import best_focus
 from verirl_optics.analysis.performance import (
-    STEEPEST,
+    MAX_SLOPE_SINE,
     Performance,
     evaluate,
     gaps,
@@ -30,28 +30,28 @@ from verirl_optics.raytrace.system import FLOAT, System, build_system
 from verirl_optics.raytrace.trace import Failure, sag, through_pupil, trace
 from verirl_optics.spec import OpticsSpec
 
-MARGIN = 1.02
+EDGE_HEIGHT_FACTOR = 1.02
 """Edges are measured this much outside the traced height."""
-SAME_INDEX = 1e-3
+MIN_INDEX_DIFFERENCE = 1e-3
 """Two media whose indices differ by less at every wavelength of the task have no surface between them."""
-WEAKEST = 0.02
+MAX_FLAT_CURVATURE_REL = 0.02
 """EFL ÷ radius up to which a surface counts as flat: a window's."""
-NEAR_AXIS = (0.1, 0.2)
+NEAR_AXIS_HEIGHTS = (0.1, 0.2)
 """Shares of the beam's height at which rays by an asphere are near the axis, and by how much their focal
 length (height ÷ sine) may differ from the vertex's.
 """
-NEAR = 0.02
-FLATNESS = 1e-4
+NEAR_AXIS_EFL_TOLERANCE_REL = 0.02
+MAX_FLAT_SAG_MM = 1e-4
 """Depth, mm, up to which an asphere over half the beam counts as flat, of a lens of `FLAT_FROM` mm or more;
 of a smaller one in proportion.
 """
-FLAT_FROM = 50.0
-THINNEST = 2e-4
+FLAT_SAG_EFL_MM = 50.0
+MAX_COATING_THICKNESS_REL = 2e-4
 """Thickness ÷ EFL up to which glass is a coating, and no element."""
-BAD_SPOT = 30.0
+WORTHLESS_SPOT_RATIO = 30.0
 """A spot this many times the reference's is worth nothing."""
-ROUNDING = 1e-9
-ZONES = 24
+ROUNDING_REL = 1e-9
+ZONE_COUNT = 24
 """Heights at which the slope of an asphere, and the room beside it, are looked at."""
 
 
@@ -72,8 +72,8 @@ class Requirement:
         return min(1.0, max(0.0, 1.0 - self.excess / self.scale))
 
     @property
-    def kept(self) -> bool:
-        """Whether the limit is kept."""
+    def met(self) -> bool:
+        """Whether the limit is met."""
         return math.isfinite(self.excess) and self.excess <= 0.0
 
 
@@ -93,9 +93,9 @@ class Evaluation:
     @property
     def rank(self) -> tuple[int, float]:
         """Which of two lenses is the better answer: what is feasible, then accurate, then how sharp it is."""
-        if not all(check.kept for check in self.feasible):
+        if not all(check.met for check in self.feasible):
             return 0, sum(check.score for check in self.feasible) / len(self.feasible)
-        if not all(check.kept for _, check, _ in self.accurate):
+        if not all(check.met for _, check, _ in self.accurate):
             return 1, sum(weight * score for weight, _, score in self.accurate)
         return 2, -self.spot
 
@@ -151,14 +151,14 @@ def has_semi_diameters(lens: Prescription) -> bool:
 
 def evaluate_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> Evaluation:
     """Every finding about an answer; what a later rung would find is left out where an earlier one fails."""
-    bent = _aspheres(spec, rows)
-    if not bent.kept:
+    bent = _asphere_requirement(spec, rows)
+    if not bent.met:
         # What tracing costs grows with the aspheres: it is for the task alone to say how many there are.
         return Evaluation((bent,))
     try:
         lens = lens_of_answer(spec, rows)
-    except GlassError as problem:
-        return Evaluation((Requirement("glass", math.inf, 1.0, str(problem)),))
+    except GlassError as error:
+        return Evaluation((Requirement("glass", math.inf, 1.0, str(error)),))
     return evaluate_lens(spec, lens)
 
 
@@ -172,50 +172,60 @@ def evaluate_lens(spec: OpticsSpec, lens: Prescription, *, whole: bool = False) 
         epd = torch.tensor([spec.epd_mm], dtype=FLOAT)
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
         found = evaluate(system, epd, fields, pupil_sampling(lens), rim=True, clip=has_semi_diameters(lens))
-        feasible = tuple(_feasible(spec, lens, system, found))
+        feasible = tuple(_feasibility_requirements(spec, lens, system, found))
         figures = _figures(spec, lens, found)
-        if not whole and not all(check.kept for check in feasible):
+        if not whole and not all(check.met for check in feasible):
             return Evaluation(feasible, figures=figures)
-        spot = _counted(spec, found)
-        accurate = tuple(_accurate(spec, figures))
+        spot = _spot_with_lost_rays(spec, found)
+        accurate = tuple(_accuracy_requirements(spec, figures))
         quality = _quality(spec, spot)
     return Evaluation(feasible, accurate, quality, figures, spot)
 
 
-def _feasible(spec: OpticsSpec, lens: Prescription, system: System, found: Performance) -> list[Requirement]:
+def _feasibility_requirements(
+    spec: OpticsSpec, lens: Prescription, system: System, found: Performance
+) -> list[Requirement]:
     p = spec.primary
     efl, bfl = float(found.first.efl_BW[0, p]), float(found.first.bfl_BW[0, p])
     scale = spec.efl_mm
     last = lens.surfaces[-1]
     checks = [
-        _elements(spec, lens, system),
-        _aspheres(spec, lens.surfaces),
+        _element_requirement(spec, lens, system),
+        _asphere_requirement(spec, lens.surfaces),
         Requirement("image", 0.0 if last.medium is None else math.inf, 1.0, "the image must lie in air"),
         Requirement(
-            "image distance", _short(last.thickness, 0.0, strict=True), 0.1 * scale, "the image is virtual"
+            "image distance",
+            _shortfall(last.thickness, 0.0, strict=True),
+            0.1 * scale,
+            "the image is virtual",
         ),
-        Requirement("EFL", _short(efl, 0.0, strict=True), 0.5 * scale, f"EFL is {efl:.4g} mm, not positive"),
         Requirement(
-            "BFL", _short(bfl, spec.min_bfl_mm, strict=True), 0.1 * scale, f"BFL {bfl:.4g} mm is too short"
+            "EFL", _shortfall(efl, 0.0, strict=True), 0.5 * scale, f"EFL is {efl:.4g} mm, not positive"
+        ),
+        Requirement(
+            "BFL",
+            _shortfall(bfl, spec.min_bfl_mm, strict=True),
+            0.1 * scale,
+            f"BFL {bfl:.4g} mm is too short",
         ),
     ]
     if spec.max_total_track_mm is not None:
-        long = _over(lens.total_track, spec.max_total_track_mm)
+        long = _excess(lens.total_track, spec.max_total_track_mm)
         checks.append(
             Requirement(
                 "track", long, 0.2 * spec.max_total_track_mm, f"track {lens.total_track:.5g} mm is too long"
             )
         )
     if any(surface.aspheric for surface in lens.surfaces):
-        checks.append(_near_axis(spec, system, found))
-    checks += _room(spec, lens, system, found)
-    checks += _rays(spec, found)
+        checks.append(_near_axis_requirement(spec, system, found))
+    checks += _space_requirements(spec, lens, system, found)
+    checks += _ray_requirements(spec, found)
     return checks
 
 
-def _near_axis(spec: OpticsSpec, system: System, found: Performance) -> Requirement:
+def _near_axis_requirement(spec: OpticsSpec, system: System, found: Performance) -> Requirement:
     """Whether rays near the axis have the focal length of the vertex, around which a conic may be flat."""
-    heights = torch.tensor(NEAR_AXIS, dtype=FLOAT)
+    heights = torch.tensor(NEAR_AXIS_HEIGHTS, dtype=FLOAT)
     near = Pupil(torch.zeros_like(heights), heights, torch.ones_like(heights))
     axis = torch.zeros(1, 1, dtype=FLOAT)
     done = trace(system, through_pupil(system, near, found.epd_B, axis, found.first.entrance_B))
@@ -224,33 +234,33 @@ def _near_axis(spec: OpticsSpec, system: System, found: Performance) -> Requirem
     off = (efl / found.first.efl_BW[0, p] - 1.0).abs()
     worst = int(off.nan_to_num(nan=math.inf).argmax())
     told = f"rays near the axis have an EFL of {float(efl[worst]):.4g} mm"
-    return Requirement("EFL", max(0.0, float(off[worst]) - NEAR), 0.5, told)
+    return Requirement("EFL", max(0.0, float(off[worst]) - NEAR_AXIS_EFL_TOLERANCE_REL), 0.5, told)
 
 
-def _short(value: float, least: float, *, strict: bool = False) -> float:
+def _shortfall(value: float, least: float, *, strict: bool = False) -> float:
     """By how much `value` is under `least`; `strict`: at least something above 0 is needed."""
     if not math.isfinite(value):
         return math.inf
-    slack = ROUNDING * max(1.0, abs(least))
+    slack = ROUNDING_REL * max(1.0, abs(least))
     if value >= least - slack and not (strict and value <= 0.0):
         return 0.0
     return max(least - value, slack)
 
 
-def _over(value: float, most: float) -> float:
+def _excess(value: float, most: float) -> float:
     """By how much `value` is over `most`."""
-    return math.inf if not math.isfinite(value) else max(0.0, value - most * (1.0 + ROUNDING))
+    return math.inf if not math.isfinite(value) else max(0.0, value - most * (1.0 + ROUNDING_REL))
 
 
-def _aspheres(spec: OpticsSpec, surfaces: Sequence[Row | Surface]) -> Requirement:
+def _asphere_requirement(spec: OpticsSpec, surfaces: Sequence[Row | Surface]) -> Requirement:
     count = sum(surface.aspheric for surface in surfaces)
     told = f"{count} aspheric surfaces; at most {spec.aspheres}"
     return Requirement("aspheres", max(0, count - spec.aspheres), 2.0, told)
 
 
-def _elements(spec: OpticsSpec, lens: Prescription, system: System) -> Requirement:
+def _element_requirement(spec: OpticsSpec, lens: Prescription, system: System) -> Requirement:
     surfaces = lens.surfaces
-    parting = _parting(spec, surfaces)
+    parting = _refracting_surfaces(spec, surfaces)
     for s, surface in enumerate(surfaces):
         if s in parting:
             continue
@@ -271,84 +281,94 @@ def _elements(spec: OpticsSpec, lens: Prescription, system: System) -> Requireme
 def count_powered_elements(spec: OpticsSpec, lens: Prescription, system: System) -> int:
     """How many elements are more than a window or a coating."""
     surfaces = lens.surfaces
-    depth = FLATNESS * min(1.0, spec.efl_mm / FLAT_FROM)
+    depth = MAX_FLAT_SAG_MM * min(1.0, spec.efl_mm / FLAT_SAG_EFL_MM)
     curved = [
-        _depth(system, s, spec.epd_mm / 2.0) > depth
+        _max_sag(system, s, spec.epd_mm / 2.0) > depth
         if any(surface.asphere)
-        else abs(surface.curvature) * spec.efl_mm > WEAKEST
+        else abs(surface.curvature) * spec.efl_mm > MAX_FLAT_CURVATURE_REL
         for s, surface in enumerate(surfaces)
     ]
     return sum(
         surfaces[near].medium is not None
         and (curved[near] or curved[far])
-        and sum(surface.thickness for surface in surfaces[near:far]) > THINNEST * spec.efl_mm
-        for near, far in pairwise(_parting(spec, surfaces))
+        and sum(surface.thickness for surface in surfaces[near:far]) > MAX_COATING_THICKNESS_REL * spec.efl_mm
+        for near, far in pairwise(_refracting_surfaces(spec, surfaces))
     )
 
 
-def _parting(spec: OpticsSpec, surfaces: Sequence[Surface]) -> list[int]:
+def _refracting_surfaces(spec: OpticsSpec, surfaces: Sequence[Surface]) -> list[int]:
     """The surfaces that part two media: all but a stop within one."""
     before = (AIR, *(surface.medium for surface in surfaces))
-    return [s for s, surface in enumerate(surfaces) if not _alike(before[s], surface.medium, spec)]
+    return [s for s, surface in enumerate(surfaces) if not _same_medium(before[s], surface.medium, spec)]
 
 
-def _alike(
+def _same_medium(
     first: Medium | TabulatedMedium | None, second: Medium | TabulatedMedium | None, spec: OpticsSpec
 ) -> bool:
     """Whether two media are one and the same to every wavelength of the task."""
     if first is None or second is None or first == second:
         return first == second
-    return all(abs(first.index(w) - second.index(w)) < SAME_INDEX for w in spec.wavelengths_um)
+    return all(abs(first.index(w) - second.index(w)) < MIN_INDEX_DIFFERENCE for w in spec.wavelengths_um)
 
 
-def _room(spec: OpticsSpec, lens: Prescription, system: System, found: Performance) -> list[Requirement]:
+def _space_requirements(
+    spec: OpticsSpec, lens: Prescription, system: System, found: Performance
+) -> list[Requirement]:
     """Centre and edge of each glass and air space; a stop belongs to the space around it."""
-    height = found.reach_BS * MARGIN
+    height = found.reach_BS * EDGE_HEIGHT_FACTOR
     checks: list[Requirement] = []
     surfaces = lens.surfaces
     scale = spec.efl_mm * 0.05
     for s, surface in enumerate(surfaces[:-1]):
         name = f"space behind surface {s + 1}"
         checks.append(
-            Requirement(name, _short(surface.thickness, 0.0), scale, f"{name}: {surface.thickness:.4g} mm")
+            Requirement(
+                name, _shortfall(surface.thickness, 0.0), scale, f"{name}: {surface.thickness:.4g} mm"
+            )
         )
-    parting = _parting(spec, surfaces)
-    solid, sides = _only(system, parting), height[:, parting]
-    centre, edge = gaps(solid, sides)
+    parting = _refracting_surfaces(spec, surfaces)
+    solid, sides = _subsystem(system, parting), height[:, parting]
+    center, edge = gaps(solid, sides)
     for i, (near, far) in enumerate(pairwise(parting)):
-        middle, rim = float(centre[0, i]), float(edge[0, i])
+        middle, rim = float(center[0, i]), float(edge[0, i])
         name = f"space behind surface {near + 1}"
         # Between spheres one end has the least room.
         bent = surfaces[near].aspheric or surfaces[far].aspheric
-        zone = _zone(_only(solid, [i, i + 1]), float(sides[0, i : i + 2].max())) if bent else min(middle, rim)
+        zone = (
+            _least_zone_thickness(_subsystem(solid, [i, i + 1]), float(sides[0, i : i + 2].max()))
+            if bent
+            else min(middle, rim)
+        )
         if surfaces[near].medium is None:
             least = min(middle, rim, zone)
             checks.append(
                 Requirement(
-                    name, _short(least, spec.min_air_gap_mm), scale, f"{name}: air gap {least:.4g} mm"
+                    name, _shortfall(least, spec.min_air_gap_mm), scale, f"{name}: air gap {least:.4g} mm"
                 )
             )
             continue
         low, high = spec.center_thickness_mm.min, spec.center_thickness_mm.upper
-        thick = _over(middle, high) if math.isfinite(high) else 0.0
-        excess = max(_short(middle, low, strict=True), thick)
+        thick = _excess(middle, high) if math.isfinite(high) else 0.0
+        excess = max(_shortfall(middle, low, strict=True), thick)
         checks.append(Requirement(name, excess, scale, f"{name}: centre {middle:.4g} mm"))
         checks.append(
-            Requirement(name, _short(rim, spec.min_edge_thickness_mm), scale, f"{name}: edge {rim:.4g} mm")
+            Requirement(
+                name, _shortfall(rim, spec.min_edge_thickness_mm), scale, f"{name}: edge {rim:.4g} mm"
+            )
         )
         if bent:
-            thin = _short(zone, min(low, spec.min_edge_thickness_mm))
+            thin = _shortfall(zone, min(low, spec.min_edge_thickness_mm))
             checks.append(Requirement(name, thin, scale, f"{name}: {zone:.4g} mm between axis and edge"))
     for s, surface in enumerate(surfaces):
         reach = float(found.reach_BS[0, s])
         steep = _steepest(system, s, reach) if surface.aspheric else abs(surface.curvature) * reach
         name = f"surface {s + 1}"
-        excess = steep - STEEPEST + ROUNDING if steep >= STEEPEST else 0.0
+        excess = steep - MAX_SLOPE_SINE + ROUNDING_REL if steep >= MAX_SLOPE_SINE else 0.0
         checks.append(Requirement(name, excess, 0.5, f"{name}: height ÷ radius {steep:.3g}"))
     return checks
 
 
-def _only(system: System, surfaces: list[int]) -> System:
+def _subsystem(system: System, surfaces: list[int]) -> System:
     """Some of the surfaces, as far apart as they are."""
     if surfaces == list(range(system.count)):
         return system
@@ -366,10 +386,10 @@ def _only(system: System, surfaces: list[int]) -> System:
 
 
 def _heights(reach: float) -> torch.Tensor:
-    return torch.linspace(0.0, reach, ZONES, dtype=FLOAT)[None, None, None]
+    return torch.linspace(0.0, reach, ZONE_COUNT, dtype=FLOAT)[None, None, None]
 
 
-def _depth(system: System, s: int, reach: float) -> float:
+def _max_sag(system: System, s: int, reach: float) -> float:
     """How far surface `s` departs from its vertex plane within `reach`."""
     depth, _, _ = sag(system, s, _heights(reach) ** 2)
     return float(depth.abs().max())
@@ -384,13 +404,13 @@ def _steepest(system: System, s: int, reach: float) -> float:
     return float(torch.where(real, sine, torch.ones_like(sine)).max())
 
 
-def _zone(space: System, reach: float) -> float:
+def _least_zone_thickness(space: System, reach: float) -> float:
     """The least room between the two surfaces of `space` from axis to edge."""
-    height = torch.linspace(0.0, reach, ZONES, dtype=FLOAT)[:, None].expand(-1, 2)
+    height = torch.linspace(0.0, reach, ZONE_COUNT, dtype=FLOAT)[:, None].expand(-1, 2)
     return float(gaps(space, height)[1].min())
 
 
-def _rays(spec: OpticsSpec, found: Performance) -> list[Requirement]:
+def _ray_requirements(spec: OpticsSpec, found: Performance) -> list[Requirement]:
     backward = float((found.traced.failure == Failure.BACKWARD).double().mean())
     broken = float((found.traced.failure == Failure.NOT_FINITE).double().mean())
     checks = [
@@ -401,12 +421,12 @@ def _rays(spec: OpticsSpec, found: Performance) -> list[Requirement]:
         least = spec.least_ray_fraction(angle)
         if angle == 0.0:
             around = float(found.rim_BF[0, f])
-            short = _short(around, spec.min_valid_ray_fraction.axis)
+            short = _shortfall(around, spec.min_valid_ray_fraction.axis)
             checks.append(Requirement("axis", short, 1.0, f"{around:.0%} of the axial rim arrives"))
         share = float(found.spots.arrived_BF[0, f])
         checks.append(
             Requirement(
-                "vignetting", _short(share, least), 1.0, f"{share:.0%} of the rays arrive at {angle:g}°"
+                "vignetting", _shortfall(share, least), 1.0, f"{share:.0%} of the rays arrive at {angle:g}°"
             )
         )
     return checks
@@ -428,7 +448,9 @@ def _figures(spec: OpticsSpec, lens: Prescription, found: Performance) -> dict[s
     return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
-def _accurate(spec: OpticsSpec, figures: Mapping[str, float]) -> list[tuple[float, Requirement, float]]:
+def _accuracy_requirements(
+    spec: OpticsSpec, figures: Mapping[str, float]
+) -> list[tuple[float, Requirement, float]]:
     """Weight, check and graded score of each thing asked for."""
     efl = figures.get("efl_mm", math.nan)
     off = efl / spec.efl_mm - 1.0
@@ -445,8 +467,10 @@ def _accurate(spec: OpticsSpec, figures: Mapping[str, float]) -> list[tuple[floa
     if spec.max_rms_um is not None:
         wide = figures.get("rms_spot_um", math.nan)
         told = f"RMS spot {wide:.4g} µm; at most {spec.max_rms_um:g}"
-        check = Requirement("RMS", _over(wide, spec.max_rms_um), 1.0, told)
-        score = 1.0 if check.kept else _log_fall(wide, spec.max_rms_um, BAD_SPOT * spec.max_rms_um)
+        check = Requirement("RMS", _excess(wide, spec.max_rms_um), 1.0, told)
+        score = (
+            1.0 if check.met else _log_score(wide, spec.max_rms_um, WORTHLESS_SPOT_RATIO * spec.max_rms_um)
+        )
         rows.append((0.15, check, score))
     return rows
 
@@ -454,18 +478,18 @@ def _accurate(spec: OpticsSpec, figures: Mapping[str, float]) -> list[tuple[floa
 def _graded(
     weight: float, name: str, error: float, tolerance: float, told: str
 ) -> tuple[float, Requirement, float]:
-    check = Requirement(name, _over(error, tolerance), 1.0, told)
-    return weight, check, 1.0 if check.kept else _log_fall(error, tolerance, 0.5)
+    check = Requirement(name, _excess(error, tolerance), 1.0, told)
+    return weight, check, 1.0 if check.met else _log_score(error, tolerance, 0.5)
 
 
-def _log_fall(value: float, full: float, none: float) -> float:
+def _log_score(value: float, full: float, none: float) -> float:
     """1 at `full`, 0 from `none` on, falling with the logarithm."""
     if not math.isfinite(value) or full <= 0.0 or full >= none:
         return 0.0
     return min(1.0, max(0.0, 1.0 - math.log(value / full) / math.log(none / full)))
 
 
-def _counted(spec: OpticsSpec, found: Performance) -> float:
+def _spot_with_lost_rays(spec: OpticsSpec, found: Performance) -> float:
     """The RMS spot in which a ray that does not arrive is half a pupil diameter away, µm."""
     arrived = found.spots.arrived_BF[0]
     square = arrived * found.spots.poly_BF[0].nan_to_num() ** 2 + (1.0 - arrived) * (spec.epd_mm / 2.0) ** 2
@@ -478,5 +502,5 @@ def _quality(spec: OpticsSpec, spot: float) -> float | None:
         return None
     if not math.isfinite(spot):
         return 0.0
-    bad = BAD_SPOT * reference
+    bad = WORTHLESS_SPOT_RATIO * reference
     return min(1.2, max(0.0, math.log(bad / max(spot, 1e-9)) / math.log(bad / reference))) / 1.2

@@ -32,15 +32,15 @@ def report_requirements(file: Path, tasks: Path, name: str | None) -> Requiremen
     _, rows = read_answer(file, spec)
     try:
         lens = lens_of_answer(spec, rows)
-    except GlassError as problem:
-        raise InputError.at(file, str(problem)) from problem
+    except GlassError as error:
+        raise InputError.at(file, str(error)) from error
     found = evaluate_answer(spec, rows)
     checks = [*found.feasible, *(check for _, check, _ in found.accurate)]
     figures = [
         {"figure": figure, "found": found.figures.get(figure), "limit": limit}
         for figure, limit in _limits(spec)
     ]
-    return RequirementsReport(lens, figures, [check.detail for check in checks if not check.kept])
+    return RequirementsReport(lens, figures, [check.detail for check in checks if not check.met])
 
 
 def read_answer(file: Path, spec: OpticsSpec) -> tuple[str, tuple[Row, ...]]:
@@ -48,8 +48,8 @@ def read_answer(file: Path, spec: OpticsSpec) -> tuple[str, tuple[Row, ...]]:
     try:
         text = extract(read_text(file))
         rows = parse(text)
-    except (NoAnswerError, FormatError) as problem:
-        raise InputError.at(file, str(problem)) from problem
+    except (NoAnswerError, FormatError) as error:
+        raise InputError.at(file, str(error)) from error
     if spec.given is None:
         return text, rows
     difference = difference_from_given(spec.given.surfaces, rows)

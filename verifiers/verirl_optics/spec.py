@@ -13,13 +13,13 @@ from pydantic import BaseModel, BeforeValidator, Field, Strict, model_validator
 from verirl.errors import SpecError
 from verirl.spec import Omittable, Spec
 from verirl.spec import read_spec as validate_spec
-from verirl_optics.answer import SURFACE_LIMIT, Row, range_error
+from verirl_optics.answer import MAX_SURFACES, Row, range_error
 from verirl_optics.raytrace.glass import GlassError, Medium, find_glass
 
 MASK: Final = "?"
 """Stands for a value that a completion task leaves to the answer."""
-FIELD_LIMIT = 16
-WAVELENGTH_LIMIT = 16
+MAX_FIELDS = 16
+MAX_WAVELENGTHS = 16
 SPEC_CACHE_SIZE = 1024
 
 Mask: TypeAlias = Literal["?"]
@@ -58,7 +58,7 @@ class ElementRange(_Part):
     """How many glass elements the lens may have, both ends included."""
 
     min: Annotated[int, Field(ge=1, description="Least number of elements with power.")] = 1
-    max: Annotated[int, Field(ge=1, description="Greatest number of glass elements.")] = SURFACE_LIMIT
+    max: Annotated[int, Field(ge=1, description="Greatest number of glass elements.")] = MAX_SURFACES
 
     @model_validator(mode="after")
     def _check_order(self) -> ElementRange:
@@ -189,7 +189,7 @@ class GivenLens(_Part):
         Strict(False),
         Field(
             min_length=1,
-            max_length=SURFACE_LIMIT,
+            max_length=MAX_SURFACES,
             description="Every surface, from the object side.",
         ),
     ]
@@ -217,12 +217,12 @@ class OpticsSpec(Spec):
     half_fields_deg: Annotated[
         tuple[Angle, ...],
         Strict(False),
-        Field(min_length=1, max_length=FIELD_LIMIT, description="Half field angles in degrees; 0: the axis."),
+        Field(min_length=1, max_length=MAX_FIELDS, description="Half field angles in degrees; 0: the axis."),
     ]
     wavelengths_um: Annotated[
         tuple[Wavelength, ...],
         Strict(False),
-        Field(min_length=1, max_length=WAVELENGTH_LIMIT, description="Wavelengths in µm, of equal weight."),
+        Field(min_length=1, max_length=MAX_WAVELENGTHS, description="Wavelengths in µm, of equal weight."),
     ]
     primary: Annotated[
         int,
@@ -274,7 +274,7 @@ class OpticsSpec(Spec):
         Field(description="The lens to complete; for completion tasks only."),
     ] = None
     aspheres: Annotated[
-        int, Field(ge=0, le=SURFACE_LIMIT, description="How many surfaces may be aspheric.")
+        int, Field(ge=0, le=MAX_SURFACES, description="How many surfaces may be aspheric.")
     ] = 0
     polish: Annotated[
         bool, Field(description="Whether an answer is improved by local optimization before it is judged.")

@@ -1,4 +1,4 @@
-"""The ladder: extract → format → feasible → accurate → quality."""
+"""Run the stages of an optics verdict: extract → format → feasible → accurate → quality."""
 
 from __future__ import annotations
 
@@ -12,22 +12,34 @@ from verirl_optics.answer import FormatError, Row, parse, to_lines
 from verirl_optics.extract import extract
 from verirl_optics.spec import OpticsSpec, difference_from_given, read_spec, with_given_values
 
-SHOWN = 6
+MAX_DETAILS = 6
 
 
 def run_stages(task: Task, completion: str) -> Iterator[StageOutcome]:
-    """One finding a stage, in order, up to the first that was not climbed."""
+    """Judge one completion.
+
+    Args:
+        task: An optics task, whose `spec` is validated here (equal specs once).
+        completion: What the model wrote. Untrusted.
+
+    Yields:
+        One outcome per stage, in order, up to the first that failed.
+
+    Example:
+        >>> [outcome.stage.status for outcome in run_stages(task, "I cannot.")]  # doctest: +SKIP
+        [<Status.FAILED: 'failed'>]
+    """
     spec = read_spec(task.spec)
     try:
         text = extract(completion)
-    except NoAnswerError as problem:
-        yield failed("extract", detail=str(problem))
+    except NoAnswerError as error:
+        yield failed("extract", detail=str(error))
         return
     yield passed("extract")
     try:
         rows = parse(text)
-    except FormatError as problem:
-        yield failed("format", detail=str(problem))
+    except FormatError as error:
+        yield failed("format", detail=str(error))
         return
     if spec.given is not None:
         difference = difference_from_given(spec.given.surfaces, rows)
@@ -47,18 +59,18 @@ def run_stages(task: Task, completion: str) -> Iterator[StageOutcome]:
 
     with inference_mode():
         found = evaluate_answer(spec, rows)
-    broken = [check for check in found.feasible if not check.kept]
+    broken = [check for check in found.feasible if not check.met]
     if broken:
         score = sum(check.score for check in found.feasible) / len(found.feasible)
-        told = _told([check.detail for check in broken])
+        told = _joined([check.detail for check in broken])
         yield replace(failed("feasible", min(score, 0.999), told), metrics=found.figures)
         return
     yield replace(passed("feasible"), metrics=found.figures)
-    missed = [check for _, check, _ in found.accurate if not check.kept]
+    missed = [check for _, check, _ in found.accurate if not check.met]
     if missed:
         weights = sum(weight for weight, _, _ in found.accurate)
         score = sum(weight * score for weight, _, score in found.accurate) / weights
-        yield failed("accurate", min(score, 0.999), _told([check.detail for check in missed]))
+        yield failed("accurate", min(score, 0.999), _joined([check.detail for check in missed]))
         return
     yield passed("accurate")
     if found.quality is None:
@@ -68,7 +80,7 @@ def run_stages(task: Task, completion: str) -> Iterator[StageOutcome]:
 
 
 def _polished(spec: OpticsSpec, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], str]:
-    """The answer polished, and in words; the answer itself where its glass is none of the task's."""
+    """Return the polished answer and its text; the answer itself if it names a glass that is not allowed."""
     from verirl_optics.optimize.polish import polish_rows
     from verirl_optics.raytrace.glass import GlassError
 
@@ -79,6 +91,6 @@ def _polished(spec: OpticsSpec, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...],
     return better, f"polished:\n{to_lines(better, found.digits)}" if found.better else ""
 
 
-def _told(details: list[str]) -> str:
-    rest = len(details) - SHOWN
-    return "; ".join(details[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")
+def _joined(details: list[str]) -> str:
+    rest = len(details) - MAX_DETAILS
+    return "; ".join(details[:MAX_DETAILS]) + (f"; and {rest} more" if rest > 0 else "")

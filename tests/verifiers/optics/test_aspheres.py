@@ -17,7 +17,7 @@ from verirl_optics import domain
 from verirl_optics.analysis.performance import gaps
 from verirl_optics.answer import FormatError, Row, parse, to_json, to_lines
 from verirl_optics.raytrace.system import FLOAT, build_system
-from verirl_optics.requirements import _zone, evaluate_answer, lens_of_answer
+from verirl_optics.requirements import _least_zone_thickness, evaluate_answer, lens_of_answer
 from verirl_optics.spec import read_spec
 from verirl_optics.stages import run_stages
 from verirl_optics.tasks.starting_designs import DESIGN_FORMS, LEVELS
@@ -154,9 +154,9 @@ def test_surfaces_that_cross_between_axis_and_edge_are_no_lens() -> None:
     assert fell(text)[0] == "feasible"
     lens = lens_of_answer(read_spec(SPEC), parse(text))
     system, height = build_system([lens]), torch.full((1, 2), 6.5, dtype=FLOAT)
-    centre, edge = gaps(system, height)
-    assert min(float(centre), float(edge)) > 1.0
-    assert _zone(system, 6.5) < -0.1
+    center, edge = gaps(system, height)
+    assert min(float(center), float(edge)) > 1.0
+    assert _least_zone_thickness(system, 6.5) < -0.1
 
 
 def test_an_asphere_without_curvature_is_no_free_window() -> None:
@@ -238,9 +238,9 @@ def with_given(**parts: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_a_wrong_spec_is_refused_with_its_field(change: dict[str, Any], field: str) -> None:
-    with pytest.raises(SpecError) as problem:
+    with pytest.raises(SpecError) as error:
         domain.check_spec({**SPEC, **change})
-    assert problem.value.field == field
+    assert error.value.field == field
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -217,7 +217,7 @@ def test_a_broken_row_is_named_by_file_line_and_field(tmp_path: Path) -> None:
         imported("lenses", path)
 
 
-@pytest.mark.skipif(not BENCHMARK.exists(), reason="no ../shared/benchmarks/optics here")
+@pytest.mark.needs_benchmarks("optics")
 def test_most_classical_lenses_are_tasks(tmp_path: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -353,9 +353,9 @@ def test_glasses_of_zemax() -> None:
     ],
 )
 def test_what_is_not_understood_of_zemax_is_refused_in_a_line(old: str, new: str, told: str) -> None:
-    with pytest.raises(InputError, match=told) as problem:
+    with pytest.raises(InputError, match=told) as error:
         changed(old, new)
-    assert "\n" not in str(problem.value)
+    assert "\n" not in str(error.value)
 
 
 def test_zemax_files_become_tasks_and_a_folder_loses_only_what_is_broken(tmp_path: Path) -> None:
@@ -487,10 +487,10 @@ def test_what_a_pair_lacks_is_one_line(
     with pytest.raises(SystemExit) as left:
         main(["import", "optidesignqa", str(path), "-o", str(tmp_path / "out.jsonl")])
     assert left.value.code == 2
-    problem = capsys.readouterr().err
-    assert told in problem
-    assert "qa.jsonl:1" in problem
-    assert problem.count("\n") == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert "qa.jsonl:1" in error
+    assert error.count("\n") == 1
 
 
 MASKED = LINES.replace("-435.76044", "?").replace("0.99997 F2", "[MASK] F2").replace("79.6836", "?")

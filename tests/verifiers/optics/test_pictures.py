@@ -57,8 +57,8 @@ def test_every_picture_in_both_formats(kind: str, suffix: str, lens: Path, tmp_p
     else:
         with IMAGE.open(out) as image:
             assert image.format == "PNG"
-            colours = {colour for _, colour in image.convert("RGB").getcolors(maxcolors=1 << 24)}
-            assert {(255, 255, 255)} < colours
+            colors = {color for _, color in image.convert("RGB").getcolors(maxcolors=1 << 24)}
+            assert {(255, 255, 255)} < colors
 
 
 def test_the_same_picture_gives_the_same_bytes() -> None:
@@ -185,6 +185,6 @@ def test_what_cannot_be_held_is_one_line(
     path.write_text(answer.replace("REFERENCE", first["reference"]), encoding="utf-8")
     extra = [first["id"] if word == "ID" else word for word in extra]
     assert run(["optics", "show", str(path), "--task", str(tasks), *extra]) == 2
-    problem = capsys.readouterr().err
-    assert told in problem
-    assert problem.count("\n") == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1

@@ -75,7 +75,7 @@ ASPHERE_SPEC = {
 }
 
 
-def problem(
+def error(
     spec: dict[str, Any], rows: tuple[Row, ...], free: VariableSet, count: int, seed: int, **options: Any
 ) -> tuple[MeritFunction, torch.Tensor]:
     """Some lenses near `rows`, with limits in force that the start breaks."""
@@ -101,10 +101,10 @@ def test_an_idle_surface_in_front_is_no_obstacle() -> None:
 def test_derivatives_of_the_merit_are_those_of_finite_differences(seed: int, kind: str) -> None:
     if kind == "triplet":
         free = VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
-        merit, at = problem(SPEC, TRIPLET, free, 3, seed, solve=False, within=0.9)
+        merit, at = error(SPEC, TRIPLET, free, 3, seed, solve=False, within=0.9)
     else:
         free = VariableSet((0, 1), (0, 1), (0,), ((0, 1), (0, 2)))
-        merit, at = problem(ASPHERE_SPEC, ASPHERE, free, 3, seed, solve=False, within=0.9)
+        merit, at = error(ASPHERE_SPEC, ASPHERE, free, 3, seed, solve=False, within=0.9)
     near = merit.linear(at)
     slopes = near.slopes
     whole = torch.cat([near.values, torch.relu(near.limits)], dim=1)
@@ -130,7 +130,7 @@ def test_derivatives_of_the_merit_are_those_of_finite_differences(seed: int, kin
 def test_what_follows_the_other_variables_is_in_their_derivatives(seed: int) -> None:
     """Of the sum of squares where EFL and focus are solved for, by each variable that is left."""
     free = VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
-    merit, at = problem(SPEC, TRIPLET, free, 3, seed)
+    merit, at = error(SPEC, TRIPLET, free, 3, seed)
     at = merit.settled(at)[1]
     near = merit.linear(at)
     held = torch.relu(near.limits)[:, None]
@@ -271,7 +271,7 @@ def test_what_the_model_breaks_is_granted_and_no_more() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_cpu_and_gpu_agree() -> None:
-    merit, at = problem(SPEC, TRIPLET, VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5)), 4, 1)
+    merit, at = error(SPEC, TRIPLET, VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5)), 4, 1)
     there = MeritFunction(_on_gpu(merit.base), merit.spec, merit.free)
     for mine, theirs in zip(merit.linear(at), there.linear(at.cuda()), strict=True):
         assert torch.allclose(mine, theirs.cpu(), rtol=1e-9, atol=1e-12)
@@ -333,7 +333,7 @@ def test_damped_least_squares_does_not_creep_along_a_wall() -> None:
 
 def test_the_search_holds_focal_length_and_focus() -> None:
     free = VariableSet((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5))
-    merit, at = problem(SPEC, TRIPLET, free, 3, 4)
+    merit, at = error(SPEC, TRIPLET, free, 3, 4)
     values, settled = merit.settled(at)
     system = free.write(merit.base, settled)
     assert first_order(system).efl_BW[:, 1].tolist() == pytest.approx([50.0] * 3, rel=1e-9)

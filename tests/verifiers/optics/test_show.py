@@ -207,10 +207,10 @@ def test_bad_input_is_one_line(
     path = tmp_path / "lens.dat"
     path.write_text(text, encoding="utf-8")
     assert run(["optics", "show", str(path)]) == 2
-    problem = capsys.readouterr().err
-    assert told in problem
-    assert problem.count("\n") == 1
-    assert problem.count(str(path)) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert error.count(str(path)) == 1
 
 
 @pytest.mark.parametrize(
@@ -227,9 +227,9 @@ def test_what_a_call_cannot_mean_is_one_line(
     path = tmp_path / "plate.json"
     path.write_text(json.dumps({"fno": 5, "surfaces": flat}), encoding="utf-8")
     assert run(["optics", *arguments, str(path)]) == 2
-    problem = capsys.readouterr().err
-    assert told in problem
-    assert problem.count("\n") == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
 
 
 ROW: dict[str, Any] = {
@@ -271,9 +271,9 @@ def test_a_broken_row_is_named_by_its_field(
     path = tmp_path / "rows.jsonl"
     path.write_text(f"{text}\n{text.replace(old, new)}\n", encoding="utf-8")
     assert run(["optics", "show", str(path)]) == 2
-    problem = capsys.readouterr().err
-    assert f"{path}:2: field {field}" in problem
-    assert problem.count("\n") == 1
+    error = capsys.readouterr().err
+    assert f"{path}:2: field {field}" in error
+    assert error.count("\n") == 1
 
 
 def test_a_radius_of_zero_is_a_plane(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_degenerate_lens_has_nulls_not_nonsense(tmp_path: Path, capsys: pytest
     assert math.isfinite(float(build_system(read_lenses(path)).thickness_BS.sum()))
 
 
-@pytest.mark.skipif(not BENCHMARK.exists(), reason="no ../shared/benchmarks/optics here")
+@pytest.mark.needs_benchmarks("optics")
 def test_the_oracles_keys(capsys: pytest.CaptureFixture[str]) -> None:
     found = shown(capsys, BENCHMARK / "classical_lenses.jsonl", "--oracle")
     known = [

@@ -20,16 +20,16 @@ from verirl_optics.raytrace.spots import Spot, measure_spots, rms_about
 from verirl_optics.raytrace.system import System
 from verirl_optics.raytrace.trace import Rays, TracedRays, launch, sags, through_pupil, trace
 
-FAN = 1e-3
+CLOSE_RAY_OFFSET = 1e-3
 """Distance of the close rays of `field_curvature` from the chief ray, in units of the pupil's radius."""
-DENSE = (16, 24)
+ASPHERE_RINGS_AND_ARMS = (16, 24)
 """Rings and arms of the pupil for a lens with aspheric terms. Ten of them can bend a surface so that it is
 right on six rings and wrong between them, but not on more rings than there are terms.
 """
-STEEPEST = 0.95
+MAX_SLOPE_SINE = 0.95
 """Largest height ÷ radius up to which a surface can be made."""
 AIM_STEPS = 12
-AIM_CLOSE = 1e-10
+AIM_TOLERANCE_MM = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,12 @@ class Performance:
 
 
 def pupil_sampling(lens: Prescription) -> Pupil:
-    """The quadrature that measures the spots of `lens`: 6 rings of 12 arms, `DENSE` with aspheric terms."""
-    return pupils.gauss(*DENSE) if any(any(s.asphere) for s in lens.surfaces) else pupils.gauss()
+    """Return the quadrature for the spots of `lens`: 6 rings of 12 arms, denser with aspheric terms."""
+    return (
+        pupils.gauss(*ASPHERE_RINGS_AND_ARMS)
+        if any(any(s.asphere) for s in lens.surfaces)
+        else pupils.gauss()
+    )
 
 
 def pupil_diameter(aperture: Aperture, first: FirstOrder, system: System) -> Tensor:
@@ -149,7 +153,7 @@ def aim_rays(system: System, rays: Rays, pupil: Pupil, epd_B: Tensor) -> Rays:
 
     for _ in range(AIM_STEPS):
         ex, ey = at_stop(x, y)
-        if not bool(((ex.abs() + ey.abs()) > AIM_CLOSE).any()):
+        if not bool(((ex.abs() + ey.abs()) > AIM_TOLERANCE_MM).any()):
             break
         xx, yx = at_stop(x + step, y)
         xy, yy = at_stop(x, y + step)
@@ -172,7 +176,7 @@ def field_curvature(system: System, epd_B: Tensor, fields_BF: Tensor) -> tuple[T
     them does not arrive.
     """
     entrance = first_order(system).entrance_B
-    width = (epd_B / 2.0 * FAN)[:, None, None, None]
+    width = (epd_B / 2.0 * CLOSE_RAY_OFFSET)[:, None, None, None]
     offsets = torch.tensor([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]]).to(width)
     rays = launch(offsets[0] * width, offsets[1] * width, entrance, fields_BF, system.index_BSW.shape[-1])
     done = trace(system, rays)
@@ -206,13 +210,13 @@ def gaps(system: System, height_BS: Tensor) -> tuple[Tensor, Tensor]:
     """Thickness on the axis and at the edge of the space behind each surface but the last (B, S − 1).
 
     The edge is at the larger of the two neighbours' `height_BS`. A surface that cannot be made so far, such
-    as a deep hollow behind a wider one, has a flat rim from `STEEPEST` of its radius on.
+    as a deep hollow behind a wider one, has a flat rim from `MAX_SLOPE_SINE` of its radius on.
     """
-    centre = system.thickness_BS[:, :-1]
+    center = system.thickness_BS[:, :-1]
     if system.count < 2:
-        return centre, centre
+        return center, center
     square = torch.maximum(height_BS[:, :-1], height_BS[:, 1:]) ** 2
-    end = STEEPEST**2 / ((1.0 + system.conic_BS) * system.curvature_BS**2).clamp_min(1e-30)
+    end = MAX_SLOPE_SINE**2 / ((1.0 + system.conic_BS) * system.curvature_BS**2).clamp_min(1e-30)
     near, _ = sags(system, torch.minimum(square, end[:, :-1]))
     far, _ = sags(system, torch.minimum(square, end[:, 1:]), first=1)
-    return centre, centre + (far - near)
+    return center, center + (far - near)

@@ -22,7 +22,7 @@ from verirl_optics.raytrace.prescription import Prescription
 from verirl_optics.raytrace.system import FLOAT, System, build_system
 from verirl_optics.raytrace.trace import FAILURE_NAMES
 
-CYCLES = (10.0, 20.0, 40.0)
+MTF_CYCLES_PER_MM = (10.0, 20.0, 40.0)
 """Spatial frequencies at which the geometric MTF is told, cycles/mm."""
 
 
@@ -82,7 +82,7 @@ def _fields(
     # A modulation wants more rays than a mean square does.
     dense = pupils.gauss(32, 48)
     traced = evaluate(system, epd, fields, dense, clip=True, aim=aim).traced
-    modulation = [(cycles, *mtf(traced, dense, cycles)) for cycles in CYCLES]
+    modulation = [(cycles, *mtf(traced, dense, cycles)) for cycles in MTF_CYCLES_PER_MM]
     rows = []
     for f, angle in enumerate(lens.fields):
         failed = found.traced.failure[0, f]
@@ -115,14 +115,14 @@ def _fields(
 
 def _spaces(lens: Prescription, system: System, found: Performance) -> list[dict[str, Any]]:
     height = torch.where(torch.isfinite(system.semi_BS), system.semi_BS, found.reach_BS)
-    centre, edge = gaps(system, height)
+    center, edge = gaps(system, height)
     return [
         {
             "behind": s + 1,
             "glass": None if surface.medium is None else surface.medium.name,
-            "centre_mm": _known(centre[0, s]),
+            "centre_mm": _known(center[0, s]),
             "edge_mm": _known(edge[0, s]),
-            "overlaps": not min(float(centre[0, s]), float(edge[0, s].nan_to_num(nan=-1.0))) >= 0.0,
+            "overlaps": not min(float(center[0, s]), float(edge[0, s].nan_to_num(nan=-1.0))) >= 0.0,
         }
         for s, surface in enumerate(lens.surfaces[:-1])
     ]

@@ -92,14 +92,14 @@ def _lens(
     file: Path, steps: int, glasses: bool, digits: int | None, *, wanted: bool
 ) -> tuple[PolishResult, str]:
     from verirl_optics.lens_io.lens_file import read_lenses
-    from verirl_optics.optimize.polish import DIGITS, polish
+    from verirl_optics.optimize.polish import SIGNIFICANT_DIGITS, polish
 
     lenses = read_lenses(file)
     if len(lenses) > 1:
         raise InputError.at(file, f"has {len(lenses)} lenses; polish takes one")
     if wanted:
         to_object(lenses[0])
-    found = polish(lenses[0], steps=steps, glasses=glasses, digits=digits or DIGITS)
+    found = polish(lenses[0], steps=steps, glasses=glasses, digits=digits or SIGNIFICANT_DIGITS)
     return found, json.dumps(to_object(found.lens), indent=1) if wanted else ""
 
 
@@ -116,8 +116,8 @@ def _answer(
     text, rows = read_answer(file, spec)
     try:
         better, found = polish_rows(spec, rows, steps=steps, glasses=glasses, digits=digits)
-    except GlassError as problem:
-        raise InputError.at(file, str(problem)) from problem
+    except GlassError as error:
+        raise InputError.at(file, str(error)) from error
     write = to_json if text.startswith(("{", "[")) else to_lines
     return found, write(better, 12)
 

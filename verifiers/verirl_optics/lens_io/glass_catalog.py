@@ -40,8 +40,8 @@ def _rows(path: Path) -> dict[str, Medium]:
     for line in read_lines(path):
         try:
             medium = glass_from_row(line.value)
-        except InputError as problem:
-            raise InputError.at(line.file, str(problem), line=line.number) from problem
+        except InputError as error:
+            raise InputError.at(line.file, str(error), line=line.number) from error
         own[medium.name] = medium
     return own
 
@@ -75,9 +75,9 @@ def _agf(path: Path) -> dict[str, Medium]:
                 case ["LD"] if name and coefficients:
                     keep((float(words[1]), float(words[2])))
                     name, coefficients = "", []
-        except (IndexError, ValueError, OverflowError) as problem:
+        except (IndexError, ValueError, OverflowError) as error:
             told = f"'{' '.join(words[:3])}' is no line of a glass catalogue"
-            raise InputError.at(path, told, line=number) from problem
+            raise InputError.at(path, told, line=number) from error
     if name and coefficients:
         keep((0.0, math.inf))
     if unknown:

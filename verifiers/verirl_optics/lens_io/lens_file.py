@@ -1,4 +1,4 @@
-"""A prescription from a file: JSON, surface lines, Zemax `.zmx`, or rows of the benchmark's layout."""
+"""Read lenses from a file: JSON, surface lines, Zemax `.zmx`, or rows of the benchmark layout."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from verirl.errors import InputError
+from verirl.io import strict_json
 from verirl_optics.lens_io.classical_lenses import lens_from_row, number, numbers
 from verirl_optics.lens_io.zemax import read_text, read_zmx
 from verirl_optics.raytrace.glass import FDC_WAVELENGTHS_UM, GlassError, Medium, find_glass, model_glass
 from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
 
-KEYS = (
+LENS_KEYS = (
     "name",
     "surfaces",
     "epd_mm",
@@ -26,19 +27,29 @@ KEYS = (
 )
 APERTURES = {"epd_mm": "epd", "fno": "fno", "stop_semi_diameter_mm": "stop"}
 SURFACE_KEYS = ("radius", "thickness", "glass", "conic", "asphere", "semi_diameter", "stop")
-LINES_FNO = 8.0
-_MOST_SURFACES = 1000
-_MOST_TERMS = 20
-"""Terms of an asphere that are read: r² to r⁴⁰."""
+DEFAULT_FNO = 8.0
+MAX_SURFACES = 1000
+MAX_ASPHERE_TERMS = 20
+"""Number of asphere coefficients that are read: r² to r⁴⁰."""
 
 
 GlassCatalog = Mapping[str, Medium] | None
+"""Glass name → glass; None for the shipped table."""
 
 
 def read_lenses(path: Path, catalogue: GlassCatalog = None) -> list[Prescription]:
-    """The lenses of a file, one or (JSON lines) several; InputError with file, line and field.
+    """Read the lenses of a file.
 
-    `catalogue`: the glasses that names stand for; the shipped table where None.
+    Args:
+        path: A file in any of the layouts that `verirl optics show` reads; its content decides, not its name
+            (except `.zmx`).
+        catalogue: The glasses that names stand for; the shipped table if None.
+
+    Returns:
+        One lens, or several from JSON lines.
+
+    Raises:
+        InputError: If the file cannot be read or a lens cannot be traced; it names file, line and field.
     """
     text = read_text(path)
     try:
@@ -50,23 +61,23 @@ def read_lenses(path: Path, catalogue: GlassCatalog = None) -> list[Prescription
         else:
             found = [from_lines(text, catalogue)]
         lenses = [checked(lens) for lens in found]
-    except InputError as problem:
-        raise InputError.at(path, str(problem)) from problem
+    except InputError as error:
+        raise InputError.at(path, str(error)) from error
     return lenses or _json_lines(path, catalogue)
 
 
 def _object(text: str) -> Any | None:
-    """The one object of a JSON text; None where more follows, as in JSON lines."""
+    """Return the only object of a JSON text; None if more follows, as in JSON lines."""
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
-    except RecursionError as problem:
-        raise InputError("nested too deeply") from problem
-    except json.JSONDecodeError as problem:
-        if problem.msg != "Extra data":
-            raise InputError(f"not valid JSON ({problem})") from problem
+        return strict_json.loads(text)
+    except RecursionError as error:
+        raise InputError("nested too deeply") from error
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data":
+            raise InputError(f"not valid JSON ({error})") from error
         return None
-    except ValueError as problem:
-        raise InputError(f"not valid JSON ({problem})") from problem
+    except ValueError as error:
+        raise InputError(f"not valid JSON ({error})") from error
 
 
 def _json_lines(path: Path, catalogue: GlassCatalog) -> list[Prescription]:
@@ -76,31 +87,36 @@ def _json_lines(path: Path, catalogue: GlassCatalog) -> list[Prescription]:
     for line in read_lines(path):
         try:
             lenses.append(from_object(line.value, catalogue))
-        except InputError as problem:
-            raise InputError.at(line.file, str(problem), line=line.number) from problem
+        except InputError as error:
+            raise InputError.at(line.file, str(error), line=line.number) from error
     return lenses
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key appears twice in one object")
-    return value
-
-
-def _refuse(text: str) -> float:
-    raise ValueError(f"{text} is not JSON")
-
-
 def from_object(value: Any, catalogue: GlassCatalog = None) -> Prescription:
-    """A lens from a JSON object: a benchmark row, or the keys of `KEYS`."""
+    """Build a lens from a JSON object.
+
+    Args:
+        value: A row of the benchmark layout, or an object with the keys `LENS_KEYS`.
+        catalogue: The glasses that names stand for; the shipped table if None.
+
+    Returns:
+        A lens that can be traced; f/8 if the object states no aperture, with a note.
+
+    Raises:
+        InputError: If a field is unknown, missing or wrong; it names the field.
+
+    Example:
+        >>> from_object({"surfaces": [{"radius": 50, "thickness": 4, "glass": "N-BK7", "stop": True},
+        ...                           {"radius": -50, "thickness": 48}], "fno": 8}).elements
+        1
+    """
     if not isinstance(value, dict):
         raise InputError("expected a JSON object")
     if "epd" in value or "id" in value:
         return checked(lens_from_row(value))
     for key in value:
-        if key not in KEYS:
-            raise InputError(f"field '{key}': unknown; a lens has {', '.join(KEYS)}")
+        if key not in LENS_KEYS:
+            raise InputError(f"field '{key}': unknown; a lens has {', '.join(LENS_KEYS)}")
     rows = value.get("surfaces")
     if not isinstance(rows, list) or not rows:
         raise InputError("field 'surfaces': must be a list of surfaces")
@@ -114,12 +130,12 @@ def from_object(value: Any, catalogue: GlassCatalog = None) -> Prescription:
         raise InputError("field 'primary': must be the index of a wavelength")
     lens = Prescription(
         tuple(_surface(place, row, catalogue) for place, row in enumerate(rows)),
-        aperture or Aperture("fno", LINES_FNO),
+        aperture or Aperture("fno", DEFAULT_FNO),
         numbers(value.get("fields_deg", [0.0]), "fields_deg"),
         wavelengths,
         primary,
         str(value.get("name", "")),
-        () if aperture else (f"no aperture is given: f/{LINES_FNO:g} is taken",),
+        () if aperture else (f"no aperture is given: f/{DEFAULT_FNO:g} is taken",),
     )
     return checked(lens)
 
@@ -160,15 +176,15 @@ def _medium(glass: Any, where: str, catalogue: GlassCatalog) -> Medium | None:
             if nd <= 1.0 or vd <= 0.0:
                 raise InputError(f"field '{where}.glass': nd must be above 1 and vd above 0")
             return model_glass(nd, vd)
-    except GlassError as problem:
-        raise InputError(f"field '{where}.glass': {problem}") from problem
+    except GlassError as error:
+        raise InputError(f"field '{where}.glass': {error}") from error
     raise InputError(
         f'field \'{where}.glass\': must be a catalogue name, {{"nd": …, "vd": …}}, or null for air'
     )
 
 
 def from_lines(text: str, catalogue: GlassCatalog = None) -> Prescription:
-    """Surface lines as answers have them; f/8, on axis, F d C lines, for want of anything said."""
+    """Build a lens from surface lines as in answers: f/8 on the axis at F, d and C, with a note."""
     from verirl_optics.answer import FormatError, parse
 
     try:
@@ -186,32 +202,32 @@ def from_lines(text: str, catalogue: GlassCatalog = None) -> Prescription:
         )
         if rows[-1].focus:
             raise InputError("surface lines with 'focus': say the image distance, for want of an aperture")
-    except (FormatError, GlassError) as problem:
-        raise InputError(str(problem)) from problem
-    note = f"surface lines say no aperture and no field: f/{LINES_FNO:g} on axis is taken"
-    return Prescription(surfaces, Aperture("fno", LINES_FNO), (0.0,), FDC_WAVELENGTHS_UM, 1, "", (note,))
+    except (FormatError, GlassError) as error:
+        raise InputError(str(error)) from error
+    note = f"surface lines say no aperture and no field: f/{DEFAULT_FNO:g} on axis is taken"
+    return Prescription(surfaces, Aperture("fno", DEFAULT_FNO), (0.0,), FDC_WAVELENGTHS_UM, 1, "", (note,))
 
 
 def checked(lens: Prescription) -> Prescription:
-    """The lens, if it can be traced; InputError with the field that cannot be."""
+    """Return the lens if it can be traced; InputError names the field that is wrong otherwise."""
     if sum(surface.stop for surface in lens.surfaces) != 1:
         raise InputError("field 'surfaces': exactly one surface must be the stop")
-    if len(lens.surfaces) > _MOST_SURFACES:
-        raise InputError(f"field 'surfaces': at most {_MOST_SURFACES} surfaces")
+    if len(lens.surfaces) > MAX_SURFACES:
+        raise InputError(f"field 'surfaces': at most {MAX_SURFACES} surfaces")
     for s, surface in enumerate(lens.surfaces):
         if not all(
             map(math.isfinite, (surface.curvature, surface.thickness, surface.conic, *surface.asphere))
         ):
             raise InputError(f"field 'surfaces[{s}]': every value must be a finite number")
-        if len(surface.asphere) > _MOST_TERMS:
-            raise InputError(f"field 'surfaces[{s}].asphere': at most {_MOST_TERMS} terms")
+        if len(surface.asphere) > MAX_ASPHERE_TERMS:
+            raise InputError(f"field 'surfaces[{s}].asphere': at most {MAX_ASPHERE_TERMS} terms")
         if surface.semi_diameter is not None and not surface.semi_diameter > 0.0:
             raise InputError(f"field 'surfaces[{s}].semi_diameter': must be above 0")
     if not (math.isfinite(lens.aperture.value) and lens.aperture.value > 0.0):
         raise InputError(f"the aperture ({lens.aperture.kind}) must be a positive number")
     if not lens.fields or any(not abs(angle) < 90.0 for angle in lens.fields):
         raise InputError("field 'fields_deg': needs angles under 90 degrees")
-    if not lens.wavelengths or any(not 0.0 < colour < 1e3 for colour in lens.wavelengths):
+    if not lens.wavelengths or any(not 0.0 < color < 1e3 for color in lens.wavelengths):
         raise InputError("field 'wavelengths_um': needs wavelengths in µm")
     if not 0 <= lens.primary < len(lens.wavelengths):
         raise InputError("field 'primary': must be the index of a wavelength")
@@ -220,6 +236,6 @@ def checked(lens: Prescription) -> Prescription:
             try:
                 if surface.medium is not None:
                     surface.medium.index(wavelength)
-            except GlassError as problem:
-                raise InputError(str(problem)) from problem
+            except GlassError as error:
+                raise InputError(str(error)) from error
     return lens

@@ -151,8 +151,8 @@ def _wavelengths(row: Mapping[str, Any], words: str) -> tuple[float, ...]:
         # A number above 100 can only be nanometres.
         read = [float(str(value)) for value in values]
         found_um = sorted({value / 1e3 if value > 100.0 else value for value in read})
-    except ValueError as problem:
-        raise InputError("field 'wavelengths': must be numbers") from problem
+    except ValueError as error:
+        raise InputError("field 'wavelengths': must be numbers") from error
     return tuple(found_um) or FDC_WAVELENGTHS_UM
 
 
@@ -262,8 +262,8 @@ def _medium(row: Mapping[str, Any], where: str) -> Medium | None:
         return None
     try:
         return find_glass(name)
-    except GlassError as problem:
-        raise InputError(f"{where}: {problem}") from problem
+    except GlassError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def _table(text: str) -> list[dict[str, Any]]:

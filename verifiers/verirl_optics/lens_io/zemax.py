@@ -22,9 +22,9 @@ from verirl_optics.raytrace.pupil import chief
 from verirl_optics.raytrace.system import FLOAT, build_system
 from verirl_optics.raytrace.trace import through_pupil, trace
 
-FILE_LIMIT = 64 * 1024 * 1024
-MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
-UNITS = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0}
+MAX_FILE_BYTES = 64 * 1024 * 1024
+BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
+UNIT_MM = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0}
 ANGLE, PARAXIAL_HEIGHT, REAL_HEIGHT = "0", "2", "3"
 """How FTYP names fields: angles, or heights at the image of the paraxial or the real chief ray."""
 PLACEHOLDER = (1.5, 40.0)
@@ -35,7 +35,7 @@ OTHER_APERTURES = ("SQAP", "ELAP", "OBSC", "SQOB", "ELOB", "UDAD", "UDOB")
 SURFACE_WORDS = frozenset(
     ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", "OBDC", "IGNR", *OTHER_APERTURES)
 )
-FAR = 1e10
+MIN_OBJECT_DISTANCE = 1e10
 """An object so far off, in the file's unit, is at infinity."""
 _ASPHERE_TERMS = 8
 _CODE_DIGITS = 6
@@ -45,17 +45,17 @@ def read_text(path: Path) -> str:
     """The text of a file; InputError where it cannot be read or does not end."""
     try:
         with path.open("rb") as stream:
-            data = stream.read(FILE_LIMIT + 1)
-    except OSError as problem:
-        raise InputError.at(path, problem.strerror or str(problem)) from problem
-    if len(data) > FILE_LIMIT:
-        raise InputError.at(path, f"longer than {FILE_LIMIT} bytes")
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError.at(path, error.strerror or str(error)) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise InputError.at(path, f"longer than {MAX_FILE_BYTES} bytes")
     return decode_text(data)
 
 
 def decode_text(data: bytes) -> str:
     """The text of a file in UTF-16 (with a mark or without), UTF-8 or Latin-1."""
-    for mark, encoding in MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
     if data[1:2] == b"\0" or data[:1] == b"\0":
@@ -87,7 +87,7 @@ class _System:
     fields: int = 0
     x: list[float] = field(default_factory=list)
     y: list[float] = field(default_factory=list)
-    colours: dict[int, tuple[float, float]] = field(default_factory=dict)
+    colors: dict[int, tuple[float, float]] = field(default_factory=dict)
     waves: int = 0
     primary: int = 1
     name: str = ""
@@ -108,9 +108,9 @@ def read_zmx(text: str, catalogue: Mapping[str, Medium] | None = None) -> Prescr
                 _surface(words, drafts, system, catalogue)
             else:
                 _system(words, system)
-        except (IndexError, ValueError, GlassError) as problem:
-            told = "the line is too short" if isinstance(problem, IndexError) else problem
-            raise InputError(f"line {number}: '{' '.join(words[:4])}': {told}") from problem
+        except (IndexError, ValueError, GlassError) as error:
+            told = "the line is too short" if isinstance(error, IndexError) else error
+            raise InputError(f"line {number}: '{' '.join(words[:4])}': {told}") from error
     return _lens(system, drafts)
 
 
@@ -121,9 +121,9 @@ def _system(words: list[str], system: _System) -> None:
         case "NAME":
             system.name = " ".join(words[1:])
         case "UNIT":
-            if words[1] not in UNITS:
+            if words[1] not in UNIT_MM:
                 raise ValueError("unknown unit of length")
-            system.unit = UNITS[words[1]]
+            system.unit = UNIT_MM[words[1]]
         case "ENPD":
             system.aperture = Aperture("epd", _real(words[1]))
         case "FNUM":
@@ -147,14 +147,14 @@ def _system(words: list[str], system: _System) -> None:
         case "FWGN" | "FWGT" if len({_real(word) for word in words[1 : 1 + max(1, system.fields)]}) > 1:
             system.notes["the weights of fields are left out: each counts the same"] = None
         case "WAVM":
-            system.colours[int(words[1])] = (_real(words[2]), _real(words[3]))
+            system.colors[int(words[1])] = (_real(words[2]), _real(words[3]))
         case "WAVN" | "WAVL":
             found = [_real(word) for word in words[1:]]
-            system.colours |= {place: (value, 1.0) for place, value in enumerate(found, start=1) if value}
+            system.colors |= {place: (value, 1.0) for place, value in enumerate(found, start=1) if value}
         case "WWGN" | "WWGT":
             for place, word in enumerate(words[1:], start=1):
-                if place in system.colours:
-                    system.colours[place] = (system.colours[place][0], _real(word))
+                if place in system.colors:
+                    system.colors[place] = (system.colors[place][0], _real(word))
         case "PWAV":
             system.primary = int(words[1])
         case "MNUM" if int(words[1]) > 1:
@@ -232,7 +232,7 @@ def _real(word: str) -> float:
 def _lens(system: _System, drafts: list[_Draft]) -> Prescription:
     if len(drafts) < 3:
         raise InputError("has no surfaces between object and image")
-    if not drafts[0].thickness >= FAR:
+    if not drafts[0].thickness >= MIN_OBJECT_DISTANCE:
         raise InputError(f"the object is {drafts[0].thickness:g} away; only objects at infinity are read")
     if drafts[-1].curvature:
         system.notes["the image surface is curved; a plane is taken"] = None
@@ -240,7 +240,7 @@ def _lens(system: _System, drafts: list[_Draft]) -> Prescription:
     surfaces = tuple(_made(draft, unit) for draft in drafts[1:-1])
     if sum(surface.stop for surface in surfaces) != 1:
         raise InputError("exactly one surface between object and image must be the stop")
-    wavelengths, primary = _colours(system)
+    wavelengths, primary = _colors(system)
     lens = Prescription(
         surfaces, _aperture(system, drafts), (0.0,), wavelengths, primary, system.name, tuple(system.notes)
     )
@@ -259,16 +259,16 @@ def _aperture(system: _System, drafts: list[_Draft]) -> Aperture:
     return Aperture("epd", aperture.value * system.unit) if aperture.kind == "epd" else aperture
 
 
-def _colours(system: _System) -> tuple[tuple[float, ...], int]:
+def _colors(system: _System) -> tuple[tuple[float, ...], int]:
     """The wavelengths that are in use, once each, and which of them is the primary one."""
     # Files list as many lines as the program has places; how many of them count is said by FTYP.
     listed = {
         place: value
-        for place, (value, weight) in sorted(system.colours.items())
+        for place, (value, weight) in sorted(system.colors.items())
         if weight > 0.0 and (place <= system.waves or system.waves <= 0)
     }
     wavelengths = tuple(dict.fromkeys(listed.values())) or (LINE_D,)
-    if len({system.colours[place][1] for place in listed}) > 1:
+    if len({system.colors[place][1] for place in listed}) > 1:
         system.notes["the weights of wavelengths are left out: each counts the same"] = None
     if listed and system.primary not in listed:
         system.notes[

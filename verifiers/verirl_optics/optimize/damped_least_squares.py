@@ -13,15 +13,15 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-TRIALS = (0.03, 0.3, 3.0, 100.0)
+DAMPING_FACTORS = (0.03, 0.3, 3.0, 100.0)
 """Dampings that are tried, as multiples of the present one."""
-FIRST = 1e-2
-LEAST, MOST = 1e-9, 1e7
-SMALL = 1e-30
-PATIENCE = 3
-FADE = 0.5
+FIRST_DAMPING = 1e-2
+MIN_DAMPING, MAX_DAMPING = 1e-9, 1e7
+TINY_NORM = 1e-30
+PATIENCE_STEPS = 3
+COLUMN_NORM_DECAY = 0.5
 """What a column's length may fall to from one step to the next."""
-CROSSINGS = 4
+ACTIVE_SET_ROUNDS = 4
 """How often a step is found anew because it would cross other walls than thought."""
 
 
@@ -64,12 +64,12 @@ def minimize(
     problems = len(start_BP)
     values, at = problem.settled(start_BP)
     cost = (values**2).sum(-1)
-    damping = torch.full_like(cost, FIRST)
-    factors = torch.tensor(TRIALS, dtype=at.dtype, device=at.device)
+    damping = torch.full_like(cost, FIRST_DAMPING)
+    factors = torch.tensor(DAMPING_FACTORS, dtype=at.dtype, device=at.device)
     largest = torch.zeros_like(at)
     idle = 0
     for _ in range(steps):
-        tried = (damping * factors[:, None]).clamp(LEAST, MOST)
+        tried = (damping * factors[:, None]).clamp(MIN_DAMPING, MAX_DAMPING)
         moves, largest = _steps(problem.linear(at), tried, largest)
         trial = at + moves
         values, flat = problem.settled(trial.reshape(-1, at.shape[1]))
@@ -78,13 +78,15 @@ def minimize(
         costs = torch.where(torch.isfinite(costs), costs, torch.inf)
         best, which = costs.min(0)
         better = best < cost
-        fallen = torch.where(better, (cost - best) / cost.clamp_min(SMALL), torch.zeros_like(cost))
+        fallen = torch.where(better, (cost - best) / cost.clamp_min(TINY_NORM), torch.zeros_like(cost))
         rows = torch.arange(problems, device=at.device)
         at = torch.where(better[:, None], trial[which, rows], at)
         cost = torch.where(better, best, cost)
-        damping = torch.where(better, tried[which, rows], damping * factors[-1]).clamp(LEAST, MOST)
+        damping = torch.where(better, tried[which, rows], damping * factors[-1]).clamp(
+            MIN_DAMPING, MAX_DAMPING
+        )
         idle = 0 if bool((fallen > enough).any()) else idle + 1
-        if idle == PATIENCE:
+        if idle == PATIENCE_STEPS:
             break
     return at, cost
 
@@ -99,13 +101,15 @@ def _steps(near: Linearization, damping: Tensor, largest: Tensor) -> tuple[Tenso
     walls = torch.nan_to_num(near.walls, nan=0.0, posinf=0.0, neginf=0.0)
     broken = limits > 0.0
     length = torch.sqrt((slopes**2).sum(1) + (walls**2 * broken[..., None]).sum(1))
-    length = torch.maximum(torch.where(length > SMALL, length, torch.ones_like(length)), FADE * largest)
+    length = torch.maximum(
+        torch.where(length > TINY_NORM, length, torch.ones_like(length)), COLUMN_NORM_DECAY * largest
+    )
     slopes, walls = slopes / length[:, None], walls / length[:, None]
     eye = torch.eye(length.shape[1], dtype=length.dtype, device=length.device)
     normal = slopes.mT @ slopes + damping[..., None, None] * eye
     downhill = -(slopes.mT @ values[..., None])
     met = broken.expand(len(damping), -1, -1)
-    for _ in range(CROSSINGS):
+    for _ in range(ACTIVE_SET_ROUNDS):
         held = (walls * met[..., None]).mT
         # A system that has no solution gives a step that is none, which is not taken.
         moves, _ = torch.linalg.solve_ex(normal + held @ walls, downhill - held @ limits[..., None])

@@ -22,21 +22,21 @@ from verirl_optics.raytrace.system import FLOAT, System
 from verirl_optics.raytrace.trace import Failure, Rays, TracedRays, launch, sag, trace
 from verirl_optics.spec import OpticsSpec
 
-PENALTY = 30.0
+LIMIT_PENALTY = 30.0
 """Weight of what lacks to a limit against a spot of the same length."""
-MARGIN = 1e-4
+LIMIT_MARGIN_REL = 1e-4
 """What is kept from each limit, as a fraction of the focal length."""
-ROOM = 1.021
+EDGE_HEIGHT_FACTOR = 1.021
 """Edges are looked at this much outside the traced height; the judge looks at 1.02."""
-STEEPEST = 0.93
-HEMISPHERE = 0.999
-KEPT_RAYS = 0.01
+MAX_SLOPE_SINE = 0.93
+MAX_HEMISPHERE_SHARE = 0.999
+EXTRA_RAY_SHARE = 0.01
 """The share of the rays that is kept inside the semi-diameters beyond what the limit asks for."""
-HELD = 1e-6
+EFL_MATCH_REL = 1e-6
 """The share of the EFL within which it counts as the one asked for."""
-NEAR = 1.0
+MAX_CURVATURE_CHANGE_REL = 1.0
 """Largest change of the last curvature × EFL that sets the EFL."""
-WITHIN = 0.97
+TOLERANCE_SHARE = 0.97
 """The share of a tolerance (EFL, distortion) that may be used up."""
 
 
@@ -77,8 +77,8 @@ class MeritFunction:
         *,
         pupil: Pupil | None = None,
         clip: bool = False,
-        margin: float = MARGIN,
-        penalty: float = PENALTY,
+        margin: float = LIMIT_MARGIN_REL,
+        penalty: float = LIMIT_PENALTY,
         solve: bool = True,
         within: float = 0.0,
         granted: Tensor | None = None,
@@ -98,7 +98,7 @@ class MeritFunction:
         self._weight = torch.cat([spot.weight_R, torch.zeros(len(edge) + 1, dtype=FLOAT)]).to(device)
         self._spots = len(spot.x_R)
         self._fields = torch.deg2rad(torch.tensor(spec.half_fields_deg, dtype=FLOAT, device=device))
-        self._colours = len(spec.wavelengths_um)
+        self._colors = len(spec.wavelengths_um)
         shares = [spec.least_ray_fraction(angle) for angle in spec.half_fields_deg]
         self._share = torch.tensor(shares, dtype=FLOAT, device=device)
         last = base.count - 1
@@ -106,7 +106,7 @@ class MeritFunction:
         powered = solve and within == 0.0 and last in free.curvatures and last > 0
         self._power = free.curvatures.index(last) if powered else None
         self._focus = len(free.curvatures) + places.index(last) if last in places and solve else None
-        self._bendable = WITHIN * (spec.max_distortion_pct or 0.0) / 100.0
+        self._bendable = TOLERANCE_SHARE * (spec.max_distortion_pct or 0.0) / 100.0
         self._solid = refracting_surfaces(base)
         band = within * spec.efl_rel_tol * spec.efl_mm
         self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl_mm, band)
@@ -147,7 +147,7 @@ class MeritFunction:
         height = bfl / efl
         step = system.index_BSW[:, last, p] - system.index_BSW[:, last - 1, p]
         bend = (1.0 / self.spec.efl_mm - 1.0 / efl) / (height * step)
-        near = torch.isfinite(bend) & (bend.abs() * self.spec.efl_mm < NEAR)
+        near = torch.isfinite(bend) & (bend.abs() * self.spec.efl_mm < MAX_CURVATURE_CHANGE_REL)
         variables = variables.clone()
         variables[:, self._power] += torch.where(near, bend, torch.zeros_like(bend))
         return variables
@@ -261,7 +261,7 @@ class MeritFunction:
         """
         if self._power is not None:
             own = by[:, self._power, None]
-            held = ((efl - self.spec.efl_mm).abs() < HELD * self.spec.efl_mm)[:, None] & (own != 0.0)
+            held = ((efl - self.spec.efl_mm).abs() < EFL_MATCH_REL * self.spec.efl_mm)[:, None] & (own != 0.0)
             rate = torch.where(held, by / torch.where(held, own, torch.ones_like(own)), torch.zeros_like(by))
             slopes = _without(slopes, self._power, rate, held)
         if self._focus is not None:
@@ -301,10 +301,10 @@ class MeritFunction:
         radius = self.spec.epd_mm / 2.0
         here = torch.nan_to_num(entrance, nan=0.0, posinf=0.0, neginf=0.0)
         x, y = self._x[None, None, None] * radius, self._y[None, None, None] * radius
-        return launch(x, y, here, self._fields.expand(len(entrance), -1), self._colours)
+        return launch(x, y, here, self._fields.expand(len(entrance), -1), self._colors)
 
     def _bundle(self, done: TracedRays, lenses: int) -> _Bundle:
-        shape = (lenses, len(self._fields), self._colours, len(self._x))
+        shape = (lenses, len(self._fields), self._colors, len(self._x))
         valid = done.valid.view(shape)
         square = torch.stack([height.detach().view(shape) for height in done.height2], dim=1)
         reach = torch.where(valid[:, None], square, torch.zeros_like(square)).amax((2, 3, 4))
@@ -335,21 +335,21 @@ class MeritFunction:
         jumps, but how far outside it passes does not.
         """
         outside = outside[..., : self._spots]
-        weight = (self._weight[: self._spots] / self._colours).expand_as(outside)
+        weight = (self._weight[: self._spots] / self._colors).expand_as(outside)
         order = outside.flatten(2).argsort(-1)
         nearer = weight.flatten(2).gather(-1, order).cumsum(-1)
         rank = torch.zeros_like(nearer).scatter(-1, order, nearer).view_as(outside)
-        must = (rank - weight < self._share[:, None, None] + KEPT_RAYS) & torch.isfinite(outside)
+        must = (rank - weight < self._share[:, None, None] + EXTRA_RAY_SHARE) & torch.isfinite(outside)
         held = self.penalty * must * torch.sqrt(weight / len(self._fields))
         return (held * outside.nan_to_num(posinf=0.0)).flatten(1), held * (outside > 0.0)
 
     def _spread(self, found: _Bundle) -> tuple[Tensor, Tensor, Tensor]:
         """Aberrations (B, …), the weight of each ray that arrived, and the root of each one's weight."""
-        kept = torch.where(found.valid, self._weight, torch.zeros_like(found.x)) / self._colours
+        kept = torch.where(found.valid, self._weight, torch.zeros_like(found.x)) / self._colors
         total = kept.sum((-2, -1), keepdim=True)
         height = torch.where(found.valid, found.y, torch.zeros_like(found.y))
         middle = (kept * height).sum((-2, -1), keepdim=True) / torch.where(total > 0.0, total, 1.0)
-        root = torch.sqrt(self._weight / (self._colours * len(self._fields)))
+        root = torch.sqrt(self._weight / (self._colors * len(self._fields)))
         lost = torch.full_like(found.x, self.spec.epd_mm / 2.0)
         across = torch.where(found.valid, found.x, lost) * root
         along = torch.where(found.valid, found.y - middle, torch.zeros_like(middle)) * root
@@ -432,7 +432,7 @@ class _Spaces:
                 FLOAT
             )
 
-        self.centre = limits(low, spec.min_air_gap_mm)
+        self.center = limits(low, spec.min_air_gap_mm)
         self.edge = limits(spec.min_edge_thickness_mm, spec.min_air_gap_mm)
         self.zone = limits(min(low, spec.min_edge_thickness_mm), spec.min_air_gap_mm)
         self.thickest = limits(high, math.inf)
@@ -461,8 +461,8 @@ class _Spaces:
             found.append(thickness.sum(1) + small - spec.max_total_track_mm)
         end = torch.cumsum(thickness, 1)
         between = (end[:, self.far] - thickness[:, self.far]) - (end[:, self.near] - thickness[:, self.near])
-        widest = torch.maximum(square[:, self.near], square[:, self.far]) * ROOM**2
-        parts = [torch.stack(found, dim=1), self.centre + small - between]
+        widest = torch.maximum(square[:, self.near], square[:, self.far]) * EDGE_HEIGHT_FACTOR**2
+        parts = [torch.stack(found, dim=1), self.center + small - between]
         parts.append(self.edge + small - self._room(system, between, widest))
         parts += [self.zone + small - self._room(system, between, widest * share) for share in self.shares]
         if self.bounded:
@@ -471,13 +471,13 @@ class _Spaces:
             parts.append(small / 100.0 - thickness[:, self.alone])
         height2 = square[:, self.surfaces].clamp_min(0.0)
         steep = system.curvature_BS[:, self.surfaces].abs() * height2.sqrt()
-        parts.append((steep - STEEPEST) * spec.efl_mm * 0.1)
+        parts.append((steep - MAX_SLOPE_SINE) * spec.efl_mm * 0.1)
         for share in self.slopes:
-            parts.append((self._sine(system, height2 * share) - STEEPEST) * spec.efl_mm * 0.1)
+            parts.append((self._sine(system, height2 * share) - MAX_SLOPE_SINE) * spec.efl_mm * 0.1)
         # Past its hemisphere a surface has no edge there.
         root = torch.sqrt((1.0 + system.conic_BS).clamp_min(0.0)) * system.curvature_BS.abs()
         both = torch.maximum(root[:, self.near], root[:, self.far]) * widest.clamp_min(0.0).sqrt()
-        parts.append((both - HEMISPHERE) * spec.efl_mm * 0.1)
+        parts.append((both - MAX_HEMISPHERE_SHARE) * spec.efl_mm * 0.1)
         return torch.cat(parts, dim=1)
 
     def names(self) -> list[str]:

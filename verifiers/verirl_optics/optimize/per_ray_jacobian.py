@@ -40,8 +40,8 @@ class PerRayLenses:
     @classmethod
     def of(cls, system: System, rays: Rays, free: VariableSet) -> PerRayLenses:
         """The rays (BFWR) of a batch, one after the other."""
-        lenses, fields, colours, points = rays.x.shape
-        each = fields * colours * points
+        lenses, fields, colors, points = rays.x.shape
+        each = fields * colors * points
 
         def spread(values: Tensor) -> Tensor:
             return values.repeat_interleave(each, 0)

@@ -18,9 +18,15 @@ from torch import Tensor
 from verirl.errors import InputError
 from verirl_optics.analysis.focus import best_focus
 from verirl_optics.analysis.performance import evaluate, gaps, pupil_diameter, pupil_sampling
-from verirl_optics.answer import RADIUS_MAX, Row
+from verirl_optics.answer import MAX_RADIUS_MM, Row
 from verirl_optics.optimize.damped_least_squares import minimize
-from verirl_optics.optimize.merit import MARGIN, PENALTY, WITHIN, MeritFunction, refracting_surfaces
+from verirl_optics.optimize.merit import (
+    LIMIT_MARGIN_REL,
+    LIMIT_PENALTY,
+    TOLERANCE_SHARE,
+    MeritFunction,
+    refracting_surfaces,
+)
 from verirl_optics.optimize.variables import VariableSet
 from verirl_optics.raytrace.glass import GlassError, Medium, find_glass, glass_table
 from verirl_optics.raytrace.paraxial import first_order
@@ -38,33 +44,33 @@ from verirl_optics.requirements import (
 )
 from verirl_optics.spec import ElementRange, GivenSurface, OpticsSpec, RayFractions, ThicknessRange
 
-STEPS = 40
-TRIED_STEPS = 8
+POLISH_STEPS = 40
+GLASS_TRIAL_STEPS = 8
 """Steps that an exchange of a glass is given to show what it is worth."""
-STARTS = 24
-AROUND = (0.01, 0.06)
+START_COUNT = 24
+PERTURBATION_REL_RANGE = (0.01, 0.06)
 """Relative distances of the other starts from the first, the nearest and the farthest."""
-FIRST_STEPS = 10
-SOFT = 0.02
+SCREENING_STEPS = 10
+SOFT_PENALTY_SHARE = 0.02
 """Share of the penalty on limits with which the search begins."""
-HARD = 30.0
+HARD_PENALTY_FACTOR = 30.0
 """The penalty in the last search, in units of the usual."""
-KEPT = 4
+SURVIVOR_COUNT = 4
 """How many starts are the best after FIRST_STEPS, and are followed to the end."""
-LONG = 2
+SOFT_STEPS_FACTOR = 2
 """Steps of the search with soft limits, in units of the others'; it ends where nothing is gained."""
-ENOUGH = 3e-4
+MIN_MERIT_GAIN_REL = 3e-4
 """The fraction of the merit that a step must gain for the search to go on."""
-TRIES = (1.0, 16.0)
+MARGIN_FACTORS = (1.0, 16.0)
 """Margin, in units of the usual; the second is for a lens of which a limit stays broken."""
-ROUNDS = 3
-NEIGHBOURS = 6
-APART = 0.6
+EXCHANGE_ROUNDS = 3
+NEIGHBOR_COUNT = 6
+MIN_GLASS_DISTANCE = 0.6
 """Least distance of two glasses that are tried: 0.01 in nd, or 1 in Vd, is 1."""
-WORTH_IT = 0.98
-SEEN = 16
+MAX_EXCHANGE_MERIT_RATIO = 0.98
+SEARCH_SAMPLE_LIMIT = 16
 """How many fields, and wavelengths, the search sees; the judge sees all."""
-DIGITS = 6
+SIGNIFICANT_DIGITS = 6
 
 T = TypeVar("T")
 Evaluator = Callable[[Prescription], Evaluation]
@@ -103,7 +109,7 @@ class PolishScope:
     free: VariableSet
     glasses: dict[int, tuple[Medium, ...]]
     focus: bool
-    digits: int = DIGITS
+    digits: int = SIGNIFICANT_DIGITS
     granted: Tensor | None = None
 
 
@@ -111,9 +117,9 @@ def polish(
     lens: Prescription,
     like: Prescription | None = None,
     *,
-    steps: int = STEPS,
+    steps: int = POLISH_STEPS,
     glasses: bool = True,
-    digits: int = DIGITS,
+    digits: int = SIGNIFICANT_DIGITS,
 ) -> PolishResult:
     """A lens as good as `lens` or better that keeps the limits of `like` (by default of the lens itself).
 
@@ -161,7 +167,7 @@ def _held(spec: OpticsSpec, lens: Prescription, allowed: tuple[Requirement, ...]
         # Another layout, such as that of two elements that have become one glass.
         return found
     checks = tuple(
-        replace(check, excess=0.0) if not known.kept and not check.excess > known.excess else check
+        replace(check, excess=0.0) if not known.met and not check.excess > known.excess else check
         for check, known in zip(found.feasible, allowed, strict=True)
     )
     return replace(found, feasible=checks)
@@ -171,7 +177,7 @@ def polish_rows(
     spec: OpticsSpec,
     rows: tuple[Row, ...],
     *,
-    steps: int = STEPS,
+    steps: int = POLISH_STEPS,
     glasses: bool = True,
     digits: int | None = None,
 ) -> tuple[tuple[Row, ...], PolishResult]:
@@ -302,9 +308,9 @@ def _neighbours(glass: Medium, among: list[Medium]) -> tuple[Medium, ...]:
     """The nearest glasses that differ from this one and from each other."""
     kept = [glass]
     for other in sorted(among, key=lambda other: (_apart(glass, other), other.name)):
-        if len(kept) > NEIGHBOURS:
+        if len(kept) > NEIGHBOR_COUNT:
             break
-        if all(_apart(one, other) > APART for one in kept):
+        if all(_apart(one, other) > MIN_GLASS_DISTANCE for one in kept):
             kept.append(other)
     return tuple(kept[1:])
 
@@ -328,8 +334,8 @@ def _polish(
         return best.offer(_rounded(replace(start, surfaces=found.surfaces), spec, scope))
 
     if scope.free.count and best.traced:
-        for margin in TRIES:
-            for found in _moved(few, spec, scope, steps, margin * MARGIN):
+        for margin in MARGIN_FACTORS:
+            for found in _moved(few, spec, scope, steps, margin * LIMIT_MARGIN_REL):
                 offer(found)
             if best.found.rank[0] == 2:
                 break
@@ -338,14 +344,14 @@ def _polish(
                 offer(found)
         lens = replace(few, surfaces=best.lens.surfaces)
         if scope.glasses:
-            for _ in range(ROUNDS):
+            for _ in range(EXCHANGE_ROUNDS):
                 swapped = _exchanged(lens, spec, scope, steps)
                 if swapped is None or not offer(swapped):
                     break
                 lens = swapped
     active: tuple[str, ...] = ()
     if scope.free.count:
-        merit = _merit([replace(few, surfaces=best.lens.surfaces)], spec, scope, MARGIN)
+        merit = _merit([replace(few, surfaces=best.lens.surfaces)], spec, scope, LIMIT_MARGIN_REL)
         active = merit.active(scope.free.read(merit.base)[0])
     swaps = tuple(
         (s + 1, _name(old), _name(new))
@@ -358,11 +364,11 @@ def _polish(
 def _thinned(lens: Prescription) -> Prescription:
     """The lens with the fields and wavelengths that the search sees: all but where they are very many."""
     fields = sorted(lens.fields)
-    colours = range(len(lens.wavelengths))
-    kept = sorted({*_spread(sorted(colours, key=lambda w: lens.wavelengths[w])), lens.primary})
+    colors = range(len(lens.wavelengths))
+    kept = sorted({*_spread(sorted(colors, key=lambda w: lens.wavelengths[w])), lens.primary})
     return replace(
         lens,
-        fields=tuple(_spread(fields)) if len(fields) > SEEN else lens.fields,
+        fields=tuple(_spread(fields)) if len(fields) > SEARCH_SAMPLE_LIMIT else lens.fields,
         wavelengths=tuple(lens.wavelengths[w] for w in kept),
         primary=kept.index(lens.primary),
     )
@@ -370,9 +376,9 @@ def _thinned(lens: Prescription) -> Prescription:
 
 def _spread(values: Sequence[T]) -> list[T]:
     """At most SEEN of the values, evenly taken, the first and the last among them."""
-    if len(values) <= SEEN:
+    if len(values) <= SEARCH_SAMPLE_LIMIT:
         return list(values)
-    return [values[i * (len(values) - 1) // (SEEN - 1)] for i in range(SEEN)]
+    return [values[i * (len(values) - 1) // (SEARCH_SAMPLE_LIMIT - 1)] for i in range(SEARCH_SAMPLE_LIMIT)]
 
 
 def _name(surface: Surface) -> str:
@@ -413,7 +419,7 @@ def _merit(
     margin: float,
     *,
     fine: bool = False,
-    penalty: float = PENALTY,
+    penalty: float = LIMIT_PENALTY,
 ) -> MeritFunction:
     return MeritFunction(
         build_system(lenses),
@@ -424,7 +430,7 @@ def _merit(
         margin=margin,
         penalty=penalty,
         solve=not fine,
-        within=WITHIN if fine else 0.0,
+        within=TOLERANCE_SHARE if fine else 0.0,
         granted=scope.granted,
     )
 
@@ -438,23 +444,26 @@ def _moved(
     for them.
     """
     free = scope.free
-    merit = _merit([start] * STARTS, spec, scope, margin, penalty=SOFT * PENALTY)
+    merit = _merit([start] * START_COUNT, spec, scope, margin, penalty=SOFT_PENALTY_SHARE * LIMIT_PENALTY)
     at = _scaled(merit, spec, scope)
     draw = torch.Generator().manual_seed(0)
-    size = torch.linspace(*AROUND, STARTS, dtype=FLOAT)[:, None]
+    size = torch.linspace(*PERTURBATION_REL_RANGE, START_COUNT, dtype=FLOAT)[:, None]
     shake = torch.randn(at.shape, dtype=FLOAT, generator=draw) * size
     shake[0] = 0.0
-    at, cost = minimize(merit, at * (1.0 + shake), FIRST_STEPS)
-    at = at[cost.nan_to_num(nan=math.inf).argsort()[:KEPT]]
-    for penalty, many in ((SOFT * PENALTY, LONG * steps), (PENALTY, steps)):
-        merit = _merit([start] * KEPT, spec, scope, margin, penalty=penalty)
-        at, _ = minimize(merit, at, many, enough=ENOUGH)
+    at, cost = minimize(merit, at * (1.0 + shake), SCREENING_STEPS)
+    at = at[cost.nan_to_num(nan=math.inf).argsort()[:SURVIVOR_COUNT]]
+    for penalty, many in (
+        (SOFT_PENALTY_SHARE * LIMIT_PENALTY, SOFT_STEPS_FACTOR * steps),
+        (LIMIT_PENALTY, steps),
+    ):
+        merit = _merit([start] * SURVIVOR_COUNT, spec, scope, margin, penalty=penalty)
+        at, _ = minimize(merit, at, many, enough=MIN_MERIT_GAIN_REL)
     ends: list[Prescription] = []
-    for penalty in (PENALTY, HARD * PENALTY):
-        fine = _merit([start] * KEPT, spec, scope, margin, fine=True, penalty=penalty)
+    for penalty in (LIMIT_PENALTY, HARD_PENALTY_FACTOR * LIMIT_PENALTY):
+        fine = _merit([start] * SURVIVOR_COUNT, spec, scope, margin, fine=True, penalty=penalty)
         at, _ = minimize(fine, at, steps // 2)
         made = free.write(fine.base, at)
-        ends += [_with(start, made, row) for row in range(KEPT)]
+        ends += [_with(start, made, row) for row in range(SURVIVOR_COUNT)]
     return ends
 
 
@@ -463,7 +472,9 @@ def _inside(start: Prescription, spec: OpticsSpec, scope: PolishScope, steps: in
 
     Not as far as the way through soft limits, from which there may be no way back.
     """
-    merit = _merit([start], spec, scope, MARGIN, fine=True, penalty=HARD * PENALTY)
+    merit = _merit(
+        [start], spec, scope, LIMIT_MARGIN_REL, fine=True, penalty=HARD_PENALTY_FACTOR * LIMIT_PENALTY
+    )
     ends = []
     for at in (scope.free.read(merit.base), _scaled(merit, spec, scope)):
         at, _ = minimize(merit, at, steps)
@@ -509,14 +520,14 @@ def _exchanged(lens: Prescription, spec: OpticsSpec, scope: PolishScope, steps: 
     ]
     if not tried:
         return None
-    merit = _merit([lens, *tried], spec, scope, MARGIN)
-    at, cost = minimize(merit, scope.free.read(merit.base), TRIED_STEPS)
+    merit = _merit([lens, *tried], spec, scope, LIMIT_MARGIN_REL)
+    at, cost = minimize(merit, scope.free.read(merit.base), GLASS_TRIAL_STEPS)
     cost = cost.nan_to_num(nan=math.inf)
     best = int(cost.argmin())
-    if best == 0 or float(cost[best]) > WORTH_IT * float(cost[0]):
+    if best == 0 or float(cost[best]) > MAX_EXCHANGE_MERIT_RATIO * float(cost[0]):
         return None
     found = _with(tried[best - 1], scope.free.write(merit.base, at), best)
-    fine = _merit([found], spec, scope, MARGIN, fine=True)
+    fine = _merit([found], spec, scope, LIMIT_MARGIN_REL, fine=True)
     at, _ = minimize(fine, scope.free.read(fine.base), steps)
     return _with(found, scope.free.write(fine.base, at), 0)
 
@@ -524,7 +535,7 @@ def _exchanged(lens: Prescription, spec: OpticsSpec, scope: PolishScope, steps: 
 def _merges(lens: Prescription, s: int, glass: Medium) -> bool:
     """Whether `glass` behind surface `s` would make one element of two that are cemented."""
     beside = (lens.surfaces[i].medium for i in (s - 1, s + 1) if 0 <= i < len(lens.surfaces))
-    return any(isinstance(other, Medium) and _apart(glass, other) <= APART for other in beside)
+    return any(isinstance(other, Medium) and _apart(glass, other) <= MIN_GLASS_DISTANCE for other in beside)
 
 
 def _with_glass(lens: Prescription, s: int, glass: Medium) -> Prescription:
@@ -553,7 +564,7 @@ def _with(lens: Prescription, system: System, row: int) -> Prescription:
         surfaces=tuple(
             replace(
                 surface,
-                radius=1.0 / c if 1.0 / RADIUS_MAX < abs(c) < math.inf else math.inf,
+                radius=1.0 / c if 1.0 / MAX_RADIUS_MM < abs(c) < math.inf else math.inf,
                 thickness=t,
                 conic=k,
                 asphere=tuple(a[: len(surface.asphere)]),

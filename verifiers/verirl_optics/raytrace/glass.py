@@ -26,41 +26,62 @@ FORMULAS = ("sellmeier", "sellmeier_sq", "polynomial", "cauchy")
 
 
 class GlassError(ValueError):
-    """A glass that is not in the table, or a wavelength at which it has no index."""
+    """A glass is not in the table, or has no index at a wavelength."""
 
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A transparent material. `span`: the wavelengths for which its coefficients hold, µm."""
+    """A transparent material with a dispersion formula.
+
+    Attributes:
+        name: Catalog name, such as N-BK7.
+        formula: One of `FORMULAS`.
+        coefficients: c₀, c₁, … of the formula, for wavelengths in µm.
+        nd: Index at the d line.
+        vd: Abbe number (nd − 1) / (nF − nC).
+        wavelength_range_um: Wavelengths for which the coefficients hold, in µm.
+        vendor: Maker, if the catalog names one.
+    """
 
     name: str
     formula: str
     coefficients: tuple[float, ...]
     nd: float
     vd: float
-    span: tuple[float, float] = (0.0, math.inf)
+    wavelength_range_um: tuple[float, float] = (0.0, math.inf)
     vendor: str = ""
 
     def index(self, wavelength: float) -> float:
-        """Refractive index at `wavelength` µm; GlassError outside the span or where there is none."""
-        low, high = self.span
+        """Return the refractive index relative to air.
+
+        Args:
+            wavelength: Wavelength in µm.
+
+        Raises:
+            GlassError: If the wavelength is out of range, or the formula gives no real index there.
+
+        Example:
+            >>> round(find_glass("N-BK7").index(0.5875618), 4)
+            1.5168
+        """
+        low, high = self.wavelength_range_um
         if not low <= wavelength <= high:
             raise GlassError(f"{self.name} has no index at {wavelength:g} µm (only {low:g} to {high:g})")
-        found = _evaluate(self.formula, self.coefficients, wavelength)
-        if not (math.isfinite(found) and found > 0):
+        index = _evaluate(self.formula, self.coefficients, wavelength)
+        if not (math.isfinite(index) and index > 0):
             raise GlassError(f"{self.name} has no real index at {wavelength:g} µm")
-        return found
+        return index
 
 
 @dataclass(frozen=True, slots=True)
 class TabulatedMedium:
-    """A material known only by its indices at given wavelengths (µm)."""
+    """A material that is known only by its indices at given wavelengths (µm)."""
 
     name: str
     indices: tuple[tuple[float, float], ...]
 
     def index(self, wavelength: float) -> float:
-        """The listed index at `wavelength`; GlassError where none is listed."""
+        """Return the listed index at `wavelength` µm; GlassError if none is listed."""
         for known, value in self.indices:
             if math.isclose(known, wavelength, rel_tol=1e-9):
                 return value
@@ -82,42 +103,60 @@ def _evaluate(formula: str, c: Sequence[float], wavelength: float) -> float:
 
 
 def model_glass(nd: float, vd: float, name: str = "") -> Medium:
-    """n = A + B/λ² through nd and Vd: right to about 5e-5 for a real glass in the visible."""
+    """Make a glass from nd and Vd alone, with n = A + B/λ².
+
+    In the visible it is right to about 5e-5 for a real glass.
+    """
     b = (nd - 1.0) / vd / (LINE_F**-2 - LINE_C**-2)
     a = nd - b / LINE_D**2
     return Medium(name or f"{nd:g}/{vd:g}", "cauchy", (a, b, -2.0), nd, vd)
 
 
 def constant_index(index: float) -> Medium:
-    """The same index at every wavelength."""
+    """Make a material with the same index at every wavelength."""
     return Medium(f"{index:g}", "cauchy", (index,), index, math.inf)
 
 
 def glass_from_row(row: Mapping[str, Any]) -> Medium:
-    """A row of a glass catalogue (`name`, `formula`, `coefficients`, …); InputError where it is none."""
+    """Make a glass from a catalog row.
+
+    Args:
+        row: `name`, `formula`, `coefficients`, and if known `wavelength_range_um` and `vendor`.
+
+    Raises:
+        InputError: If a key is missing or wrong.
+    """
     try:
         name, formula = row["name"], row["formula"]
         c = tuple(float(value) for value in row["coefficients"])
         low, high = row.get("wavelength_range_um") or (0.0, math.inf)
-        span = (float(low), float(high))
-    except (KeyError, TypeError, ValueError) as problem:
-        raise InputError(f"not a glass: needs name, formula and coefficients ({problem!r})") from problem
+        wavelength_range = (float(low), float(high))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"not a glass: needs name, formula and coefficients ({error!r})") from error
     if not isinstance(name, str) or formula not in FORMULAS or not c or not all(map(math.isfinite, c)):
         raise InputError(f"not a glass: formula must be one of {', '.join(FORMULAS)}, coefficients numbers")
     at_d, at_f, at_c = (_evaluate(formula, c, line) for line in (LINE_D, LINE_F, LINE_C))
     vd = (at_d - 1.0) / (at_f - at_c) if at_f != at_c else math.inf
-    return Medium(name, formula, c, at_d, vd, span, str(row.get("vendor") or ""))
+    return Medium(name, formula, c, at_d, vd, wavelength_range, str(row.get("vendor") or ""))
 
 
 @cache
 def glass_table() -> Mapping[str, Medium]:
-    """The glasses that this package ships, by name."""
+    """Return the shipped glasses by name (from the refractiveindex.info database, CC0 1.0)."""
     text = files("verirl_optics.raytrace").joinpath("glasses.jsonl").read_text(encoding="utf-8")
     return {medium.name: medium for medium in map(glass_from_row, map(json.loads, text.splitlines()))}
 
 
 def find_glass(name: str, catalogue: Mapping[str, Medium] | None = None) -> Medium:
-    """The glass called exactly `name`; GlassError otherwise. Nothing is matched by likeness."""
+    """Find a glass by its exact name; similar names do not match.
+
+    Args:
+        name: Catalog name, such as N-BK7.
+        catalogue: Glasses to search; the shipped table if None.
+
+    Raises:
+        GlassError: If there is no such glass.
+    """
     known = glass_table() if catalogue is None else catalogue
     if name not in known:
         raise GlassError(f"no glass is called '{name[:40]}'")
@@ -125,12 +164,12 @@ def find_glass(name: str, catalogue: Mapping[str, Medium] | None = None) -> Medi
 
 
 def nearest(nd: float, vd: float, among: Sequence[Medium]) -> Medium:
-    """The glass whose nd and Vd come nearest; a step of 0.01 in nd weighs as one of 1 in Vd."""
+    """Return the glass with the nearest nd and Vd; 0.01 in nd weighs as much as 1 in Vd."""
     return min(among, key=lambda glass: math.hypot((glass.nd - nd) * 100.0, glass.vd - vd))
 
 
 def is_dispersive(medium: Medium) -> bool:
-    """Whether the index falls with the wavelength over the visible, as every real glass's does."""
+    """Return whether the index falls with the wavelength over the visible, as in every real glass."""
     try:
         values = [medium.index(line) for line in FDC_WAVELENGTHS_UM]
     except GlassError:

@@ -1,4 +1,4 @@
-"""The tracer's memory stays with the process between two operations."""
+"""Keep freed memory in the process between two operations of the tracer."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST_BYTES = 32 << 20
-"""More than that glibc does not take for its threshold."""
+"""Greatest threshold that glibc accepts."""
 
 _KEPT_BYTES = 256 << 20
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Have the allocator keep up to 256 MB that was freed; once a process, and nothing where libc cannot.
+    """Make the allocator keep up to 256 MB of freed memory; does nothing if libc has no `mallopt`.
 
-    A batch's tensors are some hundred kilobytes each. By default glibc maps each one anew and gives it back,
-    and clearing the pages takes a third of a trace. Source: mallopt(3).
+    The tensors of a batch have some hundred kilobytes each. By default glibc maps each one anew and returns
+    it, and clearing the pages takes a third of a trace. Source: mallopt(3).
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

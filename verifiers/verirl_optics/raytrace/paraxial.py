@@ -15,8 +15,14 @@ from verirl_optics.raytrace.system import System
 
 @dataclass(frozen=True, slots=True)
 class FirstOrder:
-    """`efl_BW`, `bfl_BW` (last surface to focus), `entrance_B`, `exit_B` (pupils: from the first surface and
-    from the last, primary wavelength), `entrance_scale_B` (stop diameter ÷ entrance pupil diameter), mm.
+    """First-order figures in mm.
+
+    Attributes:
+        efl_BW: Effective focal length.
+        bfl_BW: Distance from the last surface to the paraxial focus.
+        entrance_B: Distance of the entrance pupil from the first surface, at the primary wavelength.
+        exit_B: Distance of the exit pupil from the last surface, at the primary wavelength.
+        entrance_scale_B: Stop diameter ÷ entrance pupil diameter.
     """
 
     efl_BW: Tensor
@@ -28,14 +34,14 @@ class FirstOrder:
 
 @dataclass(frozen=True, slots=True)
 class _Ray:
-    """Heights and angles (times index) of a paraxial ray: `y_BSW` at and `nu_BSW` behind each surface."""
+    """A paraxial ray: heights `y` at and angles times index `nu` behind each surface (BW each)."""
 
     y: list[Tensor]
     nu: list[Tensor]
 
 
 def _trace(system: System, y: Tensor, nu: Tensor) -> _Ray:
-    """From height `y` at the first surface and slope `nu` in front of it."""
+    """Trace a paraxial ray from height `y` at the first surface and slope `nu` in front of it."""
     power = (system.vertex_BS[:, :, None] * (system.index_BSW - system.before_BSW)).unbind(1)
     reduced = (system.thickness_BS[:, :, None] / system.index_BSW).unbind(1)
     ray = _Ray([], [])
@@ -49,7 +55,14 @@ def _trace(system: System, y: Tensor, nu: Tensor) -> _Ray:
 
 
 def first_order(system: System) -> FirstOrder:
-    """Focal lengths and pupils; inf or nan where the lens is afocal or a pupil lies at infinity."""
+    """Compute focal lengths and pupils by a y-nu trace (Welford, chapter 3).
+
+    Args:
+        system: A batch of lenses.
+
+    Returns:
+        First-order figures; infinite or nan if the lens is afocal or a pupil lies at infinity.
+    """
     one = torch.ones_like(system.index_BSW[:, 0])
     zero = torch.zeros_like(one)
     # An axial ray and one tilted at the first vertex, in one pass: every other is a sum of the two.
@@ -65,10 +78,18 @@ def first_order(system: System) -> FirstOrder:
 
 
 def seidel(system: System, epd_B: Tensor, tangent_B: Tensor) -> Tensor:
-    """Seidel sums S1 … S5 of each surface, shape (B, S, 5), mm; `tangent_B`: tan of the field angle.
+    """Compute the Seidel sums S1 … S5 of each surface at the primary wavelength (Welford, chapter 8).
 
-    At the primary wavelength. An asphere adds what its r⁴ term differs by from the sphere of its vertex
-    curvature, the conic's share and the r² term included.
+    An asphere contributes the difference of its r⁴ term from that of the sphere of its vertex curvature;
+    conic and r² term are included.
+
+    Args:
+        system: A batch of lenses.
+        epd_B: Entrance pupil diameters in mm.
+        tangent_B: Tangent of the field angle.
+
+    Returns:
+        Sums in mm, shape (B, S, 5).
     """
     p = system.primary
     first = first_order(system)

@@ -1,4 +1,4 @@
-"""A lens as data: surfaces from the object side, an aperture, fields and wavelengths.
+"""A lens prescription: surfaces from the object side, an aperture, fields and wavelengths.
 
 Lengths in mm, angles in degrees, wavelengths in µm. The object is at infinity, the image plane lies one
 thickness behind the last surface. Sag: z = c r² / (1 + √(1 − (1 + k) c² r²)) + Σ Aᵢ r^(2i), i = 1, 2, ….
@@ -12,12 +12,22 @@ from dataclasses import dataclass, field
 from verirl_optics.raytrace.glass import LINE_D, Medium, TabulatedMedium
 
 AIR = None
-"""The medium of a surface with nothing but air behind it; its index is exactly 1."""
+"""Medium of a surface with air behind it; the index is exactly 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """One surface and the space behind it. `radius`: mm, inf for a plane; `semi_diameter`: mm or None."""
+    """One surface and the space behind it.
+
+    Attributes:
+        radius: Radius of curvature in mm, infinite for a plane; positive if the center lies behind.
+        thickness: Distance to the next surface in mm (the last: to the image plane).
+        medium: Material behind the surface; `AIR` is None.
+        conic: Conic constant k; 0 for a sphere.
+        asphere: Coefficients of r², r⁴, … in mm^(1 − 2i).
+        semi_diameter: Clear semi-diameter in mm, None if free.
+        stop: Whether the surface is the aperture stop.
+    """
 
     radius: float
     thickness: float
@@ -29,7 +39,7 @@ class Surface:
 
     @property
     def aspheric(self) -> bool:
-        """Whether the surface is anything but a sphere or a plane."""
+        """Whether the surface is neither a sphere nor a plane."""
         return self.conic != 0.0 or any(self.asphere)
 
     @property
@@ -40,7 +50,12 @@ class Surface:
 
 @dataclass(frozen=True, slots=True)
 class Aperture:
-    """How wide the axial beam is: `kind` is `epd`, `fno` or `stop` (semi-diameter of the stop)."""
+    """Width of the axial beam.
+
+    Attributes:
+        kind: `epd` (entrance pupil diameter, mm), `fno` (f-number) or `stop` (semi-diameter of the stop, mm).
+        value: The number that `kind` names.
+    """
 
     kind: str
     value: float
@@ -48,7 +63,24 @@ class Aperture:
 
 @dataclass(frozen=True, slots=True)
 class Prescription:
-    """A whole lens. `primary` indexes `wavelengths`; exactly one surface is the stop."""
+    """A whole lens; the object is at infinity.
+
+    Attributes:
+        surfaces: From the object side; exactly one is the stop.
+        aperture: Width of the axial beam.
+        fields: Field angles in degrees.
+        wavelengths: In µm, of equal weight.
+        primary: Index into `wavelengths` of the one for first-order figures.
+        name: Name to show.
+        notes: Assumptions that a reader of files made.
+
+    Example:
+        >>> from verirl_optics.raytrace.glass import find_glass
+        >>> crown = find_glass("N-BK7")
+        >>> surfaces = (Surface(51.0, 4.0, crown, stop=True), Surface(-51.0, 48.6))
+        >>> Prescription(surfaces, Aperture("fno", 8.0)).elements
+        1
+    """
 
     surfaces: tuple[Surface, ...]
     aperture: Aperture
@@ -65,12 +97,12 @@ class Prescription:
 
     @property
     def total_track(self) -> float:
-        """First surface to image plane, mm."""
+        """Distance from the first surface to the image plane in mm."""
         return sum(surface.thickness for surface in self.surfaces)
 
     @property
     def fronts(self) -> tuple[int, ...]:
-        """Indices of the surfaces at which an element begins; at a stop inside a glass none does."""
+        """Indices of the surfaces at which an element begins; a stop inside a glass does not begin one."""
         before = (AIR, *(surface.medium for surface in self.surfaces))
         return tuple(
             s

@@ -1,4 +1,4 @@
-"""Where rays cross the pupil: points of the unit disc with weights that sum to 1.
+"""Pupil sampling: points of the unit disc with weights that sum to 1.
 
 Gauss quadrature after G. W. Forbes, "Optical system assessment for design: numerical ray tracing in the
 Gaussian pupil", J. Opt. Soc. Am. A 5 (1988) 1943. Fields lie in the y-z plane, so a pupil may be `mirrored`:
@@ -23,7 +23,14 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pupil:
-    """`x_R`, `y_R` in units of the pupil's radius, `weight_R`; `mirrored`: see above."""
+    """Sample points of the pupil.
+
+    Attributes:
+        x_R: In units of the pupil radius.
+        y_R: In units of the pupil radius.
+        weight_R: Weights that sum to 1.
+        mirrored: Whether each point with x > 0 stands for its mirror image too.
+    """
 
     x_R: Tensor
     y_R: Tensor
@@ -32,14 +39,14 @@ class Pupil:
 
     @property
     def rays_R(self) -> Tensor:
-        """How many rays of the whole pupil each point stands for."""
+        """Number of rays of the whole pupil that each point stands for."""
         if not self.mirrored:
             return torch.ones_like(self.x_R)
         return torch.where(self.x_R > 1e-12, 2.0, 1.0).to(self.x_R)
 
 
 def _kept(make: Callable[P, Pupil]) -> Callable[P, Pupil]:
-    """`make`, remembered; its tensors are ordinary ones, also where inference mode was on at the time."""
+    """Cache `make`; its tensors are ordinary ones even if inference mode is on at the first call."""
 
     @lru_cache(maxsize=64)
     def kept(*arguments: Any, **named: Any) -> Pupil:
@@ -50,7 +57,7 @@ def _kept(make: Callable[P, Pupil]) -> Callable[P, Pupil]:
 
 
 def _legendre(order: int) -> tuple[Tensor, Tensor]:
-    """Nodes and weights on [0, 1] (Golub and Welsch 1969)."""
+    """Return Gauss–Legendre nodes and weights on [0, 1] (Golub and Welsch 1969)."""
     k = torch.arange(1, order, dtype=FLOAT)
     off = k / torch.sqrt(4.0 * k * k - 1.0)
     nodes, vectors = torch.linalg.eigh(torch.diag(off, 1) + torch.diag(off, -1))
@@ -59,7 +66,13 @@ def _legendre(order: int) -> tuple[Tensor, Tensor]:
 
 @_kept
 def gauss(rings: int = 6, arms: int = 12, *, mirrored: bool = True) -> Pupil:
-    """Gauss–Legendre in r², `arms` equal angles (j + ½)·2π/arms. `mirrored` needs an even number of arms."""
+    """Return the Gaussian quadrature of the pupil (Forbes 1988).
+
+    Args:
+        rings: Gauss–Legendre nodes in r².
+        arms: Equally spaced angles (j + ½)·2π/arms; an even number if `mirrored`.
+        mirrored: List only the points with x ≥ 0.
+    """
     square, weight = _legendre(rings)
     angle = (torch.arange(arms, dtype=FLOAT) + 0.5) * (2.0 * math.pi / arms)
     if mirrored:
@@ -73,7 +86,7 @@ def gauss(rings: int = 6, arms: int = 12, *, mirrored: bool = True) -> Pupil:
 
 @_kept
 def hexapolar(rings: int = 6) -> Pupil:
-    """The centre and `rings` rings of 6, 12, … points, equal weights: 127 points for 6 rings."""
+    """Return the center and `rings` rings of 6, 12, … points of equal weight: 127 points for 6 rings."""
     x, y = [0.0], [0.0]
     for ring in range(1, rings + 1):
         for j in range(6 * ring):
@@ -86,21 +99,21 @@ def hexapolar(rings: int = 6) -> Pupil:
 
 @_kept
 def rim(points: int = 24) -> Pupil:
-    """The edge of the pupil, its top and bottom among the points."""
+    """Return points on the edge of the pupil, its top and bottom among them."""
     angle = torch.arange(points, dtype=FLOAT) * (2.0 * math.pi / points)
     return Pupil(torch.cos(angle), torch.sin(angle), torch.full((points,), 1.0 / points, dtype=FLOAT))
 
 
 @_kept
 def chief() -> Pupil:
-    """The centre of the pupil alone."""
+    """Return the center of the pupil alone."""
     zero = torch.zeros(1, dtype=FLOAT)
     return Pupil(zero, zero, torch.ones(1, dtype=FLOAT))
 
 
 @_kept
 def joined(pupils: tuple[Pupil, ...]) -> Pupil:
-    """The points of several pupils one after the other, for one pass; weights stay those of each alone."""
+    """Concatenate pupils for one pass of the tracer; each keeps its own weights."""
     return Pupil(
         torch.cat([pupil.x_R for pupil in pupils]),
         torch.cat([pupil.y_R for pupil in pupils]),

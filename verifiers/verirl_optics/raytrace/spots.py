@@ -1,4 +1,4 @@
-"""Spots: weighted moments of rays at the image plane. Axes as in `trace`."""
+"""Spot sizes: weighted moments of rays at the image plane. Axes as in `trace`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from verirl_optics.raytrace.pupil import Pupil
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """RMS radii, mm: `rms_BFW` a wavelength about its centroid, `poly_BF` all about one common centroid.
+    """RMS spot radii and centroids in mm; nan if no ray arrived.
 
-    nan where no ray arrived. `centre_BFW` and `centroid_BFW` are x and y of each wavelength's centroid;
-    `arrived_BFW` and `arrived_BF` are the shares of rays, `rays_BF` their number.
+    Attributes:
+        rms_BFW: RMS radius of each wavelength about its own centroid.
+        poly_BF: RMS radius of all wavelengths about their common centroid.
+        centre_BFW: x of each wavelength's centroid.
+        centroid_BFW: y of each wavelength's centroid.
+        arrived_BFW: Share of the rays that arrived, per wavelength.
+        arrived_BF: Share of the rays that arrived.
+        rays_BF: Number of rays that arrived.
     """
 
     rms_BFW: Tensor
@@ -28,7 +34,17 @@ class Spot:
 
 
 def measure_spots(x: Tensor, y: Tensor, valid: Tensor, pupil: Pupil) -> Spot:
-    """The spots of rays at `x`, `y` (BFWR) of which `valid` arrived."""
+    """Measure the spots of rays at the image plane.
+
+    Args:
+        x: x in mm (BFWR).
+        y: y in mm (BFWR).
+        valid: Which rays arrived (BFWR).
+        pupil: The sampling that the rays belong to; its weights count.
+
+    Returns:
+        RMS radii and centroids, differentiable at finite spots.
+    """
     weight = torch.where(valid, pupil.weight_R.to(x), 0.0)
     share = weight.sum(-1)
     # Where no ray arrived, 0 is divided by 1: a gradient must stay finite for the others' sake.
@@ -50,7 +66,7 @@ def measure_spots(x: Tensor, y: Tensor, valid: Tensor, pupil: Pupil) -> Spot:
 
 
 def _together(square: Tensor, x: Tensor, y: Tensor, share: Tensor) -> Tensor:
-    """Mean square (BF) of all wavelengths' rays about their common centroid, by the parallel-axis rule."""
+    """Return the mean square (BF) of all rays about the common centroid, by the parallel-axis rule."""
     total = share.sum(-1, keepdim=True)
     weight = share / torch.where(total > 0.0, total, 1.0)
     dx, dy = x - (weight * x).sum(-1, keepdim=True), y - (weight * y).sum(-1, keepdim=True)
@@ -58,12 +74,12 @@ def _together(square: Tensor, x: Tensor, y: Tensor, share: Tensor) -> Tensor:
 
 
 def rms_about(found: Spot, at_x: Tensor, at_y: Tensor) -> Tensor:
-    """RMS distance (BFW) of a wavelength's rays from a given point (BFW), by the parallel-axis rule."""
+    """Return the RMS distance (BFW) of rays from a point (BFW), by the parallel-axis rule."""
     dx, dy = found.centre_BFW - at_x, found.centroid_BFW - at_y
     return _root(found.rms_BFW**2 + dx * dx + dy * dy)
 
 
 def _root(square: Tensor) -> Tensor:
-    """Square root whose gradient at 0 is 0, not inf: a perfect spot is a minimum."""
+    """Square root with gradient 0 at 0 instead of infinity: a perfect spot is a minimum."""
     positive = square > 0.0
     return torch.where(positive, torch.sqrt(torch.where(positive, square, torch.ones_like(square))), square)

@@ -18,11 +18,17 @@ FLOAT = torch.float64
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A batch of lenses with as many surfaces and the same stop position.
+    """A batch of lenses with the same number of surfaces and the same stop surface.
 
-    `curvature_BS` (1/mm), `thickness_BS` (mm; the last to the image), `conic_BS`, `asphere_BSA` (terms of r²,
-    r⁴, …), `index_BSW` (behind each surface), `semi_BS` (mm, inf where free), `stop` (index of the stop
-    surface), `primary` (index of the wavelength of first-order figures).
+    Attributes:
+        curvature_BS: 1 / radius in 1/mm.
+        thickness_BS: Distance to the next surface in mm (the last: to the image plane).
+        conic_BS: Conic constants.
+        asphere_BSA: Coefficients of r², r⁴, … in mm^(1 − 2i).
+        index_BSW: Refractive index behind each surface.
+        semi_BS: Semi-diameters in mm, infinite if free.
+        stop: Index of the stop surface.
+        primary: Index of the wavelength of first-order figures.
     """
 
     curvature_BS: Tensor
@@ -36,14 +42,14 @@ class System:
 
     @property
     def vertex_BS(self) -> Tensor:
-        """Curvature at the vertex: the r² term of an asphere counts."""
+        """Curvature at the vertex in 1/mm, with the r² term of an asphere."""
         if self.asphere_BSA.shape[-1] == 0:
             return self.curvature_BS
         return self.curvature_BS + 2.0 * self.asphere_BSA[..., 0]
 
     @property
     def before_BSW(self) -> Tensor:
-        """Index in front of each surface: air in front of the first."""
+        """Index in front of each surface; air in front of the first."""
         return torch.cat([torch.ones_like(self.index_BSW[:, :1]), self.index_BSW[:, :-1]], dim=1)
 
     @property
@@ -55,10 +61,19 @@ class System:
 def build_system(
     lenses: Sequence[Prescription], *, device: torch.device | str = "cpu", requires_grad: bool = False
 ) -> System:
-    """The tensors of `lenses`, which share surface count, stop position and number of wavelengths.
+    """Build the tensors of a batch of lenses.
 
-    With `requires_grad`, gradients flow to curvatures, thicknesses, conics, aspheres and indices. Raises
-    InputError on lenses of different layouts, GlassError where a glass has no index at a wavelength.
+    Args:
+        lenses: Lenses with the same number of surfaces and wavelengths and the same stop and primary.
+        device: Torch device of the tensors, which are float64.
+        requires_grad: Whether curvatures, thicknesses, conics, aspheres and indices get gradients.
+
+    Returns:
+        The batch, with as many asphere terms as the lens that has most.
+
+    Raises:
+        InputError: If the layouts differ.
+        GlassError: If a glass has no index at a wavelength.
     """
     keep_freed_memory()
     first = lenses[0]

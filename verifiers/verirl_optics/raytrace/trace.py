@@ -1,8 +1,8 @@
 """Real rays through a lens, one surface after the other. Axes: B lenses, F fields, W wavelengths, R rays.
 
 Spencer and Murty, "General ray-tracing procedure", J. Opt. Soc. Am. 52 (1962) 672. The intersection with a
-conic is the one nearest the vertex plane; aspheres start there and are found by Newton's method. A ray that
-cannot go on keeps a name for why, and its coordinates from there on are those of no ray: use `valid`.
+conic is the one nearest the vertex plane; Newton's method finds an asphere from there. A ray that cannot go
+on keeps the reason, and its coordinates from there on are meaningless: use `valid`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from verirl_optics.raytrace.pupil import Pupil
 from verirl_optics.raytrace.system import System
 
 NEWTON_STEPS = 40
-ON_SURFACE = 1e-10
-"""Distance from an asphere, mm, within which a point lies on it."""
-BACKWARD = 1e-9
-"""Steps shorter than this, mm, do not count as backward: surfaces may touch."""
+SURFACE_TOLERANCE_MM = 1e-10
+"""Distance from an asphere within which a point lies on it."""
+BACKWARD_TOLERANCE_MM = 1e-9
+"""Shorter steps do not count as backward: surfaces may touch."""
 _ONE = torch.ones(1, 1, 1, 1, dtype=torch.float64)
 
 
@@ -48,7 +48,16 @@ FAILURE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Rays:
-    """A bundle: position (z from the vertex of the surface it stands at) and direction cosines, BFWR each."""
+    """A bundle of rays, BFWR each.
+
+    Attributes:
+        x: Position in mm.
+        y: Position in mm.
+        z: Position in mm, from the vertex of the surface at which the ray stands.
+        l: Direction cosine along x.
+        m: Direction cosine along y.
+        n: Direction cosine along z, the axis.
+    """
 
     x: Tensor
     y: Tensor
@@ -60,10 +69,15 @@ class Rays:
 
 @dataclass(frozen=True, slots=True)
 class TracedRays:
-    """Rays at the image plane and which of them are `valid`: reached it. `height2`: r² at each surface.
+    """The result of a pass through a lens.
 
-    `ends`: why rays ended, in the order of their way, each with the rays of which it was true; `span`: which
-    of those rays are these.
+    Attributes:
+        rays: Rays at the image plane.
+        valid: Which rays reached it (BFWR).
+        ends: Reasons to end, in the order along the path, each with the rays that it concerns.
+        height2: r² in mm² of every ray at each surface.
+        points: Position and direction at each surface, if they were kept.
+        ray_slice: The part of the rays of `ends` that this is.
     """
 
     rays: Rays
@@ -71,35 +85,40 @@ class TracedRays:
     ends: tuple[tuple[Failure, Tensor], ...]
     height2: tuple[Tensor, ...]
     points: tuple[Rays, ...] = ()
-    span: slice = field(default_factory=lambda: slice(None))
+    ray_slice: slice = field(default_factory=lambda: slice(None))
 
     @property
     def failure(self) -> Tensor:
-        """The first `Failure` of each ray, int8."""
+        """The first `Failure` of each ray (BFWR, int8)."""
         found = torch.zeros(self.valid.shape, dtype=torch.int8, device=self.valid.device)
         if bool(self.valid.all()):
             return found
         for name, where in reversed(self.ends):
             # The first reason is written last, and stays.
-            found.masked_fill_(where[..., self.span], int(name))
+            found.masked_fill_(where[..., self.ray_slice], int(name))
         return found
 
     def part(self, rays: slice) -> TracedRays:
-        """Some of the rays of a whole pass, without their heights at the surfaces."""
+        """Return some of the rays of a pass, without their heights at the surfaces."""
         bundle = self.rays
         cut = [value[..., rays] for value in (bundle.x, bundle.y, bundle.z, bundle.l, bundle.m, bundle.n)]
-        return TracedRays(Rays(*cut), self.valid[..., rays], self.ends, (), span=rays)
+        return TracedRays(Rays(*cut), self.valid[..., rays], self.ends, (), ray_slice=rays)
 
 
 def launch(pupil_x: Tensor, pupil_y: Tensor, entrance: Tensor, fields_BF: Tensor, wavelengths: int) -> Rays:
-    """Parallel rays of each field through points (mm, broadcast to BFWR) of the plane z = `entrance` (B).
+    """Make parallel rays of each field through points of a plane.
 
-    `fields_BF` in radians; directions are (0, sin a, cos a); z is measured from the first vertex.
+    Args:
+        pupil_x: x of the points in mm, broadcast to BFWR.
+        pupil_y: y of the points in mm, broadcast to BFWR.
+        entrance: z of the plane in mm from the first vertex (B).
+        fields_BF: Field angles in radians; directions are (0, sin a, cos a).
+        wavelengths: Number of wavelengths.
     """
     sine = torch.sin(fields_BF)[:, :, None, None]
     cosine = torch.cos(fields_BF)[:, :, None, None]
-    colours = torch.zeros(wavelengths, 1, dtype=sine.dtype, device=sine.device)
-    zero = torch.zeros_like(pupil_x + pupil_y + sine + colours)
+    colors = torch.zeros(wavelengths, 1, dtype=sine.dtype, device=sine.device)
+    zero = torch.zeros_like(pupil_x + pupil_y + sine + colors)
     z = entrance[:, None, None, None]
     return Rays(zero + pupil_x, zero + pupil_y, zero + z, zero, zero + sine, zero + cosine)
 
@@ -107,7 +126,15 @@ def launch(pupil_x: Tensor, pupil_y: Tensor, entrance: Tensor, fields_BF: Tensor
 def through_pupil(
     system: System, pupil: Pupil, epd_B: Tensor, fields_BF: Tensor, entrance_B: Tensor | None = None
 ) -> Rays:
-    """Rays through the paraxial entrance pupil (at `entrance_B`) of the primary wavelength, unaimed."""
+    """Make rays through the paraxial entrance pupil of the primary wavelength, without aiming.
+
+    Args:
+        system: A batch of lenses.
+        pupil: Sample points of the pupil.
+        epd_B: Entrance pupil diameters in mm.
+        fields_BF: Field angles in radians.
+        entrance_B: Position of the pupil in mm from the first vertex; computed if None.
+    """
     entrance = first_order(system).entrance_B if entrance_B is None else entrance_B
     radius = (epd_B / 2.0)[:, None, None, None]
     x, y = pupil.x_R.to(radius), pupil.y_R.to(radius)
@@ -123,10 +150,29 @@ def trace(
     keep: bool = False,
     base_conic: bool = False,
 ) -> TracedRays:
-    """Trace `rays` to the image plane, or to surface `stop_after` (positions on it, directions behind it).
+    """Trace rays through a batch of lenses.
 
-    `clip` ends rays outside semi-diameters; `keep` keeps the position at every surface. `base_conic`: a ray
-    that misses an asphere's conic part misses the asphere, as in programs that start their search there.
+    Args:
+        system: A batch of lenses.
+        rays: Rays in front of the first surface.
+        clip: End rays outside semi-diameters.
+        stop_after: Trace only up to this surface: positions on it, directions behind it.
+        keep: Keep position and direction at every surface.
+        base_conic: A ray that misses the conic part of an asphere misses the asphere, as in programs that
+            start their search there.
+
+    Returns:
+        The rays at the image plane, differentiable by the tensors of `system`.
+
+    Example:
+        >>> from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+        >>> from verirl_optics.raytrace.pupil import gauss
+        >>> from verirl_optics.raytrace.system import build_system
+        >>> mirrorless = Prescription((Surface(float("inf"), 10.0, stop=True),), Aperture("epd", 2.0))
+        >>> system = build_system([mirrorless])
+        >>> epd_B, fields_BF = torch.tensor([2.0]), torch.zeros(1, 1)
+        >>> tuple(trace(system, through_pupil(system, gauss(), epd_B, fields_BF, torch.zeros(1))).valid.shape)
+        (1, 1, 1, 36)
     """
     x, y, z, l, m, n = rays.x, rays.y, rays.z, rays.l, rays.m, rays.n
     ratios_BSW = system.before_BSW / system.index_BSW
@@ -192,17 +238,17 @@ def trace(
 
 
 def _finite(values: Tensor) -> Tensor:
-    """As torch.isfinite, in half the time."""
+    """Do what torch.isfinite does in half the time."""
     return (values - values) == 0.0
 
 
 def _each(values_BS: Tensor) -> tuple[Tensor, ...]:
-    """The values of each surface, with the axes of rays."""
+    """Split values by surface, with the axes of rays."""
     return values_BS[:, :, None, None, None].unbind(1)
 
 
 def _in_use(values: Tensor) -> list[bool]:
-    """For each surface, whether any lens has a value there, or may get one from an optimiser."""
+    """Return for each surface whether any lens has a value there, or may get one from an optimizer."""
     if values.requires_grad:
         return [values.numel() > 0] * values.shape[1]
     found = (values != 0.0).transpose(0, 1).flatten(1).any(1)
@@ -210,17 +256,19 @@ def _in_use(values: Tensor) -> list[bool]:
 
 
 def _terms(system: System, s: int) -> tuple[Tensor, ...]:
-    """The asphere's coefficients at surface `s`, each with the axes of rays."""
+    """Return the asphere coefficients of surface `s`, each with the axes of rays."""
     return tuple(a[:, None, None, None] for a in system.asphere_BSA[:, s].unbind(-1))
 
 
 def _backward_limits(system: System) -> tuple[Tensor, Tensor]:
-    """The path between two refracting surfaces that counts as backward at each surface, and as what share of
-    the path so far goes on there: none behind a refracting surface, all of it behind an idle one.
+    """Return for each surface the path that counts as backward, and the share of the path that carries over.
+
+    A path is measured between refracting surfaces: behind one it starts anew, behind an idle surface all of
+    it carries over.
     """
     refracts = (system.before_BSW != system.index_BSW).any(dim=-1)
     earlier = refracts.cumsum(1) - refracts.long() > 0
-    limit = torch.where(refracts & earlier, -BACKWARD, -torch.inf)
+    limit = torch.where(refracts & earlier, -BACKWARD_TOLERANCE_MM, -torch.inf)
     goes_on = torch.cat([torch.zeros_like(refracts[:, :1]), ~refracts[:, :-1]], dim=1)
     return limit.to(system.curvature_BS), goes_on.to(system.curvature_BS)
 
@@ -228,7 +276,7 @@ def _backward_limits(system: System) -> tuple[Tensor, Tensor]:
 def _to_conic(
     x: Tensor, y: Tensor, l: Tensor, m: Tensor, n: Tensor, c: Tensor, k: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """From the vertex plane to the conic (`k` None: a sphere): distance, sag, 1 − (1 + k) c · sag, missed."""
+    """Intersect a conic (`k` None: a sphere): distance, sag, 1 − (1 + k) c · sag, missed."""
     f = c * torch.addcmul(x * x, y, y)
     g = torch.addcmul(n, c, torch.addcmul(x * l, y, m), value=-1.0)
     under = torch.addcmul(g * g, c if k is None else c * (1.0 + k * n * n), f, value=-1.0)
@@ -252,7 +300,7 @@ def _to_asphere(
     terms: Sequence[Tensor],
     start: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Distance from the vertex plane to the asphere; the last Newton step alone carries the gradient."""
+    """Intersect an asphere: distance, missed; only the last Newton step carries the gradient."""
 
     def newton(ahead: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         u, v, w = x + ahead * l, y + ahead * m, ahead * n
@@ -273,14 +321,14 @@ def _to_asphere(
     _, ahead, _ = newton(ahead)
     with torch.no_grad():
         error, _, real = newton(ahead)
-        missed = ~(real & (error.abs() < ON_SURFACE))
+        missed = ~(real & (error.abs() < SURFACE_TOLERANCE_MM))
     return torch.where(missed, torch.zeros_like(ahead), ahead), missed
 
 
 def _sag(
     square: Tensor, c: Tensor, k: Tensor | None, terms: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Sag, its derivative by r², and where they are real."""
+    """Return sag, its derivative by r², and where both are real."""
     bend = c * c if k is None else (1.0 + k) * c * c
     under = 1.0 - bend * square
     real = under > 0.0
@@ -297,7 +345,16 @@ def _sag(
 
 
 def sag(system: System, s: int, square: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Sag of surface `s` at r² (four axes, lenses first), its slope by r², and where both are real."""
+    """Compute the sag of one surface.
+
+    Args:
+        system: A batch of lenses.
+        s: Index of the surface.
+        square: r² in mm², four axes, lenses first.
+
+    Returns:
+        Sag in mm, its derivative by r², and where both are real.
+    """
     return _sag(
         square,
         system.curvature_BS[:, s, None, None, None],
@@ -307,7 +364,7 @@ def sag(system: System, s: int, square: Tensor) -> tuple[Tensor, Tensor, Tensor]
 
 
 def sags(system: System, square_BS: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
-    """Sag (B, S) at `square_BS` of as many surfaces as it has from `first` on, and where it is real."""
+    """Return the sag (B, S) of surfaces from `first` on at r² of `square_BS`, and where it is real."""
     part = slice(first, first + square_BS.shape[1])
     terms = system.asphere_BSA[:, part].unbind(-1)
     depth, _, real = _sag(square_BS, system.curvature_BS[:, part], system.conic_BS[:, part], terms)
@@ -317,7 +374,7 @@ def sags(system: System, square_BS: Tensor, first: int = 0) -> tuple[Tensor, Ten
 def _normal(
     x: Tensor, y: Tensor, square: Tensor, down: Tensor, c: Tensor, k: Tensor | None, terms: Sequence[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The unit normal at a point of a conic or an asphere, along the axis at the vertex."""
+    """Return the unit normal at a point of a conic or an asphere."""
     slope = _sag(square, c, k, terms)[1] if terms else c / (2.0 * torch.where(down > 0.0, down, 1.0))
     scale = 1.0 / torch.sqrt(1.0 + 4.0 * slope * slope * square)
     return -2.0 * slope * x * scale, -2.0 * slope * y * scale, scale

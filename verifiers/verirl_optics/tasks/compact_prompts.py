@@ -34,14 +34,14 @@ GLASSES = ("N-FK51A", "N-BK7", "N-KF9", "LF7")
 """From little dispersion to much, of which most of a singlet's spot comes: the first gives the sharpest lens.
 Of indices from 1.48 to 1.58: with more, the best form turns concave behind.
 """
-EFL = (20, 99)
-FNOS = (5, 6, 7, 8, 9, 10)
-HALF_FIELDS = (1, 2, 3, 4)
-TURNS = 8
+EFL_RANGE_MM = (20, 99)
+F_NUMBERS = (5, 6, 7, 8, 9, 10)
+HALF_FIELDS_DEG = (1, 2, 3, 4)
+EFL_SCALING_STEPS = 8
 """Of scaling the curvatures, by which the EFL of a thick lens comes right to 1e-9."""
-THICKNESS = 0.08
+THICKNESS_REL = 0.08
 """Of the glass, ÷ EFL."""
-DIGITS = 3
+SIGNIFICANT_DIGITS = 3
 BENDINGS = torch.linspace(0.4, 1.1, 15, dtype=FLOAT)
 """Curvature of the front ÷ difference of both."""
 DRAWS = 40
@@ -97,8 +97,8 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 def _attempt(draw: Random, difficulty: float, *, masked: bool) -> tuple[dict[str, Any], str] | None:
-    efl = float(draw.randint(*EFL))
-    fno, half, glass = draw.choice(FNOS), draw.choice(HALF_FIELDS), draw.choice(GLASSES)
+    efl = float(draw.randint(*EFL_RANGE_MM))
+    fno, half, glass = draw.choice(F_NUMBERS), draw.choice(HALF_FIELDS_DEG), draw.choice(GLASSES)
     fields = (0.0, round(0.7 * half, 2), float(half))
     spec: dict[str, Any] = {
         "task": "synthesis",
@@ -111,7 +111,9 @@ def _attempt(draw: Random, difficulty: float, *, masked: bool) -> tuple[dict[str
         "elements": {"min": 1, "max": 1},
         "glasses": list(GLASSES),
     }
-    forms = {name: to_lines(best_form(efl, fno, fields, name), DIGITS) for name in {GLASSES[0], glass}}
+    forms = {
+        name: to_lines(best_form(efl, fno, fields, name), SIGNIFICANT_DIGITS) for name in {GLASSES[0], glass}
+    }
     spots = {name: _spot(spec, form) for name, form in forms.items()}
     sharpest, spot = spots[GLASSES[0]], spots[glass]
     if sharpest is None or spot is None:
@@ -141,7 +143,7 @@ def _spot(spec: Mapping[str, Any], lines: str) -> float | None:
 
 def best_form(efl: float, fno: float, fields: tuple[float, ...], glass: str) -> tuple[Row, ...]:
     """The singlet whose bending gives the smallest spot at its best focus, the stop on its front."""
-    thick = float(f"{THICKNESS * efl:.2g}")
+    thick = float(f"{THICKNESS_REL * efl:.2g}")
     with torch.no_grad():
         _, spots = _solved(BENDINGS, efl, fno, fields, glass, thick)
         low = min(max(int(spots.argmin()), 1), len(BENDINGS) - 2)
@@ -170,7 +172,7 @@ def _solved(
         index_BSW=one.index_BSW.expand(count, -1, -1),
         semi_BS=one.semi_BS.expand(count, -1),
     )
-    for _ in range(TURNS):
+    for _ in range(EFL_SCALING_STEPS):
         scale = first_order(system).efl_BW[:, 1, None] / efl
         system = replace(system, curvature_BS=system.curvature_BS * scale)
     bfl = first_order(system).bfl_BW[:, 1]

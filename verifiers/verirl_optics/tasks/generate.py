@@ -19,16 +19,16 @@ from verirl.types import Message, Source, Task
 from verirl_optics.answer import Row, parse, to_lines
 from verirl_optics.tasks.starting_designs import CROWNS, DESIGN_FORMS, FLINTS, LEVELS, DesignForm
 
-COMPLETION = "-completion"
-FAMILIES = (*DESIGN_FORMS, *(f"{name}{COMPLETION}" for name in DESIGN_FORMS))
-DIGITS = 5
+COMPLETION_SUFFIX = "-completion"
+FAMILIES = (*DESIGN_FORMS, *(f"{name}{COMPLETION_SUFFIX}" for name in DESIGN_FORMS))
+SIGNIFICANT_DIGITS = 5
 DRAWS = 40
 MASKS = "?"
 
 
 def difficulty_range(family: str) -> tuple[float, float]:
     """The difficulties of a family's level."""
-    level = DESIGN_FORMS[family.removesuffix(COMPLETION)].level
+    level = DESIGN_FORMS[family.removesuffix(COMPLETION_SUFFIX)].level
     return (level - 1) / LEVELS, level / LEVELS
 
 
@@ -45,13 +45,13 @@ def generate_task(
         level = min(LEVELS, 1 + int(difficulty * LEVELS))
         pick = rng("optics", split, seed, index)
         name = pick.choice([form.name for form in DESIGN_FORMS.values() if form.level == level])
-        family = name + pick.choice(("", COMPLETION))
+        family = name + pick.choice(("", COMPLETION_SUFFIX))
     if family not in FAMILIES:
         raise InputError(f"domain 'optics' has no family '{family}'; there are: {', '.join(FAMILIES)}")
-    form = DESIGN_FORMS[family.removesuffix(COMPLETION)]
+    form = DESIGN_FORMS[family.removesuffix(COMPLETION_SUFFIX)]
     draw = rng("optics", split, seed, index, family)
     for _ in range(DRAWS):
-        made = _attempt(draw, form, difficulty, masked=family.endswith(COMPLETION))
+        made = _attempt(draw, form, difficulty, masked=family.endswith(COMPLETION_SUFFIX))
         if made is not None:
             spec, reference = made
             return _task(spec, reference, family, seed, index, difficulty, split)
@@ -111,7 +111,7 @@ def _attempt(
                 )
                 for surface, glass in zip(lens.surfaces, start.glasses, strict=True)
             ),
-            DIGITS,
+            SIGNIFICANT_DIGITS,
         )
     )
     used = [glass for glass in dict.fromkeys(start.glasses) if glass is not None]
@@ -133,7 +133,7 @@ def _attempt(
     if start.aspheres:
         spec["aspheres"] = len(start.aspheres)
     found = evaluate_answer(read_spec(spec), rows)
-    if not found.accurate or not all(check.kept for _, check, _ in found.accurate):
+    if not found.accurate or not all(check.met for _, check, _ in found.accurate):
         return None
     figures = found.figures
     if not {"rms_spot_um", "bfl_mm"} <= set(figures) or figures["rms_spot_um"] > form.worst * efl:

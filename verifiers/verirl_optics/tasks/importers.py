@@ -30,8 +30,8 @@ def lenses(path: Path) -> Iterator[Task]:
     for line in _lines(path):
         try:
             lens = from_object(line.value)
-        except InputError as problem:
-            raise InputError.at(line.file, str(problem), line=line.number) from problem
+        except InputError as error:
+            raise InputError.at(line.file, str(error), line=line.number) from error
         told = line.value.get("source")
         reference = told.get("reference") if isinstance(told, dict) else None
         licence = str(line.value.get("licence") or UNKNOWN)
@@ -50,8 +50,8 @@ def zmx(path: Path) -> Iterator[Task]:
     for file in found:
         try:
             yield from _zmx(file, file.relative_to(path).with_suffix("").as_posix())
-        except InputError as problem:
-            warnings.warn(f"left out: {problem}", stacklevel=2)
+        except InputError as error:
+            warnings.warn(f"left out: {error}", stacklevel=2)
 
 
 def _zmx(path: Path, name: str) -> Iterator[Task]:
@@ -69,8 +69,8 @@ def question_answers(path: Path) -> Iterator[Task]:
     for line in _lines(path):
         try:
             name, lens, asked = read_pair(line.value)
-        except InputError as problem:
-            raise InputError.at(line.file, str(problem), line=line.number) from problem
+        except InputError as error:
+            raise InputError.at(line.file, str(error), line=line.number) from error
         yield from _tasks(lens, name or f"pair-{line.number}", _where(line), asked=asked)
 
 
@@ -104,5 +104,5 @@ def _tasks(
         yield from tasks_from_lens(
             lens, name, Source(name=reference or Path(where).name, license=licence), asked
         )
-    except LensError as problem:
-        warnings.warn(f"{where}: '{name}' left out: {problem}", stacklevel=3)
+    except LensError as error:
+        warnings.warn(f"{where}: '{name}' left out: {error}", stacklevel=3)

@@ -13,10 +13,10 @@ from verirl_optics.extract import extract
 from verirl_optics.raytrace.glass import find_glass
 from verirl_optics.spec import OpticsSpec, read_spec
 
-SCALE = 1.1
-DEFOCUS = 0.25
+MUTANT_SCALE = 1.1
+MIN_DEFOCUS_SHARE = 0.25
 """Share of the image distance by which the image is moved, at least."""
-BLUR = 10.0
+DEFOCUS_PER_FNO_AND_LIMIT = 10.0
 """And at least so far that defocus alone is about 3.5 times the RMS limit: δ / (2 √2 f-number)."""
 
 
@@ -35,7 +35,10 @@ def _faults(rows: tuple[Row, ...], spec: OpticsSpec) -> Iterator[tuple[str, tupl
     strongest = min(range(len(rows)), key=lambda s: abs(rows[s].radius))
     yield "sign", _with(rows, strongest, radius=-rows[strongest].radius)
     if not rows[-1].focus:
-        moved = max(DEFOCUS * rows[-1].thickness, BLUR * spec.fno * (spec.max_rms_um or 0.0) / 1e3)
+        moved = max(
+            MIN_DEFOCUS_SHARE * rows[-1].thickness,
+            DEFOCUS_PER_FNO_AND_LIMIT * spec.fno * (spec.max_rms_um or 0.0) / 1e3,
+        )
         yield "thickness", _with(rows, len(rows) - 1, thickness=rows[-1].thickness + moved)
     yield (
         "scale",
@@ -61,8 +64,10 @@ def _faults(rows: tuple[Row, ...], spec: OpticsSpec) -> Iterator[tuple[str, tupl
 
 
 def _scaled(row: Row) -> Row:
-    terms = tuple(term / SCALE ** (2 * i + 1) for i, term in enumerate(row.asphere))
-    return replace(row, radius=row.radius * SCALE, thickness=row.thickness * SCALE, asphere=terms)
+    terms = tuple(term / MUTANT_SCALE ** (2 * i + 1) for i, term in enumerate(row.asphere))
+    return replace(
+        row, radius=row.radius * MUTANT_SCALE, thickness=row.thickness * MUTANT_SCALE, asphere=terms
+    )
 
 
 def _with(rows: tuple[Row, ...], s: int, **parts: float | str) -> tuple[Row, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from verirl_optics.analysis.focus import best_focus
 from verirl_optics.optimize.damped_least_squares import minimize
-from verirl_optics.optimize.merit import PENALTY, MeritFunction, refracting_surfaces
+from verirl_optics.optimize.merit import LIMIT_PENALTY, MeritFunction, refracting_surfaces
 from verirl_optics.optimize.variables import VariableSet
 from verirl_optics.raytrace.glass import find_glass
 from verirl_optics.raytrace.paraxial import first_order
@@ -20,11 +20,11 @@ from verirl_optics.raytrace.system import FLOAT, System, build_system
 from verirl_optics.spec import ElementRange, OpticsSpec, ThicknessRange
 from verirl_optics.tasks.starting_designs import StartingDesign
 
-THINNEST = 0.012
+MIN_THICKNESS_REL = 0.012
 """Edge of a glass, and gap of air, ÷ EFL, that is kept."""
-HELD = 0.002
+EFL_TOLERANCE_REL = 0.002
 """How far the EFL may stray while the lens is optimised; it is scaled back in the end."""
-SOFT = 0.05
+SOFT_PENALTY_SHARE = 0.05
 """Share of the penalty on limits with which the search begins."""
 
 
@@ -48,8 +48,10 @@ def optimize_start(
         tuple(refracting_surfaces(base)), (*start.moves, last), tuple(s for s, _, _ in start.aspheres), terms
     )
     at = free.read(base)
-    for share, part in ((SOFT, steps), (1.0, steps // 2)):
-        at, cost = minimize(MeritFunction(base, spec, free, margin=1e-5, penalty=share * PENALTY), at, part)
+    for share, part in ((SOFT_PENALTY_SHARE, steps), (1.0, steps // 2)):
+        at, cost = minimize(
+            MeritFunction(base, spec, free, margin=1e-5, penalty=share * LIMIT_PENALTY), at, part
+        )
     found = _ready(free.write(base, at), spec)
     if found is None or not bool(torch.isfinite(cost)):
         return None
@@ -79,15 +81,15 @@ def _spec(lens: Prescription, fno: float) -> OpticsSpec:
     return OpticsSpec.model_construct(
         task="synthesis",
         efl_mm=1.0,
-        efl_rel_tol=HELD,
+        efl_rel_tol=EFL_TOLERANCE_REL,
         fno=fno,
         half_fields_deg=lens.fields,
         wavelengths_um=lens.wavelengths,
         primary=lens.primary,
         elements=ElementRange(max=lens.elements),
-        center_thickness_mm=ThicknessRange(min=THINNEST),
-        min_edge_thickness_mm=THINNEST,
-        min_air_gap_mm=THINNEST / 2,
+        center_thickness_mm=ThicknessRange(min=MIN_THICKNESS_REL),
+        min_edge_thickness_mm=MIN_THICKNESS_REL,
+        min_air_gap_mm=MIN_THICKNESS_REL / 2,
     )
 
 

@@ -29,15 +29,15 @@ def question(spec: Mapping[str, Any]) -> str:
 
 
 def _limits(spec: Mapping[str, Any]) -> list[str]:
-    colours = spec["wavelengths_um"]
+    colors = spec["wavelengths_um"]
     fields = ", ".join(f"{angle:g}" for angle in spec["half_fields_deg"])
     low, high = spec["elements"]["min"], spec["elements"]["max"]
     count = f"{low}, each" if low == high else f"{low} to {high}, at least {low}"
     lines = [
         f"Object at infinity. EFL {spec['efl_mm']:g} mm ± {100 * spec['efl_rel_tol']:g} %, "
         f"f/{spec['fno']:g} (entrance pupil diameter = {spec['efl_mm']:g}/{spec['fno']:g} mm), "
-        f"half fields {fields} deg, wavelengths {', '.join(f'{w:g}' for w in colours)} um "
-        f"(EFL at {colours[spec['primary']]:g}).",
+        f"half fields {fields} deg, wavelengths {', '.join(f'{w:g}' for w in colors)} um "
+        f"(EFL at {colors[spec['primary']]:g}).",
         f"Glass elements: {count} with power (a radius under 50 EFL, thicker than EFL/5000). Image in air, "
         "real, behind the last surface. Surfaces may not overlap, nor rays meet one at more than 0.95 of its "
         "radius.",
@@ -61,12 +61,12 @@ def _limits(spec: Mapping[str, Any]) -> list[str]:
         ),
     )
     lines += [text.format(spec[name]) for name, text in told if name in spec]
-    centre = spec.get("center_thickness_mm")
-    if centre:
+    center = spec.get("center_thickness_mm")
+    if center:
         words = [
-            f"{word} {centre[key]:g} mm"
+            f"{word} {center[key]:g} mm"
             for key, word in (("min", "at least"), ("max", "at most"))
-            if key in centre
+            if key in center
         ]
         lines.append(f"Centre of each glass {' and '.join(words)}.")
     valid = {"axis": 1.0, "full_field": 0.5, **spec.get("min_valid_ray_fraction", {})}

@@ -23,15 +23,15 @@ from verirl_optics.requirements import Evaluation, count_powered_elements, evalu
 from verirl_optics.spec import MASK, read_spec
 from verirl_optics.tasks.prompt import question
 
-DIGITS = 6
-EFL_TOLERANCE = 0.02
-TRACK, BFL, CENTRE, SPOT, DISTORTION = 1.1, 0.8, 0.9, 2.0, 1.5
+SIGNIFICANT_DIGITS = 6
+EFL_TOLERANCE_REL = 0.02
+TRACK_SLACK, BFL_SLACK, CENTER_SLACK, SPOT_SLACK, DISTORTION_SLACK = 1.1, 0.8, 0.9, 2.0, 1.5
 """By how much a limit is looser than the lens's own figure."""
-LEAST_DISTORTION = 0.5
+MIN_DISTORTION_PCT = 0.5
 """Percent; a smaller one is not asked for."""
-INDEX_STEP = 0.005
+MAX_INDEX_DIFFERENCE = 0.005
 """A glass without a name becomes the catalogue's nearest, if no index is farther off than this."""
-MASKED = 0.3
+MASKED_SHARE = 0.3
 """Share of a lens's numbers that its completion task masks."""
 
 
@@ -60,7 +60,7 @@ def tasks_from_lens(
     """
     asked = asked or Question()
     spec, rows = spec_from_lens(lens, asked.efl)
-    reference = to_lines(rows, DIGITS)
+    reference = to_lines(rows, SIGNIFICANT_DIGITS)
     made = []
     places = asked.masked or _drawn(rows, name)
     if asked.masked and len(rows) != len(lens.surfaces):
@@ -88,8 +88,8 @@ def spec_from_lens(lens: Prescription, efl: float | None = None) -> tuple[dict[s
     """The spec that `lens` meets, and its surfaces; `efl`: the one to ask for, its own where None."""
     try:
         return _specified(lens, efl)
-    except SpecError as problem:
-        raise LensError(str(problem)) from problem
+    except SpecError as error:
+        raise LensError(str(error)) from error
 
 
 def _specified(lens: Prescription, efl: float | None) -> tuple[dict[str, Any], tuple[Row, ...]]:
@@ -109,7 +109,7 @@ def _specified(lens: Prescription, efl: float | None) -> tuple[dict[str, Any], t
     while True:
         spec = _bare(named, rows, fields, efl or float(f"{own:.5g}"), beam)
         found = evaluate_answer(read_spec(spec), rows)
-        broken = [check.detail for check in found.feasible if not check.kept]
+        broken = [check.detail for check in found.feasible if not check.met]
         if not broken:
             break
         if len(fields) == 1:
@@ -118,7 +118,7 @@ def _specified(lens: Prescription, efl: float | None) -> tuple[dict[str, Any], t
         fields.pop()
     spec["elements"]["min"] = max(1, count_powered_elements(read_spec(spec), named, build_system([named])))
     spec |= _limits(rows, found)
-    broken = [check.detail for check in _all(evaluate_answer(read_spec(spec), rows)) if not check.kept]
+    broken = [check.detail for check in _all(evaluate_answer(read_spec(spec), rows)) if not check.met]
     if broken:
         raise LensError(broken[0])
     return spec, rows
@@ -144,9 +144,9 @@ def _rows(lens: Prescription) -> tuple[Row, ...]:
         made = tuple(
             checked(s, _row(surface, lens.wavelengths)) for s, surface in enumerate(surfaces, start=1)
         )
-        return parse(to_lines(made, DIGITS))
-    except FormatError as problem:
-        raise LensError(str(problem)) from problem
+        return parse(to_lines(made, SIGNIFICANT_DIGITS))
+    except FormatError as error:
+        raise LensError(str(error)) from error
 
 
 def _plane(surface: Surface) -> Surface:
@@ -174,10 +174,10 @@ def _named(name: str, wanted: tuple[float, ...], wavelengths: tuple[float, ...])
     tried = [name] if name in glass_table() else list(glass_table())
     found = {glass: _off(glass, wanted, wavelengths) for glass in tried}
     best = min(found, key=found.__getitem__)
-    if found[best] > INDEX_STEP and name in glass_table():
+    if found[best] > MAX_INDEX_DIFFERENCE and name in glass_table():
         found = {glass: _off(glass, wanted, wavelengths) for glass in glass_table()}
         best = min(found, key=found.__getitem__)
-    if found[best] > INDEX_STEP:
+    if found[best] > MAX_INDEX_DIFFERENCE:
         raise LensError(f"no catalogue glass has indices like those of '{name}'")
     return best
 
@@ -201,7 +201,7 @@ def _refocused(
     with torch.no_grad():
         first = first_order(build_system([system_of]))
     moved = float(first.bfl_BW[0, system_of.primary]) - bfl
-    last = replace(rows[-1], thickness=float(f"{rows[-1].thickness + moved:.{DIGITS}g}"))
+    last = replace(rows[-1], thickness=float(f"{rows[-1].thickness + moved:.{SIGNIFICANT_DIGITS}g}"))
     return (*rows[:-1], last), float(first.efl_BW[0, system_of.primary])
 
 
@@ -214,7 +214,7 @@ def _bare(
     return {
         "task": "synthesis",
         "efl_mm": efl,
-        "efl_rel_tol": EFL_TOLERANCE,
+        "efl_rel_tol": EFL_TOLERANCE_REL,
         "fno": float(f"{efl / beam:.4g}"),
         "half_fields_deg": fields,
         "wavelengths_um": list(lens.wavelengths),
@@ -231,15 +231,15 @@ def _limits(rows: tuple[Row, ...], found: Evaluation) -> dict[str, Any]:
     thinnest = min(row.thickness for row in rows if row.glass is not None)
     spot = figures["rms_spot_um"]
     limits = {
-        "max_total_track_mm": _three(TRACK * figures["total_track_mm"]),
-        "min_bfl_mm": _three(BFL * figures["bfl_mm"]),
-        "center_thickness_mm": {"min": _three(CENTRE * thinnest)},
+        "max_total_track_mm": _three(TRACK_SLACK * figures["total_track_mm"]),
+        "min_bfl_mm": _three(BFL_SLACK * figures["bfl_mm"]),
+        "center_thickness_mm": {"min": _three(CENTER_SLACK * thinnest)},
         "reference_rms_um": float(f"{spot:.6g}"),
-        "max_rms_um": _three(SPOT * spot),
+        "max_rms_um": _three(SPOT_SLACK * spot),
     }
     bent = figures.get("distortion_pct", 0.0)
-    if bent > LEAST_DISTORTION:
-        limits["max_distortion_pct"] = _three(DISTORTION * bent)
+    if bent > MIN_DISTORTION_PCT:
+        limits["max_distortion_pct"] = _three(DISTORTION_SLACK * bent)
     return limits
 
 
@@ -254,7 +254,7 @@ def _drawn(rows: tuple[Row, ...], name: str) -> tuple[tuple[int, str], ...]:
     places = [*curved, *((s, "thickness") for s in range(len(rows)))]
     first = draw.choice(curved)
     rest = [place for place in places if place != first]
-    return (first, *draw.sample(rest, round(MASKED * len(places)) - 1))
+    return (first, *draw.sample(rest, round(MASKED_SHARE * len(places)) - 1))
 
 
 def _given(rows: tuple[Row, ...], places: Sequence[tuple[int, str]]) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from verirl.errors import InputError, StorageError
 from verirl.optional_dependencies import import_optional
 
 Point = tuple[float, float]
-INK, SOFT, PAPER = "#222222", "#8a8f98", "#ffffff"
+INK_COLOR, SOFT_COLOR, PAPER_COLOR = "#222222", "#8a8f98", "#ffffff"
 COLORS = ("#1f5fa8", "#2a8a4a", "#b3372f", "#8a5fb0", "#c08a1e", "#1a8f9c")
 SUFFIXES = (".svg", ".png")
-SCALE = 2
+PNG_SCALE = 2
 """PNG pixels a pixel of the picture."""
-SMOOTH = 2
+PNG_OVERSAMPLING = 2
 """PNG is drawn so many times larger, and reduced, to have smooth edges."""
 
 
@@ -29,7 +29,7 @@ class Line:
     """A line through `points`, or with `fill` the area that they enclose."""
 
     points: Sequence[Point]
-    stroke: str = INK
+    stroke: str = INK_COLOR
     width: float = 1.2
     fill: str = "none"
     dashed: bool = False
@@ -40,7 +40,7 @@ class Dots:
     """A dot at each of `points`."""
 
     points: Sequence[Point]
-    colour: str
+    color: str
     radius: float = 1.4
 
 
@@ -52,7 +52,7 @@ class Label:
     text: str
     size: float = 12.0
     anchor: str = "start"
-    colour: str = INK
+    color: str = INK_COLOR
 
 
 @dataclass(slots=True)
@@ -73,8 +73,8 @@ def save(picture: Picture, path: Path) -> None:
     data = svg(picture).encode() if kind == ".svg" else png(picture)
     try:
         path.write_bytes(data)
-    except OSError as problem:
-        raise StorageError(f"{path}: {problem.strerror}") from problem
+    except OSError as error:
+        raise StorageError(f"{path}: {error.strerror}") from error
 
 
 def svg(picture: Picture) -> str:
@@ -84,7 +84,7 @@ def svg(picture: Picture) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" role="img">',
         f"<title>{title}</title>",
-        f'<rect width="{picture.width:g}" height="{picture.height:.1f}" fill="{PAPER}"/>',
+        f'<rect width="{picture.width:g}" height="{picture.height:.1f}" fill="{PAPER_COLOR}"/>',
     ]
     for item in picture.items:
         match item:
@@ -96,13 +96,13 @@ def svg(picture: Picture) -> str:
                 lines.append(f'<path d="M {way}{end}" {style}/>')
             case Dots():
                 lines += [
-                    f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{item.radius:g}" fill="{item.colour}"/>'
+                    f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{item.radius:g}" fill="{item.color}"/>'
                     for x, y in item.points
                 ]
             case Label():
                 style = f'font-family="sans-serif" font-size="{item.size:g}" text-anchor="{item.anchor}"'
                 place = f'x="{item.at[0]:.1f}" y="{item.at[1]:.1f}"'
-                lines.append(f'<text {place} {style} fill="{item.colour}">{escape(item.text)}</text>')
+                lines.append(f'<text {place} {style} fill="{item.color}">{escape(item.text)}</text>')
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -111,9 +111,9 @@ def png(picture: Picture) -> bytes:
     image_of, draw_of, font_of = (
         import_optional(f"PIL.{name}", "optics") for name in ("Image", "ImageDraw", "ImageFont")
     )
-    times = SCALE * SMOOTH
+    times = PNG_SCALE * PNG_OVERSAMPLING
     size = (math.ceil(picture.width * times), math.ceil(picture.height * times))
-    image = image_of.new("RGB", size, PAPER)
+    image = image_of.new("RGB", size, PAPER_COLOR)
     pen = draw_of.Draw(image)
     for item in picture.items:
         match item:
@@ -131,14 +131,16 @@ def png(picture: Picture) -> bytes:
                 reach = item.radius * times
                 for x, y in item.points:
                     box = (x * times - reach, y * times - reach, x * times + reach, y * times + reach)
-                    pen.ellipse(box, fill=item.colour)
+                    pen.ellipse(box, fill=item.color)
             case Label():
                 font = font_of.load_default(item.size * times)
                 anchor = {"start": "ls", "middle": "ms", "end": "rs"}[item.anchor]
                 at = (item.at[0] * times, item.at[1] * times)
                 # Pillow's own font has no micro sign.
-                pen.text(at, item.text.replace("µ", "u"), fill=item.colour, font=font, anchor=anchor)
-    small = image.resize((size[0] // SMOOTH, size[1] // SMOOTH), image_of.Resampling.LANCZOS)
+                pen.text(at, item.text.replace("µ", "u"), fill=item.color, font=font, anchor=anchor)
+    small = image.resize(
+        (size[0] // PNG_OVERSAMPLING, size[1] // PNG_OVERSAMPLING), image_of.Resampling.LANCZOS
+    )
     out = io.BytesIO()
     small.save(out, "PNG")
     return out.getvalue()

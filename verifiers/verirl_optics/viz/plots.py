@@ -15,12 +15,12 @@ from verirl_optics.raytrace.pupil import Pupil
 from verirl_optics.raytrace.spots import measure_spots
 from verirl_optics.raytrace.system import FLOAT, build_system
 from verirl_optics.raytrace.trace import TracedRays, through_pupil, trace
-from verirl_optics.viz.picture import COLORS, INK, SOFT, Dots, Label, Line, Picture, Point
+from verirl_optics.viz.picture import COLORS, INK_COLOR, SOFT_COLOR, Dots, Label, Line, Picture, Point
 
-PANEL = 220.0
-GAP = 26.0
-HEAD, FOOT = 44.0, 34.0
-RINGS = 9
+PANEL_PX = 220.0
+GAP_PX = 26.0
+HEAD_PX, FOOT_PX = 44.0, 34.0
+SPOT_RINGS = 9
 """Rings of the spot diagram's rays: 271 of a wavelength."""
 FAN_RAYS = 61
 
@@ -30,19 +30,19 @@ def spot_diagrams(lens: Prescription) -> Picture:
 
     Dots are evenly spread over the pupil; the RMS is by quadrature, as it is told elsewhere.
     """
-    pupil = pupils.hexapolar(RINGS)
+    pupil = pupils.hexapolar(SPOT_RINGS)
     done = _traced(lens, pupil)
     found = measure_spots(done.rays.x, done.rays.y, done.valid, pupil)
     measure = pupil_sampling(lens)
     exact = _traced(lens, measure)
     size = measure_spots(exact.rays.x, exact.rays.y, exact.valid, measure).poly_BF[0]
-    centre = found.centroid_BFW[0].nan_to_num().mean(-1)
+    center = found.centroid_BFW[0].nan_to_num().mean(-1)
     clouds: list[list[list[Point]]] = []
     for f in range(len(lens.fields)):
         clouds.append([])
         for w in range(len(lens.wavelengths)):
             here = done.valid[0, f, w]
-            x, y = done.rays.x[0, f, w][here], done.rays.y[0, f, w][here] - centre[f]
+            x, y = done.rays.x[0, f, w][here], done.rays.y[0, f, w][here] - center[f]
             clouds[-1].append([(1e3 * u, 1e3 * v) for u, v in zip(x.tolist(), y.tolist(), strict=True)])
     reach = max((abs(v) for cloud in clouds for part in cloud for p in part for v in p), default=1.0) or 1.0
     half = _nice(reach)
@@ -50,9 +50,9 @@ def spot_diagrams(lens: Prescription) -> Picture:
     for f, angle in enumerate(lens.fields):
         left, top = _corner(f)
         picture.items += _frame(left, top)
-        scale = PANEL / (2.0 * half)
+        scale = PANEL_PX / (2.0 * half)
         for w, cloud in enumerate(clouds[f]):
-            dots = [(left + PANEL / 2 + x * scale, top + PANEL / 2 - y * scale) for x, y in cloud]
+            dots = [(left + PANEL_PX / 2 + x * scale, top + PANEL_PX / 2 - y * scale) for x, y in cloud]
             picture.items.append(Dots(dots, COLORS[w % len(COLORS)], 1.1))
         rms = 1e3 * float(size[f])
         told = f"{angle:.4g}°, RMS {rms:.3g} µm" if math.isfinite(rms) else f"{angle:.4g}°, no ray arrives"
@@ -87,7 +87,7 @@ def ray_fans(lens: Prescription) -> Picture:
             picture.items.append(Label((left, top - 6.0), f"{angle:.4g}°, {name}"))
             for w in range(len(lens.wavelengths)):
                 points = [
-                    (left + (u + 1.0) / 2.0 * PANEL, top + PANEL / 2.0 * (1.0 - 1e3 * e / half))
+                    (left + (u + 1.0) / 2.0 * PANEL_PX, top + PANEL_PX / 2.0 * (1.0 - 1e3 * e / half))
                     for u, e, there in zip(
                         line.tolist(), error[f, w].tolist(), done.valid[0, f, w].tolist(), strict=True
                     )
@@ -112,34 +112,34 @@ def _nice(reach: float) -> float:
 
 
 def _corner(column: int, row: int = 0) -> Point:
-    return GAP + column * (PANEL + GAP), HEAD + 22.0 + row * (PANEL + GAP + 8.0)
+    return GAP_PX + column * (PANEL_PX + GAP_PX), HEAD_PX + 22.0 + row * (PANEL_PX + GAP_PX + 8.0)
 
 
 def _frame(left: float, top: float, *, axes: bool = False) -> list[Line]:
     corners = [
         (left, top),
-        (left + PANEL, top),
-        (left + PANEL, top + PANEL),
-        (left, top + PANEL),
+        (left + PANEL_PX, top),
+        (left + PANEL_PX, top + PANEL_PX),
+        (left, top + PANEL_PX),
         (left, top),
     ]
-    found = [Line(corners, SOFT, 0.8)]
-    middle_x, middle_y = left + PANEL / 2, top + PANEL / 2
+    found = [Line(corners, SOFT_COLOR, 0.8)]
+    middle_x, middle_y = left + PANEL_PX / 2, top + PANEL_PX / 2
     cross: Sequence[list[Point]] = (
-        [(left, middle_y), (left + PANEL, middle_y)],
-        [(middle_x, top), (middle_x, top + PANEL)],
+        [(left, middle_y), (left + PANEL_PX, middle_y)],
+        [(middle_x, top), (middle_x, top + PANEL_PX)],
     )
-    return found + [Line(line, SOFT, 0.5, dashed=not axes) for line in cross]
+    return found + [Line(line, SOFT_COLOR, 0.5, dashed=not axes) for line in cross]
 
 
 def _page(lens: Prescription, what: str, scale: str, *, panels: int, rows: int = 1) -> Picture:
-    width = max(panels * (PANEL + GAP) + GAP, 3 * PANEL)
-    height = _corner(0, rows - 1)[1] + PANEL + FOOT
+    width = max(panels * (PANEL_PX + GAP_PX) + GAP_PX, 3 * PANEL_PX)
+    height = _corner(0, rows - 1)[1] + PANEL_PX + FOOT_PX
     name = lens.name or "lens"
     picture = Picture(width, height, f"{name}: {what}")
-    picture.items.append(Label((GAP, 20.0), f"{name}: {what}", 13.0))
-    picture.items.append(Label((GAP, 38.0), scale, 12.0, colour=INK))
-    for w, colour in enumerate(lens.wavelengths):
-        at = (GAP + 90.0 * w, height - 12.0)
-        picture.items.append(Label(at, f"{colour:.4g} µm", 12.0, colour=COLORS[w % len(COLORS)]))
+    picture.items.append(Label((GAP_PX, 20.0), f"{name}: {what}", 13.0))
+    picture.items.append(Label((GAP_PX, 38.0), scale, 12.0, color=INK_COLOR))
+    for w, color in enumerate(lens.wavelengths):
+        at = (GAP_PX + 90.0 * w, height - 12.0)
+        picture.items.append(Label(at, f"{color:.4g} µm", 12.0, color=COLORS[w % len(COLORS)]))
     return picture

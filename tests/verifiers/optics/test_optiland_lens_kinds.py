@@ -111,7 +111,7 @@ ROUND = [name for name in LENSES if not any(surface.aspheric for surface in LENS
 WHOLE = pupils.gauss(mirrored=False)
 live = [
     pytest.mark.slow,
-    pytest.mark.skipif(not peer.installed(), reason="optiland is not installed"),
+    pytest.mark.needs_modules("optiland"),
     pytest.mark.filterwarnings("ignore"),
 ]
 
@@ -292,8 +292,9 @@ def test_optiland_has_the_same_index_of_each_makers_glasses(vendor: str) -> None
     seen = 0
     for medium in glasses[:: max(1, len(glasses) // 12)]:
         known = peer.catalogue_glass(medium.name, vendor)
-        for wave in (*LINES, max(medium.span[0], 0.4), min(medium.span[1], 1.0)):
-            if known is not None and medium.span[0] <= wave <= medium.span[1]:
+        low, high = medium.wavelength_range_um
+        for wave in (*LINES, max(low, 0.4), min(high, 1.0)):
+            if known is not None and low <= wave <= high:
                 assert medium.index(wave) == pytest.approx(known(wave), abs=CLOSE)
                 seen += 1
     assert seen > 20

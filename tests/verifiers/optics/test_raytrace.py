@@ -34,7 +34,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 LENSES = {row["id"]: row for row in rows("classical_lenses.jsonl")}
 ORACLE = {row["id"]: row for row in rows("classical_lenses_oracle.jsonl")}
-needs_benchmark = pytest.mark.skipif(not LENSES, reason="no ../shared/benchmarks/optics here")
+needs_benchmark = pytest.mark.needs_benchmarks("optics")
 
 
 @needs_benchmark
@@ -319,9 +319,9 @@ def test_pupils_of_an_image_in_glass_are_where_a_chief_ray_says() -> None:
 
 def test_edges_are_where_the_sags_say() -> None:
     system, _, _ = tensors(SINGLET)
-    centre, edge = gaps(system, torch.tensor([[10.0, 12.0]], dtype=FLOAT))
+    center, edge = gaps(system, torch.tensor([[10.0, 12.0]], dtype=FLOAT))
     depth = 51.0 - math.sqrt(51.0**2 - 144.0)
-    assert float(centre[0, 0]) == 4.0
+    assert float(center[0, 0]) == 4.0
     assert float(edge[0, 0]) == pytest.approx(4.0 - 2 * depth, rel=1e-12)
 
 

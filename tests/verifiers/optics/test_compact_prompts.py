@@ -105,15 +105,14 @@ def test_what_has_no_shorthand_is_refused(arguments: dict[str, str]) -> None:
         domain.generate(1, 1, 0.5, options=OpticsOptions(style=arguments.pop("style")), **arguments)
 
 
-def test_the_option_goes_through_synthesis_and_the_pool() -> None:
-    with VerifierPool(1) as pool:
-        report = generate_tasks(domain, 6, seed=3, pool=pool, families=["singlet"], options=TERSE)
-        assert len(report.tasks) == 6
-        assert report.kill_rate == 1.0
-        task = report.tasks[0]
-        rows = parse(task.reference or "")
-        other = to_lines(rows[::-1])
-        verdicts = pool.verify([Request(task, task.reference or ""), Request(task, other)])
+def test_the_option_goes_through_synthesis_and_the_pool(pool: VerifierPool) -> None:
+    report = generate_tasks(domain, 6, seed=3, pool=pool, families=["singlet"], options=TERSE)
+    assert len(report.tasks) == 6
+    assert report.kill_rate == 1.0
+    task = report.tasks[0]
+    rows = parse(task.reference or "")
+    other = to_lines(rows[::-1])
+    verdicts = pool.verify([Request(task, task.reference or ""), Request(task, other)])
     assert [verdict.passed for verdict in verdicts] == [True, False]
 
 

@@ -23,7 +23,7 @@ from verirl_optics.raytrace.trace import through_pupil, trace
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not peer.installed(), reason="optiland is not installed"),
+    pytest.mark.needs_modules("optiland"),
     pytest.mark.filterwarnings("ignore"),
 ]
 PUPILS = {"hexapolar": pupils.hexapolar(), "gauss": pupils.gauss(mirrored=False)}

@@ -269,18 +269,18 @@ def test_givens_are_the_tasks_own_to_the_last_digit() -> None:
     ],
 )
 def test_a_wrong_spec_is_refused_with_its_field(change: dict[str, Any], field: str) -> None:
-    with pytest.raises(SpecError) as problem:
+    with pytest.raises(SpecError) as error:
         domain.check_spec({**SPEC, **change})
-    assert problem.value.field == field
+    assert error.value.field == field
 
 
 @pytest.mark.parametrize(
     "name", ["efl_mm", "efl_rel_tol", "fno", "half_fields_deg", "wavelengths_um", "task"]
 )
 def test_what_a_spec_lacks_is_named(name: str) -> None:
-    with pytest.raises(SpecError) as problem:
+    with pytest.raises(SpecError) as error:
         domain.check_spec({key: value for key, value in SPEC.items() if key != name})
-    assert problem.value.field == name
+    assert error.value.field == name
 
 
 numbers = st.one_of(
@@ -342,10 +342,9 @@ def test_synth_refuses_what_it_does_not_know(arguments: dict[str, str]) -> None:
         domain.generate(1, 1, 0.5, **arguments)
 
 
-def test_a_confined_worker_judges_good_and_hostile_answers() -> None:
+def test_a_confined_worker_judges_good_and_hostile_answers(pool: VerifierPool) -> None:
     answers = [TRIPLET, swap("22.01359", "-22.01359"), "[" * 60_000, "\0" * 1000, TRIPLET * 50]
-    with VerifierPool(1) as pool:
-        verdicts = pool.verify([Request(task(), answer) for answer in answers])
+    verdicts = pool.verify([Request(task(), answer) for answer in answers])
     assert [verdict.passed for verdict in verdicts] == [True, False, False, False, False]
     assert not any(verdict.is_error for verdict in verdicts)
     assert not any(stage.status is Status.TIMEOUT for verdict in verdicts for stage in verdict.stages)
@@ -359,12 +358,11 @@ def test_every_scheme_ranks_right_over_wrong(name: str) -> None:
     assert value(TRIPLET) > value(swap("42.20778", "43.5"))
 
 
-def test_a_passing_ladder_is_a_climbed_one() -> None:
+def test_a_passing_ladder_is_a_climbed_one(pool: VerifierPool) -> None:
     assert all_correct(LADDER, tuple(item.stage for item in run_stages(task(), TRIPLET)))
     from rich.console import Console
 
-    with VerifierPool(1) as pool:
-        [verdict] = pool.verify([Request(task(), TRIPLET)])
+    [verdict] = pool.verify([Request(task(), TRIPLET)])
     console = Console(width=100, file=io.StringIO(), record=True)
     console.print(domain.render(task(), TRIPLET, verdict))
     assert "efl_mm" in console.export_text()

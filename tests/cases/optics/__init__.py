@@ -1,0 +1,1 @@
+"""Answers that attack the optics verifier."""
