@@ -1,4 +1,4 @@
-"""Whether a lens can be built and used, whether it does what was asked, and how sharp it is.
+"""Requirements on a lens: whether it can be built, whether it does what was asked, and how sharp it is.
 
 The beam's diameter is the task's (EFL asked for ÷ f-number) and its rays go through the paraxial entrance
 pupil of the primary wavelength; the image is where the answer puts it. Spots are Gauss-quadrature RMS radii
@@ -31,33 +31,39 @@ from verirl_optics.raytrace.trace import Failure, sag, through_pupil, trace
 from verirl_optics.spec import OpticsSpec
 
 EDGE_HEIGHT_FACTOR = 1.02
-"""Edges are measured this much outside the traced height."""
+"""Edges are measured at this multiple of the traced height."""
 MIN_INDEX_DIFFERENCE = 1e-3
-"""Two media whose indices differ by less at every wavelength of the task have no surface between them."""
+"""Two media whose indices differ by less at every wavelength of the task count as one."""
 MAX_FLAT_CURVATURE_REL = 0.02
-"""EFL ÷ radius up to which a surface counts as flat: a window's."""
+"""EFL ÷ radius up to which a surface counts as flat, as in a window."""
 NEAR_AXIS_HEIGHTS = (0.1, 0.2)
-"""Shares of the beam's height at which rays by an asphere are near the axis, and by how much their focal
-length (height ÷ sine) may differ from the vertex's.
-"""
+"""Shares of the beam height at which rays through an asphere are near the axis."""
 NEAR_AXIS_EFL_TOLERANCE_REL = 0.02
+"""How far the focal length of those rays (height ÷ sine) may differ from the paraxial one."""
 MAX_FLAT_SAG_MM = 1e-4
-"""Depth, mm, up to which an asphere over half the beam counts as flat, of a lens of `FLAT_FROM` mm or more;
-of a smaller one in proportion.
+"""Sag over half the beam up to which an asphere counts as flat, for an EFL of `FLAT_SAG_EFL_MM` or more; for
+a shorter one in proportion.
 """
 FLAT_SAG_EFL_MM = 50.0
 MAX_COATING_THICKNESS_REL = 2e-4
-"""Thickness ÷ EFL up to which glass is a coating, and no element."""
+"""Thickness ÷ EFL up to which glass counts as a coating, not as an element."""
 WORTHLESS_SPOT_RATIO = 30.0
-"""A spot this many times the reference's is worth nothing."""
+"""Ratio to the reference spot from which quality is 0."""
 ROUNDING_REL = 1e-9
 ZONE_COUNT = 24
-"""Heights at which the slope of an asphere, and the room beside it, are looked at."""
+"""Heights at which the slope of an asphere, and the space next to it, are checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One limit: by how much it is broken, and the amount at which nothing is left of its score."""
+    """One limit and how far a lens is from it.
+
+    Attributes:
+        name: Short name of the limit.
+        excess: How far the limit is violated; 0 or less if it is met.
+        scale: The excess at which the score reaches 0.
+        detail: The finding in words.
+    """
 
     name: str
     excess: float
@@ -66,7 +72,7 @@ class Requirement:
 
     @property
     def score(self) -> float:
-        """1 where the limit is kept, falling to 0; a number that is none counts as broken."""
+        """1 if the limit is met, falling to 0; a non-finite excess counts as violated."""
         if not math.isfinite(self.excess):
             return 0.0
         return min(1.0, max(0.0, 1.0 - self.excess / self.scale))
@@ -79,9 +85,14 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """`feasible` and `accurate`: the checks; `figures`: what was measured; `quality`: None: not asked.
+    """The requirements of a task on one lens.
 
-    `spot`: the RMS spot in which a lost ray counts as half a pupil away, µm.
+    Attributes:
+        feasible: Whether the lens can be built and used.
+        accurate: Weight, requirement and graded score of each thing asked for; empty if not feasible.
+        quality: Score of the spot, None if the task states no spot to compare with.
+        figures: Measured figures of the verdict.
+        spot: RMS spot radius in µm in which a lost ray counts as half a pupil diameter away.
     """
 
     feasible: tuple[Requirement, ...]
@@ -92,7 +103,7 @@ class Evaluation:
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Which of two lenses is the better answer: what is feasible, then accurate, then how sharp it is."""
+        """Sort key, greater is better: by feasibility, then accuracy, then sharpness."""
         if not all(check.met for check in self.feasible):
             return 0, sum(check.score for check in self.feasible) / len(self.feasible)
         if not all(check.met for _, check, _ in self.accurate):
@@ -101,7 +112,7 @@ class Evaluation:
 
 
 def surfaces_of_rows(rows: Sequence[Row], media: Mapping[str, Medium]) -> tuple[Surface, ...]:
-    """The surfaces that rows name, with their glasses; KeyError on one that is not in `media`."""
+    """Return the surfaces of rows with their glasses; KeyError if one is not in `media`."""
     return tuple(
         Surface(
             row.radius,
@@ -116,7 +127,18 @@ def surfaces_of_rows(rows: Sequence[Row], media: Mapping[str, Medium]) -> tuple[
 
 
 def lens_of_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> Prescription:
-    """The lens of an answer under the task's beam; GlassError on a glass that the task does not list."""
+    """Build the lens of an answer under the beam, fields and wavelengths of the task.
+
+    Args:
+        spec: The spec of the task.
+        rows: The surfaces of the answer.
+
+    Returns:
+        The lens; a last thickness of `focus` is at best common focus.
+
+    Raises:
+        GlassError: If a glass is unknown, not listed by the task or without an index at a wavelength.
+    """
     media: dict[str, Medium] = {}
     for name in {row.glass for row in rows if row.glass is not None}:
         if spec.glasses is not None and name not in spec.glasses:
@@ -145,15 +167,27 @@ def with_best_focus(lens: Prescription, epd: float) -> Prescription:
 
 
 def has_semi_diameters(lens: Prescription) -> bool:
-    """Whether semi-diameters of the lens itself vignette."""
+    """Return whether the lens states semi-diameters, which vignette."""
     return any(surface.semi_diameter is not None for surface in lens.surfaces)
 
 
 def evaluate_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> Evaluation:
-    """Every finding about an answer; what a later rung would find is left out where an earlier one fails."""
+    """Evaluate an answer against every requirement of its task.
+
+    Args:
+        spec: The spec of the task.
+        rows: The surfaces of the answer.
+
+    Returns:
+        The evaluation; `accurate` and `quality` are left out if the lens is not feasible.
+
+    Example:
+        >>> spec = read_spec(task.spec)  # doctest: +SKIP
+        >>> [limit.detail for limit in evaluate_answer(spec, parse(text)).feasible if not limit.met]
+    """
     bent = _asphere_requirement(spec, rows)
     if not bent.met:
-        # What tracing costs grows with the aspheres: it is for the task alone to say how many there are.
+        # The cost of tracing grows with the aspheres, so only the task decides how many there are.
         return Evaluation((bent,))
     try:
         lens = lens_of_answer(spec, rows)
@@ -163,9 +197,15 @@ def evaluate_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> Evaluation:
 
 
 def evaluate_lens(spec: OpticsSpec, lens: Prescription, *, whole: bool = False) -> Evaluation:
-    """Every finding about a lens, whatever it is made of; its own semi-diameters vignette.
+    """Evaluate a lens of any glasses against a spec; its own semi-diameters vignette.
 
-    `whole`: what a later rung would find is not left out.
+    Args:
+        spec: The spec; its list of glasses is not checked.
+        lens: The lens.
+        whole: Evaluate accuracy and quality even if the lens is not feasible.
+
+    Returns:
+        The evaluation.
     """
     with torch.no_grad():
         system = build_system([lens])
@@ -224,7 +264,7 @@ def _feasibility_requirements(
 
 
 def _near_axis_requirement(spec: OpticsSpec, system: System, found: Performance) -> Requirement:
-    """Whether rays near the axis have the focal length of the vertex, around which a conic may be flat."""
+    """Require that rays near the axis have the paraxial EFL: around its vertex a conic may be flat."""
     heights = torch.tensor(NEAR_AXIS_HEIGHTS, dtype=FLOAT)
     near = Pupil(torch.zeros_like(heights), heights, torch.ones_like(heights))
     axis = torch.zeros(1, 1, dtype=FLOAT)
@@ -238,7 +278,7 @@ def _near_axis_requirement(spec: OpticsSpec, system: System, found: Performance)
 
 
 def _shortfall(value: float, least: float, *, strict: bool = False) -> float:
-    """By how much `value` is under `least`; `strict`: at least something above 0 is needed."""
+    """Return how far `value` is below `least`; `strict`: it must also be above 0."""
     if not math.isfinite(value):
         return math.inf
     slack = ROUNDING_REL * max(1.0, abs(least))
@@ -248,7 +288,7 @@ def _shortfall(value: float, least: float, *, strict: bool = False) -> float:
 
 
 def _excess(value: float, most: float) -> float:
-    """By how much `value` is over `most`."""
+    """Return how far `value` is above `most`."""
     return math.inf if not math.isfinite(value) else max(0.0, value - most * (1.0 + ROUNDING_REL))
 
 
@@ -267,7 +307,7 @@ def _element_requirement(spec: OpticsSpec, lens: Prescription, system: System) -
         if not surface.stop:
             return Requirement("elements", math.inf, 1.0, f"surface {s + 1} separates nothing")
         if surface.curvature or surface.aspheric:
-            # Rays that miss it would be lost: a semi-diameter of the answer's own.
+            # Rays that miss it would be lost, so it would act as a semi-diameter that the answer chooses.
             return Requirement(
                 "elements", math.inf, 1.0, f"surface {s + 1}: a stop between equal media is a plane"
             )
@@ -279,7 +319,7 @@ def _element_requirement(spec: OpticsSpec, lens: Prescription, system: System) -
 
 
 def count_powered_elements(spec: OpticsSpec, lens: Prescription, system: System) -> int:
-    """How many elements are more than a window or a coating."""
+    """Count the elements that are more than a window or a coating."""
     surfaces = lens.surfaces
     depth = MAX_FLAT_SAG_MM * min(1.0, spec.efl_mm / FLAT_SAG_EFL_MM)
     curved = [
@@ -297,7 +337,7 @@ def count_powered_elements(spec: OpticsSpec, lens: Prescription, system: System)
 
 
 def _refracting_surfaces(spec: OpticsSpec, surfaces: Sequence[Surface]) -> list[int]:
-    """The surfaces that part two media: all but a stop within one."""
+    """Return the surfaces between two different media; a stop within one medium is not among them."""
     before = (AIR, *(surface.medium for surface in surfaces))
     return [s for s, surface in enumerate(surfaces) if not _same_medium(before[s], surface.medium, spec)]
 
@@ -305,7 +345,7 @@ def _refracting_surfaces(spec: OpticsSpec, surfaces: Sequence[Surface]) -> list[
 def _same_medium(
     first: Medium | TabulatedMedium | None, second: Medium | TabulatedMedium | None, spec: OpticsSpec
 ) -> bool:
-    """Whether two media are one and the same to every wavelength of the task."""
+    """Return whether two media have the same index at every wavelength of the task."""
     if first is None or second is None or first == second:
         return first == second
     return all(abs(first.index(w) - second.index(w)) < MIN_INDEX_DIFFERENCE for w in spec.wavelengths_um)
@@ -314,7 +354,7 @@ def _same_medium(
 def _space_requirements(
     spec: OpticsSpec, lens: Prescription, system: System, found: Performance
 ) -> list[Requirement]:
-    """Centre and edge of each glass and air space; a stop belongs to the space around it."""
+    """Check center and edge of each glass and air space; a stop belongs to the space around it."""
     height = found.reach_BS * EDGE_HEIGHT_FACTOR
     checks: list[Requirement] = []
     surfaces = lens.surfaces
@@ -369,7 +409,7 @@ def _space_requirements(
 
 
 def _subsystem(system: System, surfaces: list[int]) -> System:
-    """Some of the surfaces, as far apart as they are."""
+    """Return some of the surfaces at their distances."""
     if surfaces == list(range(system.count)):
         return system
     ends = [*surfaces[1:], system.count]
@@ -390,13 +430,13 @@ def _heights(reach: float) -> torch.Tensor:
 
 
 def _max_sag(system: System, s: int, reach: float) -> float:
-    """How far surface `s` departs from its vertex plane within `reach`."""
+    """Return the greatest distance of surface `s` from its vertex plane within `reach`."""
     depth, _, _ = sag(system, s, _heights(reach) ** 2)
     return float(depth.abs().max())
 
 
 def _steepest(system: System, s: int, reach: float) -> float:
-    """The sine of the steepest slope of an asphere; of a sphere it is height ÷ radius."""
+    """Return the sine of the steepest slope of an asphere; for a sphere it is height ÷ radius."""
     height = _heights(reach)
     _, slope, real = sag(system, s, height**2)
     tangent = (2.0 * height * slope).abs()
@@ -405,7 +445,7 @@ def _steepest(system: System, s: int, reach: float) -> float:
 
 
 def _least_zone_thickness(space: System, reach: float) -> float:
-    """The least room between the two surfaces of `space` from axis to edge."""
+    """Return the least thickness between the two surfaces of `space` from axis to edge."""
     height = torch.linspace(0.0, reach, ZONE_COUNT, dtype=FLOAT)[:, None].expand(-1, 2)
     return float(gaps(space, height)[1].min())
 
@@ -451,7 +491,7 @@ def _figures(spec: OpticsSpec, lens: Prescription, found: Performance) -> dict[s
 def _accuracy_requirements(
     spec: OpticsSpec, figures: Mapping[str, float]
 ) -> list[tuple[float, Requirement, float]]:
-    """Weight, check and graded score of each thing asked for."""
+    """Return weight, requirement and graded score of each thing asked for."""
     efl = figures.get("efl_mm", math.nan)
     off = efl / spec.efl_mm - 1.0
     rows = [
@@ -483,14 +523,14 @@ def _graded(
 
 
 def _log_score(value: float, full: float, none: float) -> float:
-    """1 at `full`, 0 from `none` on, falling with the logarithm."""
+    """Return 1 at `full`, falling with the logarithm to 0 at `none`."""
     if not math.isfinite(value) or full <= 0.0 or full >= none:
         return 0.0
     return min(1.0, max(0.0, 1.0 - math.log(value / full) / math.log(none / full)))
 
 
 def _spot_with_lost_rays(spec: OpticsSpec, found: Performance) -> float:
-    """The RMS spot in which a ray that does not arrive is half a pupil diameter away, µm."""
+    """Return the RMS spot radius in µm in which a lost ray counts as half a pupil diameter away."""
     arrived = found.spots.arrived_BF[0]
     square = arrived * found.spots.poly_BF[0].nan_to_num() ** 2 + (1.0 - arrived) * (spec.epd_mm / 2.0) ** 2
     return 1e3 * float(square.mean().sqrt())

@@ -1,4 +1,4 @@
-"""The image plane at which the spots of all fields together are smallest. Axes as in `trace`.
+"""Best common focus: the image plane with the smallest spots of all fields together. Axes as in `trace`.
 
 Behind the last surface a ray is a straight line, so the mean square spot is a parabola in the distance of the
 image plane, and its minimum has a closed form.
@@ -18,8 +18,17 @@ from verirl_optics.raytrace.trace import through_pupil, trace
 def best_focus(
     system: System, epd_B: Tensor, fields_BF: Tensor, pupil: Pupil | None = None, *, clip: bool = False
 ) -> Tensor:
-    """Distance (B, mm) from the last surface to the plane of least quadratic mean over the fields of the
-    polychromatic RMS spot about the centroid; nan where no ray arrives or none converges.
+    """Find the plane with the least quadratic mean, over the fields, of the RMS spot about the centroid.
+
+    Args:
+        system: A batch of lenses; its last thicknesses do not matter.
+        epd_B: Entrance pupil diameters in mm.
+        fields_BF: Field angles in radians.
+        pupil: Sampling of the pupil; Gauss quadrature if None.
+        clip: End rays outside semi-diameters.
+
+    Returns:
+        Distance in mm from the last surface (B); nan if no ray arrives or none converges.
     """
     pupil = pupils.gauss() if pupil is None else pupil
     done = trace(system, through_pupil(system, pupil, epd_B, fields_BF), clip=clip)

@@ -1,4 +1,4 @@
-"""What a lens does: spots, distortion, colour, field curvature, and the room between its surfaces.
+"""Performance of a lens: spots, distortion, color, field curvature, MTF, and thicknesses at the edge.
 
 Lengths in mm, angles in radians. Axes: B lenses, F fields, W wavelengths, R rays, S surfaces.
 """
@@ -23,24 +23,31 @@ from verirl_optics.raytrace.trace import Rays, TracedRays, launch, sags, through
 CLOSE_RAY_OFFSET = 1e-3
 """Distance of the close rays of `field_curvature` from the chief ray, in units of the pupil's radius."""
 ASPHERE_RINGS_AND_ARMS = (16, 24)
-"""Rings and arms of the pupil for a lens with aspheric terms. Ten of them can bend a surface so that it is
-right on six rings and wrong between them, but not on more rings than there are terms.
+"""Rings and arms of the pupil for a lens with aspheric terms. Ten terms can shape a surface that is right on
+six rings and wrong between them, but not on more rings than there are terms.
 """
 MAX_SLOPE_SINE = 0.95
-"""Largest height ÷ radius up to which a surface can be made."""
+"""Greatest height ÷ radius at which a surface can be made."""
 AIM_STEPS = 12
 AIM_TOLERANCE_MM = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """Figures of a batch at its own image plane.
+    """Figures of a batch at its own image plane, lengths in mm; nan if the chief ray did not arrive.
 
-    `chief_BFW`: height of the chief ray; `rms_chief_BFW`: about the chief ray; `distortion_BF`: relative to
-    EFL·tan(field), 0 on axis; `lateral_BF`: spread of the chief rays' heights over the wavelengths;
-    `axial_B`: spread of the paraxial back focal lengths; `reach_BS`: largest height of an arriving ray at
-    each surface; `rim_BF`: share of the pupil's edge that arrives, nan if not asked
-    for. nan also stands where the chief ray did not arrive.
+    Attributes:
+        first: Focal lengths and pupils.
+        epd_B: Entrance pupil diameter.
+        spots: RMS spot radii.
+        traced: The rays of the quadrature.
+        chief_BFW: Height of the chief ray.
+        rms_chief_BFW: RMS spot radius about the chief ray.
+        distortion_BF: Relative to EFL · tan(field); 0 on the axis.
+        lateral_BF: Spread over the wavelengths of the heights of the chief ray.
+        axial_B: Spread over the wavelengths of the paraxial back focal length.
+        reach_BS: Greatest height at each surface of a ray that arrives.
+        rim_BF: Share of the edge of the pupil that arrives; nan if it was not traced.
     """
 
     first: FirstOrder
@@ -66,7 +73,19 @@ def pupil_sampling(lens: Prescription) -> Pupil:
 
 
 def pupil_diameter(aperture: Aperture, first: FirstOrder, system: System) -> Tensor:
-    """Entrance pupil diameter of each lens (B)."""
+    """Compute the entrance pupil diameter of each lens.
+
+    Args:
+        aperture: Width of the beam.
+        first: First-order figures of the batch.
+        system: The batch.
+
+    Returns:
+        Diameters in mm (B).
+
+    Raises:
+        InputError: If the aperture is of an unknown kind.
+    """
     efl = first.efl_BW[:, system.primary]
     match aperture.kind:
         case "epd":
@@ -89,14 +108,23 @@ def evaluate(
     aim: bool = False,
     rim: bool = False,
 ) -> Performance:
-    """Trace every field and wavelength; Gauss quadrature (6 rings, 12 arms) unless a pupil is given.
+    """Trace every field and wavelength of a batch and measure it at its image plane.
 
-    `clip` ends rays outside semi-diameters, `aim` sends each ray through its point of the real stop; with
-    `rim`, rays of the pupil's edge are traced too, and count for `rim_BF` and `reach_BS` alone.
+    Args:
+        system: A batch of lenses.
+        epd_B: Entrance pupil diameters in mm.
+        fields_BF: Field angles in radians.
+        pupil: Sampling of the pupil; Gauss quadrature of 6 rings and 12 arms if None.
+        clip: End rays outside semi-diameters.
+        aim: Send each ray through its point of the real stop.
+        rim: Trace the edge of the pupil too; it counts only for `rim_BF` and `reach_BS`.
+
+    Returns:
+        The figures, differentiable by the tensors of `system`.
     """
     pupil = pupils.gauss() if pupil is None else pupil
     first = first_order(system)
-    # One pass for all: what a pass costs hardly depends on the number of rays.
+    # One pass for all: its cost hardly depends on the number of rays.
     parts = (pupil, pupils.chief(), *((pupils.rim(),) if rim else ()))
     points = pupils.joined(parts)
     start = through_pupil(system, points, epd_B, fields_BF, first.entrance_B)
@@ -127,16 +155,25 @@ def evaluate(
 
 
 def _split(whole: TracedRays, sizes: list[int]) -> list[TracedRays]:
-    """The bundles of one pass; only the whole keeps the heights at the surfaces."""
+    """Split a pass into its bundles, without the heights at the surfaces."""
     ends = list(accumulate(sizes, initial=0))
     return [whole.part(slice(start, end)) for start, end in pairwise(ends)]
 
 
 def aim_rays(system: System, rays: Rays, pupil: Pupil, epd_B: Tensor) -> Rays:
-    """The same bundles, moved so that each ray meets its point of the real stop (Newton, per ray).
+    """Move each ray so that it meets its point of the real stop, by Newton's method per ray.
 
-    The stop's radius is the height there of the axial marginal ray of the primary wavelength. A ray that
-    finds no way through its point stays where the search left it.
+    The stop radius is the height of the axial marginal ray of the primary wavelength at the stop. A ray for
+    which the search does not converge stays where it ended.
+
+    Args:
+        system: A batch of lenses.
+        rays: Rays through the paraxial pupil.
+        pupil: Sample points that the rays belong to.
+        epd_B: Entrance pupil diameters in mm.
+
+    Returns:
+        The moved rays.
     """
     zero = torch.zeros_like(epd_B)[:, None]
     edge = Pupil(torch.zeros(1), torch.ones(1), torch.ones(1))
@@ -170,10 +207,16 @@ def aim_rays(system: System, rays: Rays, pupil: Pupil, epd_B: Tensor) -> Rays:
 
 
 def field_curvature(system: System, epd_B: Tensor, fields_BF: Tensor) -> tuple[Tensor, Tensor]:
-    """Tangential and sagittal focus of each field from the image plane, along the axis (BF), primary colour.
+    """Find where rays close to the chief ray cross, at the primary wavelength.
 
-    Where rays close to the chief ray cross, a thousandth of the pupil's radius beside it; nan where one of
-    them does not arrive.
+    Args:
+        system: A batch of lenses.
+        epd_B: Entrance pupil diameters in mm.
+        fields_BF: Field angles in radians.
+
+    Returns:
+        Tangential and sagittal focus in mm from the image plane, along the axis (BF each); nan if one of the
+        rays, a thousandth of the pupil radius from the chief ray, does not arrive.
     """
     entrance = first_order(system).entrance_B
     width = (epd_B / 2.0 * CLOSE_RAY_OFFSET)[:, None, None, None]
@@ -192,7 +235,16 @@ def field_curvature(system: System, epd_B: Tensor, fields_BF: Tensor) -> tuple[T
 
 
 def mtf(done: TracedRays, pupil: Pupil, cycles_per_mm: float) -> tuple[Tensor, Tensor]:
-    """Geometric MTF (tangential, sagittal), BF, of all wavelengths together; diffraction is left out."""
+    """Compute the geometric MTF of all wavelengths together, without diffraction.
+
+    Args:
+        done: Rays at the image plane.
+        pupil: The sampling that the rays belong to.
+        cycles_per_mm: Spatial frequency.
+
+    Returns:
+        Tangential and sagittal modulation (BF each).
+    """
     weight = torch.where(done.valid, pupil.weight_R.to(done.rays.x), 0.0)
     weight = weight / weight.sum((-2, -1), keepdim=True)
     turn = 2.0 * torch.pi * cycles_per_mm
@@ -207,10 +259,17 @@ def mtf(done: TracedRays, pupil: Pupil, cycles_per_mm: float) -> tuple[Tensor, T
 
 
 def gaps(system: System, height_BS: Tensor) -> tuple[Tensor, Tensor]:
-    """Thickness on the axis and at the edge of the space behind each surface but the last (B, S − 1).
+    """Compute center and edge thickness of the space behind each surface but the last.
 
-    The edge is at the larger of the two neighbours' `height_BS`. A surface that cannot be made so far, such
-    as a deep hollow behind a wider one, has a flat rim from `MAX_SLOPE_SINE` of its radius on.
+    The edge is at the greater height of the two surfaces. A surface that cannot be made up to there, such as
+    a deep hollow behind a wider surface, has a flat rim from `MAX_SLOPE_SINE` of its radius on.
+
+    Args:
+        system: A batch of lenses.
+        height_BS: Height of each surface in mm.
+
+    Returns:
+        Thicknesses in mm on the axis and at the edge, shape (B, S − 1) each.
     """
     center = system.thickness_BS[:, :-1]
     if system.count < 2:

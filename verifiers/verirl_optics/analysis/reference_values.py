@@ -1,9 +1,9 @@
-"""The figures of `classical_lenses_oracle.jsonl`, with its keys and its sampling.
+"""Reference figures in the layout and with the sampling of `classical_lenses_oracle.jsonl`.
 
 Rays go through the paraxial entrance pupil of the primary wavelength, unaimed; the hexapolar set has 6 rings
 (127 rays), the Gauss set 6 rings of 12 arms.
-RMS is over the rays that arrive, null where under half of them come through the
-surfaces; `*_clipped` also asks for every semi-diameter. Seidel sums include aspheres.
+RMS is over the rays that arrive, null if fewer than half of them pass the surfaces; `*_clipped` also applies
+every semi-diameter. Seidel sums include aspheres.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ from verirl_optics.raytrace.trace import TracedRays, through_pupil, trace
 
 
 def reference_values(lens: Prescription) -> dict[str, Any]:
-    """The reference figures of one lens; the aperture must be an entrance pupil or an f-number."""
+    """Compute the reference figures of one lens.
+
+    Args:
+        lens: A lens whose aperture is an entrance pupil diameter or an f-number.
+
+    Returns:
+        One JSON object, lengths in mm.
+    """
     from verirl_optics.analysis.performance import pupil_diameter
 
     with torch.no_grad():
@@ -84,7 +91,7 @@ def _add_spots(
     primary: int,
     end: str = "",
 ) -> None:
-    """The spots of field `f`; `through_BFWR`: the rays that come through with every semi-diameter free."""
+    """Add the spots of field `f`; `through_BFWR`: the rays that pass if every semi-diameter is free."""
     found = measure_spots(done.rays.x, done.rays.y, done.valid, pupil)
     if kind == "centroid":
         row[f"rays_valid{end}"] = int(found.rays_BF[0, f])

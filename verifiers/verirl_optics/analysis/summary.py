@@ -1,4 +1,4 @@
-"""What is known of one lens, as plain data. Lengths in mm, spots in µm; None where there is none."""
+"""Summary of one lens as plain data: lengths in mm, spots in µm, None if a figure does not exist."""
 
 from __future__ import annotations
 
@@ -23,13 +23,22 @@ from verirl_optics.raytrace.system import FLOAT, System, build_system
 from verirl_optics.raytrace.trace import FAILURE_NAMES
 
 MTF_CYCLES_PER_MM = (10.0, 20.0, 40.0)
-"""Spatial frequencies at which the geometric MTF is told, cycles/mm."""
+"""Spatial frequencies of the geometric MTF."""
 
 
 def summary(lens: Prescription, *, aim: bool = False) -> dict[str, Any]:
-    """First-order figures, spots by Gauss quadrature, geometric MTF, aberrations and room of `lens`.
+    """Summarize a lens: first-order figures, spots, geometric MTF, aberrations, thicknesses.
 
-    Rays outside a semi-diameter that the lens states are vignetted. `aim`: through the real stop.
+    Args:
+        lens: The lens; rays outside its semi-diameters are vignetted.
+        aim: Aim rays at the real stop instead of the paraxial entrance pupil.
+
+    Returns:
+        The JSON object of `verirl optics show --json`.
+
+    Raises:
+        InputError: If the aperture is of an unknown kind.
+        GlassError: If a glass has no index at a wavelength.
     """
     with torch.no_grad():
         system = build_system([lens])
@@ -79,7 +88,7 @@ def _fields(
     aim: bool,
 ) -> list[dict[str, Any]]:
     tangential, sagittal = field_curvature(system, epd, fields)
-    # A modulation wants more rays than a mean square does.
+    # An MTF needs more rays than a mean square.
     dense = pupils.gauss(32, 48)
     traced = evaluate(system, epd, fields, dense, clip=True, aim=aim).traced
     modulation = [(cycles, *mtf(traced, dense, cycles)) for cycles in MTF_CYCLES_PER_MM]

@@ -14,21 +14,25 @@ import torch
 from torch import Tensor
 
 DAMPING_FACTORS = (0.03, 0.3, 3.0, 100.0)
-"""Dampings that are tried, as multiples of the present one."""
+"""Dampings that a step tries, as multiples of the current one."""
 FIRST_DAMPING = 1e-2
 MIN_DAMPING, MAX_DAMPING = 1e-9, 1e7
 TINY_NORM = 1e-30
 PATIENCE_STEPS = 3
 COLUMN_NORM_DECAY = 0.5
-"""What a column's length may fall to from one step to the next."""
+"""Share of its length that a column keeps at least from one step to the next."""
 ACTIVE_SET_ROUNDS = 4
-"""How often a step is found anew because it would cross other walls than thought."""
+"""How often a step is solved again because it would violate other limits than assumed."""
 
 
 class Linearization(NamedTuple):
-    """A problem to first order: residuals (B, M), their derivatives (B, M, P), and limits (B, C) with theirs.
+    """A least-squares problem to first order.
 
-    A limit is a residual where it is above 0, and none below.
+    Attributes:
+        values: Residuals (B, M).
+        slopes: Their derivatives (B, M, P).
+        limits: One-sided residuals (B, C): they count only if they are above 0.
+        walls: Their derivatives (B, C, P).
     """
 
     values: Tensor
@@ -38,28 +42,37 @@ class Linearization(NamedTuple):
 
 
 class LeastSquaresProblem(Protocol):
-    """Least squares over a batch of B."""
+    """A batch of B least-squares problems of the same size."""
 
     def settled(self, variables: Tensor) -> tuple[Tensor, Tensor]:
-        """Variables (N, P), N a multiple of B, block after block → residuals (N, M) and variables (N, P).
+        """Return residuals (N, M) and variables (N, P) at variables (N, P), N a multiple of B.
 
-        A variable whose best value follows from the others may be set to it; the residuals are at that.
+        A variable whose best value follows from the others may be set to it; the residuals are those at the
+        returned variables.
         """
         ...
 
     def linear(self, variables: Tensor) -> Linearization:
-        """The problem about variables (B, P)."""
+        """Return the problem linearized at variables (B, P)."""
         ...
 
 
 def minimize(
     problem: LeastSquaresProblem, start_BP: Tensor, steps: int, *, enough: float = 1e-5
 ) -> tuple[Tensor, Tensor]:
-    """The variables (B, P) and the sum of squares (B) that at most `steps` steps reach, never above the
-    start's.
+    """Minimize the sums of squares of a batch by damped least squares.
 
-    Ends when no problem's sum of squares has fallen by the fraction `enough` in PATIENCE steps in a row. A
-    start whose residuals are not finite stays where it is.
+    Ends early when no sum of squares has fallen by the fraction `enough` in `PATIENCE_STEPS` steps in a row.
+    A start whose residuals are not finite is returned as it is.
+
+    Args:
+        problem: The batch of problems.
+        start_BP: Start values of the variables.
+        steps: Greatest number of steps.
+        enough: Relative gain of a step below which it counts as idle.
+
+    Returns:
+        Variables (B, P) and sums of squares (B), which are never above those of the start.
     """
     problems = len(start_BP)
     values, at = problem.settled(start_BP)
@@ -92,9 +105,10 @@ def minimize(
 
 
 def _steps(near: Linearization, damping: Tensor, largest: Tensor) -> tuple[Tensor, Tensor]:
-    """The steps (T, B, P) of each damping (T, B), and the lengths of the columns (B, P) that scale them.
+    """Return the steps (T, B, P) for each damping (T, B), and the column lengths (B, P) that scale them.
 
-    A wall that a step would cross counts in it too: else it ends there, and the next one creeps along.
+    A limit that the step would violate is active in it too; otherwise the step would end there, and the next
+    ones would follow the limit in small steps.
     """
     values, limits = torch.nan_to_num(near.values), torch.nan_to_num(near.limits)
     slopes = torch.nan_to_num(near.slopes, nan=0.0, posinf=0.0, neginf=0.0)
@@ -111,7 +125,7 @@ def _steps(near: Linearization, damping: Tensor, largest: Tensor) -> tuple[Tenso
     met = broken.expand(len(damping), -1, -1)
     for _ in range(ACTIVE_SET_ROUNDS):
         held = (walls * met[..., None]).mT
-        # A system that has no solution gives a step that is none, which is not taken.
+        # A singular system yields nan; that step is skipped.
         moves, _ = torch.linalg.solve_ex(normal + held @ walls, downhill - held @ limits[..., None])
         ahead = (limits + (walls @ moves)[..., 0]) > 0.0
         if bool((ahead == met).all()):

@@ -1,8 +1,9 @@
-"""What an optimiser of lenses makes small: ray aberrations, and what breaks a limit. Axes as in `trace`.
+"""The merit function of lens optimization: ray aberrations, and how far each limit is violated. Axes as in
+`trace`.
 
-The sum of squares of the aberrations is the square of the spot that the judge counts: the quadratic mean over
-the fields about the centroid of all wavelengths, a ray that does not arrive being half a pupil diameter away.
-Limits are kept by penalties on what lacks to each, a little more than the judge asks for.
+The sum of squares of the aberrations is the square of the spot that a verdict measures: the quadratic mean
+over the fields about the centroid of all wavelengths, with a lost ray half a pupil diameter away. Limits are
+enforced by penalties, with a small margin over what a verdict asks for.
 """
 
 from __future__ import annotations
@@ -15,42 +16,45 @@ from torch import Tensor
 
 from verirl_optics.optimize.damped_least_squares import Linearization
 from verirl_optics.optimize.per_ray_jacobian import PerRayLenses
+from verirl_optics.optimize.space_limits import SpaceLimits
 from verirl_optics.optimize.variables import VariableSet
 from verirl_optics.raytrace.paraxial import first_order
 from verirl_optics.raytrace.pupil import Pupil, gauss
 from verirl_optics.raytrace.system import FLOAT, System
-from verirl_optics.raytrace.trace import Failure, Rays, TracedRays, launch, sag, trace
+from verirl_optics.raytrace.trace import Failure, Rays, TracedRays, launch, trace
 from verirl_optics.spec import OpticsSpec
 
 LIMIT_PENALTY = 30.0
-"""Weight of what lacks to a limit against a spot of the same length."""
+"""Weight of a violated limit relative to a spot of the same length."""
 LIMIT_MARGIN_REL = 1e-4
-"""What is kept from each limit, as a fraction of the focal length."""
-EDGE_HEIGHT_FACTOR = 1.021
-"""Edges are looked at this much outside the traced height; the judge looks at 1.02."""
-MAX_SLOPE_SINE = 0.93
-MAX_HEMISPHERE_SHARE = 0.999
+"""Distance to each limit, as a fraction of the focal length."""
 EXTRA_RAY_SHARE = 0.01
-"""The share of the rays that is kept inside the semi-diameters beyond what the limit asks for."""
+"""Share of the rays kept inside the semi-diameters in addition to what the limit asks for."""
 EFL_MATCH_REL = 1e-6
-"""The share of the EFL within which it counts as the one asked for."""
+"""Relative deviation up to which the EFL counts as the one asked for."""
 MAX_CURVATURE_CHANGE_REL = 1.0
-"""Largest change of the last curvature × EFL that sets the EFL."""
+"""Greatest change of the last curvature × EFL that may set the EFL."""
 TOLERANCE_SHARE = 0.97
-"""The share of a tolerance (EFL, distortion) that may be used up."""
+"""Share of a tolerance (EFL, distortion) that may be used."""
 
 
 def refracting_surfaces(system: System) -> list[int]:
-    """The surfaces that part two media; a stop in air is none."""
+    """Return the surfaces between two different media; a stop in air is not among them."""
     parts = (system.before_BSW != system.index_BSW).any(-1).any(0)
     return [s for s in range(system.count) if bool(parts[s])]
 
 
 @dataclass(frozen=True, slots=True)
 class _Bundle:
-    """What a pass of rays says: heights at the image, which arrived (BFWR), r² at the surfaces (BS).
+    """The rays of a pass.
 
-    `outside`: how far each ray passes outside a semi-diameter, inf where it ended otherwise; None: unasked.
+    Attributes:
+        x: x at the image plane in mm (BFWR).
+        y: y at the image plane in mm (BFWR).
+        valid: Which rays arrived (BFWR).
+        square: Greatest r² of an arriving ray at each surface (BS).
+        outside: How far each ray passes outside a semi-diameter in mm, infinite if it ended for another
+            reason; None if semi-diameters do not matter.
     """
 
     x: Tensor
@@ -61,12 +65,22 @@ class _Bundle:
 
 
 class MeritFunction:
-    """The residuals of a batch of lenses of one layout under one spec, as a function of their variables.
+    """The residuals in mm of a batch of lenses of one layout under one spec, as a function of the variables.
 
-    They are, in mm: aberrations of rays, what lacks to each limit, and the distortion over its limit.
-    `within` is the share of the EFL's tolerance that is free. While it is 0 a step keeps the EFL to first
-    order; with a tolerance it would run across it, and end at its border. `solve`: EFL and focus are set
-    exactly. `granted` (C), mm: by how much each limit may be broken (see `breaches`).
+    Residuals are the aberrations of rays, the violation of each limit, and the distortion beyond its limit.
+
+    Args:
+        base: The batch of lenses.
+        spec: The limits.
+        free: The variables.
+        pupil: Sampling of the pupil; a coarse one if None.
+        clip: Whether semi-diameters vignette.
+        margin: Distance to each limit, as a fraction of the EFL.
+        penalty: Weight of the limits.
+        solve: Set EFL and focus exactly instead of by penalties.
+        within: Share of the EFL tolerance that is free. While it is 0, a step keeps the EFL to first order;
+            with a tolerance it would cross it and end at its border.
+        granted: By how much each limit may be violated, in mm (C); see `breaches`.
     """
 
     def __init__(
@@ -109,18 +123,18 @@ class MeritFunction:
         self._bendable = TOLERANCE_SHARE * (spec.max_distortion_pct or 0.0) / 100.0
         self._solid = refracting_surfaces(base)
         band = within * spec.efl_rel_tol * spec.efl_mm
-        self._spaces = _Spaces(base, spec, free, self._solid, margin * spec.efl_mm, band)
+        self._space_limits = SpaceLimits(base, spec, free, self._solid, margin * spec.efl_mm, band)
 
     def residuals(self, variables: Tensor) -> Tensor:
-        """Residuals (N, M) at variables (N, P), N a multiple of the lenses, block after block."""
+        """Return the residuals (N, M) at variables (N, P), N a multiple of the batch, block after block."""
         return self.settled(variables)[0]
 
     def settled(self, variables: Tensor) -> tuple[Tensor, Tensor]:
-        """Residuals (N, M), and the variables (N, P) at which they are: with the EFL asked for, by the last
-        curvature, and focused, where these are free.
+        """Return residuals (N, M) and the variables (N, P) at which they hold.
 
-        To move along the valley of sharp lenses is to change many curvatures at once, and to first order that
-        leaves EFL and focus where they are; the second order would end each step early.
+        If they are free, the last curvature is set to give the EFL asked for, and the last thickness to best
+        focus. Moving along the valley of sharp lenses changes many curvatures at once, which to first order
+        keeps EFL and focus; the second order would end each step early.
         """
         with torch.no_grad():
             system = self.free.write(self.base, variables)
@@ -141,7 +155,7 @@ class MeritFunction:
             return torch.cat([*values, *self._broken(figures, found.y)], dim=1), variables
 
     def _powered(self, system: System, variables: Tensor, efl: Tensor, bfl: Tensor) -> Tensor:
-        """The variables with the last curvature that gives the EFL asked for, where it is near."""
+        """Return the variables with the last curvature that gives the EFL asked for, if it is near."""
         p, last = self.spec.primary, system.count - 1
         efl, bfl = efl[:, p], bfl[:, p]
         height = bfl / efl
@@ -153,7 +167,7 @@ class MeritFunction:
         return variables
 
     def _focused(self, found: _Bundle, done: TracedRays, variables: Tensor) -> tuple[_Bundle, Tensor]:
-        """The bundle at best common focus (see `focus`), and the variables with the image plane there."""
+        """Return the bundle at best common focus, and the variables with the image plane there."""
         along_x = torch.nan_to_num((done.rays.l / done.rays.n).view(found.x.shape))
         along_y = torch.nan_to_num((done.rays.m / done.rays.n).view(found.x.shape))
         weight = torch.where(found.valid, self._weight, torch.zeros_like(found.x))
@@ -171,11 +185,11 @@ class MeritFunction:
         return replace(found, x=found.x + by * along_x, y=found.y + by * along_y), variables
 
     def linear(self, variables: Tensor) -> Linearization:
-        """Residuals and limits at variables (B, P), with their derivatives.
+        """Return residuals and limits at variables (B, P), with their derivatives.
 
-        Rays do not depend on each other: where each has the lens to itself, two passes backwards give the
-        derivatives of every ray's x and y by its lens, however many variables there are. What a limit lacks
-        is differentiated forwards, at the height that rays have now.
+        Rays do not depend on each other: since each has its own copy of the lens, two backward passes give
+        the derivatives of x and y of every ray, however many variables there are. Limits are differentiated
+        in forward mode, at the current height of the rays.
         """
         count = len(variables)
         with torch.no_grad():
@@ -222,7 +236,7 @@ class MeritFunction:
             return Linearization(torch.cat(values, dim=1), whole[:, :split], limits, whole[:, split:])
 
     def _widened(self, alone: PerRayLenses, done: TracedRays, lenses: int) -> Tensor:
-        """Derivatives (B, S, P + 1) of r² of the ray that passes each surface farthest out."""
+        """Return derivatives (B, S, P + 1) of r² of the outermost ray at each surface."""
         surfaces = len(done.height2)
         with torch.no_grad():
             square = torch.stack([height.view(lenses, -1) for height in done.height2], dim=1)
@@ -235,9 +249,9 @@ class MeritFunction:
         return few.derivatives(own, own.shape)
 
     def _turned(self, variables: Tensor, square: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
-        """`_figures` (B, C) at r² of `square` (BS), and their derivatives (B, C, P).
+        """Return `_figures` (B, C) at r² of `square` (BS), and their derivatives (B, C, P).
 
-        `by`: derivatives (B, S, P + 1) of r² by the variables and by where rays start.
+        `by`: derivatives (B, S, P + 1) of r² by the variables and by the start position of the rays.
         """
         count, wide = variables.shape
         eye = torch.eye(wide, dtype=FLOAT, device=variables.device).repeat_interleave(count, 0)
@@ -254,10 +268,10 @@ class MeritFunction:
         return both[0][:count], both[1].view(wide, count, -1).permute(1, 2, 0)
 
     def _followed(self, slopes: Tensor, spots: int, efl: Tensor, by: Tensor) -> Tensor:
-        """The derivatives (B, M, P) where the last curvature follows EFL's (B) derivatives `by` (B, P), and
-        the focus the first `spots` residuals, as `settled` sets them: both then are no variables any more.
+        """Eliminate the last curvature and the focus from derivatives (B, M, P), as `settled` sets them.
 
-        Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413, in Kaufman's form.
+        The last curvature follows from the EFL (B) with derivatives `by` (B, P), the focus from the first
+        `spots` residuals. Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413, in Kaufman's form.
         """
         if self._power is not None:
             own = by[:, self._power, None]
@@ -272,24 +286,26 @@ class MeritFunction:
         return slopes
 
     def breaches(self) -> Tensor:
-        """By how much the first lens breaks each limit (C), inf where that has no measure."""
+        """Return by how much the first lens violates each limit in mm (C), infinite if it has no measure."""
         with torch.no_grad():
             system = self.base
             first = first_order(system)
             done = trace(system, self._launched(first.entrance_B), clip=self.clip)
             square = self._bundle(done, len(system.curvature_BS)).square
             efl, bfl = first.efl_BW[:, self.spec.primary], first.bfl_BW[:, self.spec.primary]
-            return self._spaces.lacks(system, efl, bfl, square)[0].nan_to_num(nan=math.inf).clamp_min(0.0)
+            return (
+                self._space_limits.lacks(system, efl, bfl, square)[0].nan_to_num(nan=math.inf).clamp_min(0.0)
+            )
 
     def active(self, variables: Tensor) -> tuple[str, ...]:
-        """The limits that a lens (P variables) all but touches."""
+        """Return the names of the limits that a lens (P variables) nearly touches."""
         with torch.no_grad():
             system = self.free.write(self.base, variables[None])
             done = trace(system, self._launched(first_order(system).entrance_B), clip=self.clip)
             found = self._bundle(done, 1)
             figures = self._figures(system, self._first(system), found.square)
-            close = (figures[0, 2:] > -self._spaces.small).tolist()
-            names = [name for name, near in zip(self._spaces.names(), close, strict=True) if near]
+            close = (figures[0, 2:] > -self._space_limits.small).tolist()
+            names = [name for name, near in zip(self._space_limits.names(), close, strict=True) if near]
             off, ideal = self._bent(figures, found.y)
             if self.spec.max_distortion_pct is not None and bool(
                 (off.abs() > 0.98 * self._allowed(ideal)).any()
@@ -319,7 +335,7 @@ class MeritFunction:
         )
 
     def _outside(self, done: TracedRays) -> Tensor:
-        """How far each ray passes outside the semi-diameter that it exceeds most."""
+        """Return how far each ray passes outside the semi-diameter that it exceeds most."""
         semi = self.base.semi_BS[0]
         far = [
             height.clamp_min(1e-30).sqrt() - rim
@@ -329,10 +345,10 @@ class MeritFunction:
         return torch.relu(torch.stack(far).amax(0)) if far else torch.zeros_like(done.rays.x)
 
     def _kept_in(self, outside: Tensor) -> tuple[Tensor, Tensor]:
-        """The residuals of the rays that must arrive, and their weights (BFW and the spot's rays).
+        """Return the residuals of the rays that must arrive, and their weights (BFW, and rays of the spot).
 
-        Those are the nearest, as many of each field as its limit asks for: which ray it is that a rim ends
-        jumps, but how far outside it passes does not.
+        Those are the nearest, as many per field as its limit asks for. Which ray a rim ends is
+        discontinuous, but how far outside it passes is not.
         """
         outside = outside[..., : self._spots]
         weight = (self._weight[: self._spots] / self._colors).expand_as(outside)
@@ -344,7 +360,7 @@ class MeritFunction:
         return (held * outside.nan_to_num(posinf=0.0)).flatten(1), held * (outside > 0.0)
 
     def _spread(self, found: _Bundle) -> tuple[Tensor, Tensor, Tensor]:
-        """Aberrations (B, …), the weight of each ray that arrived, and the root of each one's weight."""
+        """Return aberrations (B, …), the weight of each ray that arrived, and the root of every weight."""
         kept = torch.where(found.valid, self._weight, torch.zeros_like(found.x)) / self._colors
         total = kept.sum((-2, -1), keepdim=True)
         height = torch.where(found.valid, found.y, torch.zeros_like(found.y))
@@ -357,20 +373,20 @@ class MeritFunction:
         return torch.cat([across[..., keep].flatten(1), along[..., keep].flatten(1)], dim=1), kept, root
 
     def _first(self, system: System) -> Tensor:
-        """Entrance pupil, EFL and BFL (N, 3)."""
+        """Return entrance pupil, EFL and BFL (N, 3)."""
         first, p = first_order(system), self.spec.primary
         return torch.stack([first.entrance_B, first.efl_BW[:, p], first.bfl_BW[:, p]], dim=1)
 
     def _figures(self, system: System, first: Tensor, square: Tensor) -> Tensor:
-        """Entrance pupil, EFL, and what lacks to each limit but distortion (N, 2 + …)."""
-        lacks = self._spaces.lacks(system, first[:, 1], first[:, 2], square)
+        """Return entrance pupil, EFL, and the violation of each limit but distortion (N, 2 + …)."""
+        lacks = self._space_limits.lacks(system, first[:, 1], first[:, 2], square)
         if self.granted is not None:
             lacks = lacks - self.granted
         lacks = torch.nan_to_num(lacks, neginf=-1.0)
         return torch.cat([first[:, :2], lacks], dim=1)
 
     def _broken(self, figures: Tensor, height: Tensor) -> list[Tensor]:
-        """The residuals of the limits."""
+        """Return the residuals of the limits."""
         found = [self.penalty * torch.relu(figures[:, 2:])]
         off, ideal = self._bent(figures, height)
         if self.spec.max_distortion_pct is not None:
@@ -380,7 +396,7 @@ class MeritFunction:
     def _distorted(
         self, figures: Tensor, turned: Tensor, height: Tensor, chief: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """How far each field is beyond the distortion allowed, penalised, and the derivatives."""
+        """Return by how much each field exceeds the allowed distortion, penalized, and the derivatives."""
         off, ideal = self._bent(figures, height)
         by_efl = torch.tan(self._fields)[None, :, None] * turned[:, 1:2]
         beyond = (off.abs() - self._allowed(ideal)).clamp_min(-self.spec.efl_mm)
@@ -390,7 +406,7 @@ class MeritFunction:
         )
 
     def _bent(self, figures: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
-        """How far each field's chief ray is from where it should be, and where that is (BF)."""
+        """Return the error of the chief ray height of each field, and the ideal height (BF)."""
         ideal = figures[:, 1:2] * torch.tan(self._fields)
         return torch.nan_to_num(height[:, :, self.spec.primary, -1] - ideal), ideal
 
@@ -399,120 +415,9 @@ class MeritFunction:
 
 
 def _without(slopes: Tensor, column: int, rate: Tensor, where: Tensor) -> Tensor:
-    """Derivatives (B, M, P) by the others alone; a change of one moves variable `column` by `rate` (B, P)."""
+    """Eliminate variable `column`, which follows the others at `rate` (B, P), from derivatives."""
     followed = slopes - slopes[:, :, column, None] * rate[:, None]
-    # What is left of the own column is rounding error, which a solver would take for a direction.
+    # The rest of the own column is rounding error, which a solver would take for a direction.
     own = torch.where(where, torch.zeros_like(slopes[:, :, column]), slopes[:, :, column])
     followed[:, :, column] = own
     return followed
-
-
-class _Spaces:
-    """The limits on a lens's lengths, for all its spaces at once."""
-
-    def __init__(
-        self,
-        base: System,
-        spec: OpticsSpec,
-        free: VariableSet,
-        surfaces: list[int],
-        small: float,
-        band: float,
-    ) -> None:
-        device = base.curvature_BS.device
-        self.spec = spec
-        self.surfaces = surfaces
-        self.small, self.band = small, band
-        self.near, self.far = surfaces[:-1], surfaces[1:]
-        glass = [bool((base.index_BSW[0, s] != 1.0).any()) for s in self.near]
-        low, high = spec.center_thickness_mm.min, spec.center_thickness_mm.upper
-
-        def limits(of_glass: float, of_air: float) -> Tensor:
-            return torch.tensor([of_glass if is_glass else of_air for is_glass in glass], device=device).to(
-                FLOAT
-            )
-
-        self.center = limits(low, spec.min_air_gap_mm)
-        self.edge = limits(spec.min_edge_thickness_mm, spec.min_air_gap_mm)
-        self.zone = limits(min(low, spec.min_edge_thickness_mm), spec.min_air_gap_mm)
-        self.thickest = limits(high, math.inf)
-        self.bounded = bool(torch.isfinite(self.thickest).any())
-        # Beside a stop in air: between elements, in front of them all, or behind.
-        whole = {near for near, far in zip(self.near, self.far, strict=True) if far - near == 1}
-        self.alone = [s for s in free.thicknesses if s < base.count - 1 and s not in whole]
-        aspheric = bool(
-            free.terms or free.conics or (base.conic_BS != 0.0).any() or (base.asphere_BSA != 0.0).any()
-        )
-        self.shares = (0.25, 0.5, 0.75) if aspheric else ()
-        self.slopes = (*self.shares, 1.0) if aspheric else ()
-
-    def lacks(self, system: System, efl: Tensor, bfl: Tensor, square: Tensor) -> Tensor:
-        """What lacks to each limit, mm (B, C); at most 0 where it is kept, nan where it has no measure.
-
-        `square`: r² of the rays (BS).
-        """
-        spec, thickness, small = self.spec, system.thickness_BS, self.small
-        found = [
-            (efl - spec.efl_mm).abs() - self.band,
-            spec.min_bfl_mm + small - bfl,
-            small - thickness[:, -1],
-        ]
-        if spec.max_total_track_mm is not None:
-            found.append(thickness.sum(1) + small - spec.max_total_track_mm)
-        end = torch.cumsum(thickness, 1)
-        between = (end[:, self.far] - thickness[:, self.far]) - (end[:, self.near] - thickness[:, self.near])
-        widest = torch.maximum(square[:, self.near], square[:, self.far]) * EDGE_HEIGHT_FACTOR**2
-        parts = [torch.stack(found, dim=1), self.center + small - between]
-        parts.append(self.edge + small - self._room(system, between, widest))
-        parts += [self.zone + small - self._room(system, between, widest * share) for share in self.shares]
-        if self.bounded:
-            parts.append(between + small - self.thickest)
-        if self.alone:
-            parts.append(small / 100.0 - thickness[:, self.alone])
-        height2 = square[:, self.surfaces].clamp_min(0.0)
-        steep = system.curvature_BS[:, self.surfaces].abs() * height2.sqrt()
-        parts.append((steep - MAX_SLOPE_SINE) * spec.efl_mm * 0.1)
-        for share in self.slopes:
-            parts.append((self._sine(system, height2 * share) - MAX_SLOPE_SINE) * spec.efl_mm * 0.1)
-        # Past its hemisphere a surface has no edge there.
-        root = torch.sqrt((1.0 + system.conic_BS).clamp_min(0.0)) * system.curvature_BS.abs()
-        both = torch.maximum(root[:, self.near], root[:, self.far]) * widest.clamp_min(0.0).sqrt()
-        parts.append((both - MAX_HEMISPHERE_SHARE) * spec.efl_mm * 0.1)
-        return torch.cat(parts, dim=1)
-
-    def names(self) -> list[str]:
-        """What each of `lacks` is about."""
-        found = ["EFL", "BFL", "image distance"] + ["track"] * (self.spec.max_total_track_mm is not None)
-        spaces = [f"surfaces {near + 1} to {far + 1}" for near, far in zip(self.near, self.far, strict=True)]
-        for kind in ("centre", "edge", *["room"] * len(self.shares), *["centre at most"] * self.bounded):
-            found += [f"{kind}, {space}" for space in spaces]
-        found += [f"thickness behind surface {s + 1}" for s in self.alone]
-        found += [f"slope of surface {s + 1}" for s in self.surfaces] * (1 + len(self.slopes))
-        return found + [f"edge, {space}" for space in spaces]
-
-    def _room(self, system: System, between: Tensor, square: Tensor) -> Tensor:
-        return between + self._sag(system, self.far, square) - self._sag(system, self.near, square)
-
-    def _sag(self, system: System, surfaces: list[int], square: Tensor) -> Tensor:
-        """Sag of several surfaces (B, Q) at r² of the same shape."""
-        return self._shape(system, surfaces, square)[0]
-
-    def _sine(self, system: System, square: Tensor) -> Tensor:
-        """The sine of the slope of each solid surface (B, Q) at r² of the same shape."""
-        tangent2 = 4.0 * square * self._shape(system, self.surfaces, square)[1] ** 2
-        return torch.sqrt((tangent2 / (1.0 + tangent2)).clamp_min(1e-30))
-
-    def _shape(self, system: System, surfaces: list[int], square: Tensor) -> tuple[Tensor, Tensor]:
-        """Sag, and its slope by r²."""
-        terms = system.asphere_BSA[:, surfaces]
-        one = System(
-            system.curvature_BS[:, surfaces].reshape(-1, 1),
-            square.reshape(-1, 1),
-            system.conic_BS[:, surfaces].reshape(-1, 1),
-            terms.reshape(square.numel(), 1, terms.shape[-1]),
-            system.index_BSW[:1],
-            system.semi_BS[:1],
-            0,
-        )
-        depth, slope, _ = sag(one, 0, square.reshape(-1, 1, 1, 1))
-        return depth.view(square.shape), slope.view(square.shape)

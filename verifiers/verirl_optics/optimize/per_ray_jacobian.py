@@ -1,4 +1,4 @@
-"""Rays that each have a lens of their own: derivatives by every variable, for all at once.
+"""Derivatives of every ray by every variable, in one backward pass: each ray gets its own copy of the lens.
 
 Axes as in `trace`; P variables.
 """
@@ -16,9 +16,9 @@ from verirl_optics.raytrace.trace import Rays
 
 
 class PerRayLenses:
-    """Rays that each have a lens of their own, so that they can be differentiated all at once.
+    """Rays, each with its own copy of the lens, so that one backward pass differentiates all.
 
-    `system`: surfaces first in memory, for the tracer takes one at a time.
+    Surfaces come first in the memory of `system`, since the tracer takes one at a time.
     """
 
     def __init__(self, system: System, rays: Rays, free: VariableSet) -> None:
@@ -39,7 +39,7 @@ class PerRayLenses:
 
     @classmethod
     def of(cls, system: System, rays: Rays, free: VariableSet) -> PerRayLenses:
-        """The rays (BFWR) of a batch, one after the other."""
+        """Copy the lens of each ray (BFWR) of a batch."""
         lenses, fields, colors, points = rays.x.shape
         each = fields * colors * points
 
@@ -64,7 +64,7 @@ class PerRayLenses:
         )
 
     def part(self, rows: Tensor) -> PerRayLenses:
-        """Some of the rays, each as often as it is named."""
+        """Return some of the rays, each as often as it is listed."""
         system, rays = self.system, self.rays
         return PerRayLenses(
             System(
@@ -81,7 +81,16 @@ class PerRayLenses:
         )
 
     def derivatives(self, height: Tensor, shape: torch.Size, *, keep: bool = False) -> Tensor:
-        """Of each ray's `height` by each variable, and last by where the ray started (BFWR, P + 1)."""
+        """Differentiate one height per ray.
+
+        Args:
+            height: Heights of the rays, computed from `system` and `rays`.
+            shape: Axes of the rays in the result, for example BFWR.
+            keep: Keep the graph for another call.
+
+        Returns:
+            Derivatives by each variable, and last by the start position z of the ray (shape, P + 1).
+        """
         free = self.free
         leaves = [self.bend, self.move, self.start]
         leaves += [self.conic] if free.conics else []

@@ -1,8 +1,9 @@
-"""Polish a lens: the nearest better one that keeps every limit, by damped least squares and other glasses.
+"""Polish a lens: find a better one nearby that meets every limit, by local optimization.
 
-Curvatures, thicknesses and aspheres that are free move by Levenberg–Marquardt from the start and from a few
-starts around it; then each glass is exchanged for its neighbours in nd and Vd, and the best exchange stays.
-The result is rounded before it is judged, and it is the start itself where the judge finds nothing better.
+Free curvatures, thicknesses and aspheres move by damped least squares (Levenberg–Marquardt) from the start
+and from perturbed copies of it; then each glass is exchanged for its neighbors in nd and Vd, and the best
+exchange stays. The result is rounded before it is evaluated. The start itself is returned if nothing better
+is found.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from verirl.errors import InputError
 from verirl_optics.analysis.focus import best_focus
-from verirl_optics.analysis.performance import evaluate, gaps, pupil_diameter, pupil_sampling
+from verirl_optics.analysis.performance import pupil_sampling
 from verirl_optics.answer import MAX_RADIUS_MM, Row
 from verirl_optics.optimize.damped_least_squares import minimize
+from verirl_optics.optimize.glass_exchange import glass_candidates, medium_name, merges_elements, with_glass
+from verirl_optics.optimize.implied_spec import spec_of_lens
 from verirl_optics.optimize.merit import (
     LIMIT_MARGIN_REL,
     LIMIT_PENALTY,
@@ -28,9 +30,9 @@ from verirl_optics.optimize.merit import (
     refracting_surfaces,
 )
 from verirl_optics.optimize.variables import VariableSet
-from verirl_optics.raytrace.glass import GlassError, Medium, find_glass, glass_table
+from verirl_optics.raytrace.glass import Medium
 from verirl_optics.raytrace.paraxial import first_order
-from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
+from verirl_optics.raytrace.prescription import Aperture, Prescription
 from verirl_optics.raytrace.pupil import gauss
 from verirl_optics.raytrace.system import FLOAT, System, build_system
 from verirl_optics.requirements import (
@@ -42,34 +44,31 @@ from verirl_optics.requirements import (
     lens_of_answer,
     with_best_focus,
 )
-from verirl_optics.spec import ElementRange, GivenSurface, OpticsSpec, RayFractions, ThicknessRange
+from verirl_optics.spec import GivenSurface, OpticsSpec
 
 POLISH_STEPS = 40
 GLASS_TRIAL_STEPS = 8
-"""Steps that an exchange of a glass is given to show what it is worth."""
+"""Steps after which an exchanged glass is compared."""
 START_COUNT = 24
 PERTURBATION_REL_RANGE = (0.01, 0.06)
-"""Relative distances of the other starts from the first, the nearest and the farthest."""
+"""Relative size of the perturbations, of the nearest and the farthest copy."""
 SCREENING_STEPS = 10
 SOFT_PENALTY_SHARE = 0.02
-"""Share of the penalty on limits with which the search begins."""
+"""Share of the usual penalty with which the search begins."""
 HARD_PENALTY_FACTOR = 30.0
-"""The penalty in the last search, in units of the usual."""
+"""Penalty of the last search, as a multiple of the usual."""
 SURVIVOR_COUNT = 4
-"""How many starts are the best after FIRST_STEPS, and are followed to the end."""
+"""Number of the best starts after `SCREENING_STEPS` that are optimized to the end."""
 SOFT_STEPS_FACTOR = 2
-"""Steps of the search with soft limits, in units of the others'; it ends where nothing is gained."""
+"""Steps of the search with soft limits, as a multiple of the others."""
 MIN_MERIT_GAIN_REL = 3e-4
-"""The fraction of the merit that a step must gain for the search to go on."""
+"""Relative gain of a step below which the search counts as idle."""
 MARGIN_FACTORS = (1.0, 16.0)
-"""Margin, in units of the usual; the second is for a lens of which a limit stays broken."""
+"""Margins to try, as multiples of the usual; the second if a limit stays violated."""
 EXCHANGE_ROUNDS = 3
-NEIGHBOR_COUNT = 6
-MIN_GLASS_DISTANCE = 0.6
-"""Least distance of two glasses that are tried: 0.01 in nd, or 1 in Vd, is 1."""
 MAX_EXCHANGE_MERIT_RATIO = 0.98
 SEARCH_SAMPLE_LIMIT = 16
-"""How many fields, and wavelengths, the search sees; the judge sees all."""
+"""Greatest number of fields, and of wavelengths, in the search; the evaluation uses all."""
 SIGNIFICANT_DIGITS = 6
 
 T = TypeVar("T")
@@ -78,9 +77,16 @@ Evaluator = Callable[[Prescription], Evaluation]
 
 @dataclass(frozen=True, slots=True)
 class PolishResult:
-    """A lens before and after: the judge's findings, the limits that hold it back, the glasses exchanged.
+    """A lens before and after polishing.
 
-    `swaps`: (surface from 1, glass before, glass after). `digits`: significant digits of what was moved.
+    Attributes:
+        start: The lens before, at the beam, fields and wavelengths of the limits.
+        lens: The lens after; `start` itself if nothing better was found.
+        before: Evaluation of `start`.
+        after: Evaluation of `lens`.
+        active: Names of the limits that `lens` nearly touches.
+        swaps: Exchanged glasses: surface number from 1, name before, name after.
+        digits: Significant digits of the changed values.
     """
 
     start: Prescription
@@ -93,17 +99,21 @@ class PolishResult:
 
     @property
     def better(self) -> bool:
-        """Whether anything was gained."""
+        """Whether a better lens was found."""
         return self.lens is not self.start
 
 
 @dataclass(frozen=True, slots=True)
 class PolishScope:
-    """What may be changed: variables, the glass behind which surfaces and for which, and how it is
-    rounded.
+    """What polishing may change.
 
-    `focus`: the last thickness is free and found last. `digits`: how many stay significant. `granted`: by
-    how much the merit's limits may be broken.
+    Attributes:
+        free: The variables.
+        glasses: Surface → glasses that may replace the one behind it.
+        focus: Whether the last thickness is free; it is then set to best focus at the end.
+        digits: Significant digits to round to.
+        granted: By how much the limits of the merit function may be violated, in mm (C); see
+            `MeritFunction.breaches`.
     """
 
     free: VariableSet
@@ -121,11 +131,31 @@ def polish(
     glasses: bool = True,
     digits: int = SIGNIFICANT_DIGITS,
 ) -> PolishResult:
-    """A lens as good as `lens` or better that keeps the limits of `like` (by default of the lens itself).
+    """Improve a lens that has no task.
 
-    That is its beam, fields and wavelengths, EFL within 1 %, track and BFL within 10 %, centres, edges and
-    gaps at least its thinnest, no more elements and aspheres, and as many rays that arrive. A limit that
-    `like` breaks itself must not be broken by more, where both have the same layout.
+    The limits are those that `like` implies: its beam, fields and wavelengths, EFL within 1 %, track and BFL
+    within 10 %, centers, edges and gaps at least its thinnest, no more elements and aspheres, and as many
+    rays that arrive. A limit that `like` itself violates must not be violated further, if both have the same
+    layout.
+
+    Args:
+        lens: The lens to improve.
+        like: The lens that sets the limits; `lens` itself if None.
+        steps: Steps of the search.
+        glasses: Whether glasses may be exchanged.
+        digits: Significant digits of changed values.
+
+    Returns:
+        The lens before and after; never worse than before.
+
+    Raises:
+        InputError: If the lens states an f-number and has no focus.
+        GlassError: If a glass has no index at a wavelength.
+
+    Example:
+        >>> result = polish(read_lenses(Path("triplet.json"))[0])  # doctest: +SKIP
+        >>> result.after.figures["rms_spot_um"] <= result.before.figures["rms_spot_um"]  # doctest: +SKIP
+        True
     """
     model = like or lens
     spec = spec_of_lens(model)
@@ -140,7 +170,7 @@ def polish(
     )
     alike = _layout(start) == _layout(known)
     allowed = evaluate_lens(spec, known, whole=True).feasible if alike else ()
-    palette = _palette(spec, start) if glasses else {}
+    palette = glass_candidates(spec, start) if glasses else {}
     free = _all_free(start)
     granted = None
     if alike:
@@ -152,7 +182,7 @@ def polish(
 
 
 def _layout(lens: Prescription) -> list[tuple[bool, bool, bool, bool]]:
-    """Where glass, its surfaces, stop and aspheres are: what decides which limits there are."""
+    """Return where glass, its surfaces, stop and aspheres are, which decides the limits."""
     parts = refracting_surfaces(build_system([lens]))
     return [
         (surface.medium is None, s in parts, surface.stop, surface.aspheric)
@@ -161,7 +191,7 @@ def _layout(lens: Prescription) -> list[tuple[bool, bool, bool, bool]]:
 
 
 def _held(spec: OpticsSpec, lens: Prescription, allowed: tuple[Requirement, ...]) -> Evaluation:
-    """The judgement, in which a limit counts as kept that is broken by no more than is allowed."""
+    """Evaluate a lens; a limit counts as met if it is violated by no more than is allowed."""
     found = evaluate_lens(spec, lens, whole=True)
     if len(found.feasible) != len(allowed):
         # Another layout, such as that of two elements that have become one glass.
@@ -181,13 +211,24 @@ def polish_rows(
     glasses: bool = True,
     digits: int | None = None,
 ) -> tuple[tuple[Row, ...], PolishResult]:
-    """An answer to a task, polished; what a completion task gives stays. GlassError on an unlisted glass.
+    """Improve an answer to a task; given values of a completion task stay.
 
-    `digits`: significant digits of the result, by default as many as the answer uses, at least 5.
+    Args:
+        spec: The spec of the task.
+        rows: The surfaces of the answer.
+        steps: Steps of the search.
+        glasses: Whether glasses may be exchanged, within the glasses of the task.
+        digits: Significant digits of changed values; by default as many as the answer uses, at least 5.
+
+    Returns:
+        The surfaces of the better lens (or `rows`), and the lens before and after.
+
+    Raises:
+        GlassError: If the answer names a glass that the task does not list.
     """
     start = lens_of_answer(spec, rows)
     free = _all_free(start)
-    palette = _palette(spec, start) if glasses else {}
+    palette = glass_candidates(spec, start) if glasses else {}
     focus = True
     if spec.given is not None:
         given = spec.given.surfaces
@@ -201,59 +242,6 @@ def polish_rows(
 
     found = _polish(start, spec, scope, judged, steps)
     return (_as_rows(found.lens, rows) if found.better else rows), found
-
-
-def spec_of_lens(lens: Prescription) -> OpticsSpec:
-    """What a lens without a task is held to: to stay the lens that it is."""
-    with torch.no_grad():
-        system = build_system([lens])
-        first = first_order(system)
-        efl = float(first.efl_BW[0, lens.primary])
-        epd = float(pupil_diameter(lens.aperture, first, system)[0])
-        bfl = float(first.bfl_BW[0, lens.primary])
-    if not math.isfinite(epd):
-        raise InputError("an f-number says no beam for a lens without a focus; give epd_mm")
-    inner = lens.surfaces[:-1]
-    glass = [s.thickness for s in inner if s.medium is not None]
-    air = [s.thickness for s in inner if s.medium is None]
-    size = abs(efl) if math.isfinite(efl) and efl else 1.0
-    # Where the image plane is off, a lens is as long as up to its focus.
-    to_image = max(lens.surfaces[-1].thickness, bfl if math.isfinite(bfl) else 0.0)
-    # Not validated: a lens from a file may have more fields than a task may state, or negative ones.
-    loose = OpticsSpec.model_construct(
-        task="synthesis",
-        efl_mm=size,
-        efl_rel_tol=0.01,
-        fno=size / epd if epd else 1.0,
-        half_fields_deg=lens.fields,
-        wavelengths_um=lens.wavelengths,
-        primary=lens.primary,
-        elements=ElementRange(max=max(1, lens.elements)),
-        max_total_track_mm=1.1 * (sum(s.thickness for s in inner) + to_image),
-        min_bfl_mm=0.9 * max(0.0, bfl),
-        center_thickness_mm=ThicknessRange.model_construct(min=max(0.0, min(glass, default=0.0))),
-        min_valid_ray_fraction=RayFractions(axis=0.0, full_field=0.0),
-        aspheres=sum(surface.aspheric for surface in lens.surfaces),
-    )
-    with torch.no_grad():
-        fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
-        diameter = torch.tensor([loose.epd_mm], dtype=FLOAT)
-        found = evaluate(system, diameter, fields, rim=True, clip=has_semi_diameters(lens))
-        edges = gaps(system, found.reach_BS * 1.02)[1][0].tolist() if system.count > 1 else []
-    parts = refracting_surfaces(system)
-    thin: dict[bool, list[float]] = {True: [], False: list(air)}
-    for s, edge in enumerate(edges):
-        if s in parts and s + 1 in parts and math.isfinite(edge):
-            thin[lens.surfaces[s].medium is not None].append(edge)
-    return loose.model_copy(
-        update={
-            "min_edge_thickness_mm": max(0.0, min(thin[True], default=0.0)),
-            "min_air_gap_mm": max(0.0, min(thin[False], default=0.0)),
-            "min_valid_ray_fraction": RayFractions.model_construct(
-                axis=float(found.rim_BF.min()), full_field=float(found.spots.arrived_BF.min())
-            ),
-        }
-    )
 
 
 def _all_free(lens: Prescription) -> VariableSet:
@@ -270,9 +258,9 @@ def _all_free(lens: Prescription) -> VariableSet:
 
 
 def _front(system: System) -> int:
-    """The first surface behind which a thickness matters: idle ones before glass and stop change no ray.
+    """Return the first surface behind which a thickness matters: earlier ones change no ray.
 
-    A variable that does nothing has a derivative of pure rounding error, and no step that can be trusted.
+    A variable without effect has a derivative of pure rounding error, and no reliable step.
     """
     return min([system.stop, *refracting_surfaces(system)])
 
@@ -284,41 +272,6 @@ def _unmasked(free: VariableSet, given: tuple[GivenSurface, ...]) -> VariableSet
         tuple(s for s in free.conics if given[s].known_conic is None),
         tuple((s, i) for s, i in free.terms if given[s].known_asphere is None),
     )
-
-
-def _palette(spec: OpticsSpec, lens: Prescription) -> dict[int, tuple[Medium, ...]]:
-    """For each surface with glass behind it, the glasses that may be tried there, nearest first."""
-    names = list(glass_table()) if spec.glasses is None else spec.glasses
-    usable = [glass for glass in map(find_glass, names) if _has_indices(glass, spec.wavelengths_um)]
-    return {
-        s: _neighbours(surface.medium, usable)
-        for s, surface in enumerate(lens.surfaces)
-        if isinstance(surface.medium, Medium)
-    }
-
-
-def _has_indices(glass: Medium, wavelengths: Iterable[float]) -> bool:
-    try:
-        return all(glass.index(wavelength) > 1.0 for wavelength in wavelengths)
-    except GlassError:
-        return False
-
-
-def _neighbours(glass: Medium, among: list[Medium]) -> tuple[Medium, ...]:
-    """The nearest glasses that differ from this one and from each other."""
-    kept = [glass]
-    for other in sorted(among, key=lambda other: (_apart(glass, other), other.name)):
-        if len(kept) > NEIGHBOR_COUNT:
-            break
-        if all(_apart(one, other) > MIN_GLASS_DISTANCE for one in kept):
-            kept.append(other)
-    return tuple(kept[1:])
-
-
-def _apart(one: Medium, other: Medium) -> float:
-    if not (math.isfinite(one.vd) and math.isfinite(other.vd)):
-        return math.inf
-    return math.hypot((one.nd - other.nd) * 100.0, one.vd - other.vd)
 
 
 def _polish(
@@ -354,15 +307,15 @@ def _polish(
         merit = _merit([replace(few, surfaces=best.lens.surfaces)], spec, scope, LIMIT_MARGIN_REL)
         active = merit.active(scope.free.read(merit.base)[0])
     swaps = tuple(
-        (s + 1, _name(old), _name(new))
+        (s + 1, medium_name(old), medium_name(new))
         for s, (old, new) in enumerate(zip(start.surfaces, best.lens.surfaces, strict=True))
-        if _name(old) != _name(new)
+        if medium_name(old) != medium_name(new)
     )
     return PolishResult(start, best.lens, best.before, best.found, active, swaps, scope.digits)
 
 
 def _thinned(lens: Prescription) -> Prescription:
-    """The lens with the fields and wavelengths that the search sees: all but where they are very many."""
+    """Return the lens with the fields and wavelengths of the search: all, unless there are very many."""
     fields = sorted(lens.fields)
     colors = range(len(lens.wavelengths))
     kept = sorted({*_spread(sorted(colors, key=lambda w: lens.wavelengths[w])), lens.primary})
@@ -375,18 +328,14 @@ def _thinned(lens: Prescription) -> Prescription:
 
 
 def _spread(values: Sequence[T]) -> list[T]:
-    """At most SEEN of the values, evenly taken, the first and the last among them."""
+    """Return at most `SEARCH_SAMPLE_LIMIT` evenly spaced values, the first and the last among them."""
     if len(values) <= SEARCH_SAMPLE_LIMIT:
         return list(values)
     return [values[i * (len(values) - 1) // (SEARCH_SAMPLE_LIMIT - 1)] for i in range(SEARCH_SAMPLE_LIMIT)]
 
 
-def _name(surface: Surface) -> str:
-    return "air" if surface.medium is None else surface.medium.name
-
-
 class _Best:
-    """The best lens so far by the judge; the start stays unless something is better in every figure."""
+    """The best lens so far; the start stays unless another is better and its spot is not larger."""
 
     def __init__(self, start: Prescription, judged: Evaluator) -> None:
         self.lens, self._judged = start, judged
@@ -394,11 +343,11 @@ class _Best:
 
     @property
     def traced(self) -> bool:
-        """Whether there is something to begin with; rays that do not arrive yet may arrive later."""
+        """Whether there is a lens to start from; rays that do not arrive yet may arrive later."""
         return "efl_mm" in self.found.figures
 
     def offer(self, lenses: Iterable[Prescription]) -> bool:
-        """Take the best of `lenses` if it beats what there is."""
+        """Take the best of `lenses` if it is better than the best so far."""
         taken = False
         for lens in lenses:
             found = self._judged(lens)
@@ -407,7 +356,7 @@ class _Best:
         return taken
 
     def _no_wider(self, found: Evaluation) -> bool:
-        """A ray more that arrives must not hide that the others have spread."""
+        """One more arriving ray must not hide that the other rays have spread."""
         known = self.before.figures.get("rms_spot_um", math.inf)
         return self.before.rank[0] < 2 or found.figures.get("rms_spot_um", math.inf) <= known
 
@@ -438,10 +387,10 @@ def _merit(
 def _moved(
     start: Prescription, spec: OpticsSpec, scope: PolishScope, steps: int, margin: float
 ) -> list[Prescription]:
-    """Where damped least squares leads from the start and from starts around it.
+    """Optimize the start and perturbed copies of it.
 
-    Limits are soft at first: behind a hard one the way is narrow. The last are so hard that rays are given up
-    for them.
+    Limits are soft at first, since a hard limit leaves only a narrow path. The last ones are so hard that
+    rays are lost for them.
     """
     free = scope.free
     merit = _merit([start] * START_COUNT, spec, scope, margin, penalty=SOFT_PENALTY_SHARE * LIMIT_PENALTY)
@@ -468,9 +417,9 @@ def _moved(
 
 
 def _inside(start: Prescription, spec: OpticsSpec, scope: PolishScope, steps: int) -> list[Prescription]:
-    """Where the search leads that keeps the limits from the first step on.
+    """Optimize with every limit enforced from the first step.
 
-    Not as far as the way through soft limits, from which there may be no way back.
+    It reaches less far than the search with soft limits, which may not return to a feasible lens.
     """
     merit = _merit(
         [start], spec, scope, LIMIT_MARGIN_REL, fine=True, penalty=HARD_PENALTY_FACTOR * LIMIT_PENALTY
@@ -483,7 +432,7 @@ def _inside(start: Prescription, spec: OpticsSpec, scope: PolishScope, steps: in
 
 
 def _scaled(merit: MeritFunction, spec: OpticsSpec, scope: PolishScope) -> Tensor:
-    """The start, scaled to the focal length asked for where all of it is free, and focused."""
+    """Return the variables of the start, scaled to the EFL asked for if all of it is free, and focused."""
     base = merit.base
     free = scope.free
     if (
@@ -511,12 +460,12 @@ def _refocused(base: System, spec: OpticsSpec) -> System:
 
 
 def _exchanged(lens: Prescription, spec: OpticsSpec, scope: PolishScope, steps: int) -> Prescription | None:
-    """The lens with the one glass exchanged that makes it sharpest; None where none does."""
+    """Return the lens with the one exchange of a glass that makes it sharpest; None if none does."""
     tried = [
-        _with_glass(lens, s, glass)
+        with_glass(lens, s, glass)
         for s, glasses in scope.glasses.items()
         for glass in glasses
-        if glass.name != _name(lens.surfaces[s]) and not _merges(lens, s, glass)
+        if glass.name != medium_name(lens.surfaces[s]) and not merges_elements(lens, s, glass)
     ]
     if not tried:
         return None
@@ -532,31 +481,8 @@ def _exchanged(lens: Prescription, spec: OpticsSpec, scope: PolishScope, steps: 
     return _with(found, scope.free.write(fine.base, at), 0)
 
 
-def _merges(lens: Prescription, s: int, glass: Medium) -> bool:
-    """Whether `glass` behind surface `s` would make one element of two that are cemented."""
-    beside = (lens.surfaces[i].medium for i in (s - 1, s + 1) if 0 <= i < len(lens.surfaces))
-    return any(isinstance(other, Medium) and _apart(glass, other) <= MIN_GLASS_DISTANCE for other in beside)
-
-
-def _with_glass(lens: Prescription, s: int, glass: Medium) -> Prescription:
-    """Another glass behind surface `s`; an element in air is bent so that it keeps its power."""
-    surfaces = list(lens.surfaces)
-    old = surfaces[s]
-    surfaces[s] = replace(old, medium=glass)
-    alone = (
-        s + 1 < len(surfaces)
-        and surfaces[s + 1].medium is None
-        and (s == 0 or surfaces[s - 1].medium is None)
-    )
-    if alone and isinstance(old.medium, Medium):
-        stretch = (glass.nd - 1.0) / (old.medium.nd - 1.0)
-        surfaces[s] = replace(surfaces[s], radius=old.radius * stretch)
-        surfaces[s + 1] = replace(surfaces[s + 1], radius=surfaces[s + 1].radius * stretch)
-    return replace(lens, surfaces=tuple(surfaces))
-
-
 def _with(lens: Prescription, system: System, row: int) -> Prescription:
-    """The lens with the figures of a row of `system`."""
+    """Return the lens with the values of a row of `system`."""
     bend, move = system.curvature_BS[row].tolist(), system.thickness_BS[row].tolist()
     conic, terms = system.conic_BS[row].tolist(), system.asphere_BSA[row].tolist()
     return replace(
@@ -575,7 +501,7 @@ def _with(lens: Prescription, system: System, row: int) -> Prescription:
 
 
 def _rounded(lens: Prescription, spec: OpticsSpec, scope: PolishScope) -> list[Prescription]:
-    """The lens as it will be written: as it is, and focused once more behind its rounded surfaces."""
+    """Round the lens: as it is, and focused once more behind its rounded surfaces."""
     cut = _cut(lens, scope)
     if not scope.focus:
         return [cut]
@@ -623,7 +549,7 @@ def _numbers(row: Row) -> tuple[float, ...]:
 
 
 def _digits(value: float) -> int:
-    """Significant digits of a decimal number as it was written."""
+    """Return the number of significant digits of a decimal number as it was written."""
     if not math.isfinite(value) or value == 0.0:
         return 1
     return len(f"{value!r}".lower().partition("e")[0].replace(".", "").lstrip("-0").rstrip("0")) or 1

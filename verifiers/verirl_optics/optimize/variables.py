@@ -1,4 +1,4 @@
-"""Which figures of a lens an optimiser may change: columns of a tensor. Axes as in `system`; P variables."""
+"""The variables of a lens as columns of a tensor. Axes as in `system`; P variables."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from verirl_optics.raytrace.system import System
 
 @dataclass(frozen=True, slots=True)
 class VariableSet:
-    """The variables of a lens: surfaces whose curvature, thickness or conic, and (surface, term) of aspheres,
-    may be changed.
+    """The set of quantities that an optimizer may change.
+
+    Attributes:
+        curvatures: Surfaces with a variable curvature.
+        thicknesses: Surfaces with a variable thickness.
+        conics: Surfaces with a variable conic constant.
+        terms: Variable asphere coefficients as (surface, term), term 0 being that of r².
+
+    Example:
+        >>> VariableSet(curvatures=(0, 1), thicknesses=(1,)).count
+        3
     """
 
     curvatures: tuple[int, ...]
@@ -23,11 +32,11 @@ class VariableSet:
 
     @property
     def count(self) -> int:
-        """How many variables there are."""
+        """Number of variables."""
         return len(self.curvatures) + len(self.thicknesses) + len(self.conics) + len(self.terms)
 
     def read(self, system: System) -> Tensor:
-        """The variables of each lens (B, P)."""
+        """Return the variables of each lens (B, P)."""
         surfaces = [s for s, _ in self.terms]
         terms = [i for _, i in self.terms]
         return torch.cat(
@@ -41,7 +50,15 @@ class VariableSet:
         )
 
     def write(self, base: System, variables: Tensor) -> System:
-        """The lenses of `base`, over and over for as many rows as there are, with these variables."""
+        """Return the lenses of `base` with other values of the variables.
+
+        Args:
+            base: A batch of B lenses.
+            variables: Values (N, P), N a multiple of B, block after block.
+
+        Returns:
+            A batch of N lenses.
+        """
         copies = len(variables) // len(base.curvature_BS)
         many = base if copies == 1 else _copied(base, copies)
         sizes = [len(self.curvatures), len(self.thicknesses), len(self.conics), len(self.terms)]
