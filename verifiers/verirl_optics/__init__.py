@@ -1,4 +1,4 @@
-"""Lens design: prescriptions judged by a batched ray tracer."""
+"""Lens design: prescriptions checked by a batched ray tracer."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ class OpticsDomain(Domain):
         return LADDER
 
     def reward_presets(self) -> Mapping[str, Scheme]:
-        """Rewards for this ladder alone."""
+        """Return reward schemes for this ladder alone."""
         from verirl_optics.presets import PRESETS
 
         return PRESETS
 
     def tools(self) -> Mapping[str, str]:
-        """The package whose version could change a verdict."""
+        """Return the version of PyTorch, which can change a verdict."""
         try:
             return {"torch": version("torch")}
         except PackageNotFoundError:
             return {"torch": "missing"}
 
     def warm_up(self) -> None:
-        """Import what verdicts need; one thread, for a worker has one core."""
+        """Import what verdicts need, and use one thread, since a worker has one core."""
         from verirl.optional_dependencies import import_optional
 
         import_optional("torch", "optics").set_num_threads(1)
@@ -80,13 +80,13 @@ class OpticsDomain(Domain):
         return FAMILIES
 
     def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
-        """The families that have tasks in a style."""
+        """Return the families that have tasks in the chosen style."""
         from verirl_optics.tasks import compact_prompts
 
         return compact_prompts.FAMILIES if self._read(options).style == "terse" else self.families
 
     def difficulty_range(self, family: str, options: GenerationOptions) -> tuple[float, float]:
-        """The fifth of the difficulties that is a family's level; all for the one level of shorthand."""
+        """Return the fifth of the difficulties that is the level of a family; all in style terse."""
         from verirl_optics.tasks.generate import difficulty_range
 
         return (0.0, 1.0) if self._read(options).style == "terse" else difficulty_range(family)
@@ -122,11 +122,11 @@ class OpticsDomain(Domain):
         return run_stages(task, completion)
 
     def polished(self, task: Task) -> Task | None:
-        """The same task, for which an answer is polished before it is judged."""
+        """Return the task with `polish` set: answers are polished before they are judged."""
         return task.model_copy(update={"spec": {**task.spec, "polish": True}})
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
-        """Wrong completions near the task's reference."""
+        """Return wrong completions close to the reference of the task."""
         from verirl_optics.tasks.mutants import mutants
 
         return mutants(task)
@@ -145,7 +145,7 @@ class OpticsDomain(Domain):
         return (command,)
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
-        """The answer beside the limits, with the ladder."""
+        """Return the answer next to the limits, with the stages."""
         from verirl_optics.render import render
 
         return render(task, completion, verdict)

@@ -1,4 +1,4 @@
-"""An answer's surfaces, read strictly: JSON `{"surfaces": […]}` or one surface a line.
+"""Read the surfaces of an answer strictly: JSON `{"surfaces": […]}` or one surface per line.
 
 A line is `radius thickness [glass] [conic=K] [asphere=A1,A2,…] [stop]`, lengths in mm, `inf` for a plane; the
 last thickness may be `focus`. Text is untrusted.
@@ -19,12 +19,12 @@ MIN_RADIUS_MM, MAX_RADIUS_MM = 1e-3, 1e6
 MAX_THICKNESS_MM = 1e6
 MAX_CONIC = 1e3
 MAX_ASPHERE_TERMS = 10
-"""Terms of an asphere: r² to r²⁰."""
+"""Number of asphere coefficients: r² to r²⁰."""
 MAX_TERM = 1e12
 MAX_NAME_CHARS = 40
 MAX_NUMBER_CHARS = 40
 FOCUS = "focus"
-"""The last thickness, where the best common focus is to be found for the answer."""
+"""Stands for the last thickness: the verifier then finds the best common focus."""
 
 SURFACE_KEYS = ("radius", "thickness", "glass", "stop", "conic", "asphere")
 LINE_NOTATION = "radius thickness [glass] [conic=K] [asphere=A1,A2,…] [stop]"
@@ -33,15 +33,21 @@ _PLANE = ("inf", "infinity", "+inf")
 
 
 class FormatError(ValueError):
-    """The text is no list of surfaces; the message says what is wrong, for its author."""
+    """The text is not a list of surfaces; the message tells its author what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A surface as it was written: `radius` inf for a plane, `glass` None for air behind it.
+    """A surface as it was written, lengths in mm.
 
-    `asphere`: coefficients of r², r⁴, … in mm^(1 − 2i). `focus`: the image distance is not given but to be
-    found, and `thickness` is 0 until it is.
+    Attributes:
+        radius: Infinite for a plane.
+        thickness: Distance to the next surface.
+        glass: Catalog name of the glass behind the surface, None for air.
+        stop: Whether the surface is the stop.
+        conic: Conic constant.
+        asphere: Coefficients of r², r⁴, … in mm^(1 − 2i).
+        focus: The image distance is not given but to be found; `thickness` is then 0.
     """
 
     radius: float
@@ -54,12 +60,26 @@ class Row:
 
     @property
     def aspheric(self) -> bool:
-        """Whether the surface is anything but a sphere or a plane."""
+        """Whether the surface is neither a sphere nor a plane."""
         return self.conic != 0.0 or any(self.asphere)
 
 
 def parse(text: str) -> tuple[Row, ...]:
-    """The surfaces of an answer; FormatError where it is anything else than one list of them."""
+    """Read the surfaces of an answer.
+
+    Args:
+        text: JSON, or one surface per line. Untrusted.
+
+    Returns:
+        The surfaces from the object side; exactly one is the stop.
+
+    Raises:
+        FormatError: If the text is anything but one list of surfaces in range.
+
+    Example:
+        >>> parse("51 4 N-BK7 stop\\n-51 48.6")[0].glass
+        'N-BK7'
+    """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_ANSWER_BYTES:
         raise FormatError(f"longer than {MAX_ANSWER_BYTES // 1024} KB")
     text = text.strip()
@@ -175,7 +195,7 @@ def _from_lines(text: str) -> tuple[Row, ...]:
 
 
 def _line(number: int, words: list[str]) -> Row:
-    """The surface of one line; what follows the two lengths comes in the order of the notation."""
+    """Read one line; the parts after the two lengths come in the order of the notation."""
     radius = math.inf if words[0].lower() in _PLANE else _written(number, words[0])
     focus = words[1] == FOCUS
     thickness = 0.0 if focus else _written(number, words[1])
@@ -228,7 +248,7 @@ def range_error(row: Row) -> str | None:
 
 
 def to_lines(rows: tuple[Row, ...], digits: int = 6) -> str:
-    """The line notation, with so many significant digits."""
+    """Write surfaces in the line notation, with `digits` significant digits."""
     lines = []
     for row in rows:
         radius = "inf" if math.isinf(row.radius) else f"{row.radius:.{digits}g}"
@@ -245,7 +265,7 @@ def to_lines(rows: tuple[Row, ...], digits: int = 6) -> str:
 
 
 def to_json(rows: tuple[Row, ...], digits: int = 6) -> str:
-    """The JSON notation on one line, with so many significant digits."""
+    """Write surfaces as JSON on one line, with `digits` significant digits."""
     surfaces = []
     for row in rows:
         item: dict[str, Any] = {

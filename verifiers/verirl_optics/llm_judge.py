@@ -1,7 +1,7 @@
-"""The optional last rung: what a language model thinks of a lens that has climbed all the others.
+"""The optional last stage: a language model's opinion of a lens that passed all the others.
 
-A worker has no network, so the model is asked outside, and of the lens alone: the prescription as the worker
-read it and wrote it down again, numbers and catalogue names, never the answer's own words. The opinion is a
+A worker has no network, so the model is asked outside the worker. It sees only the prescription as the worker
+read it and wrote it down again: numbers and catalog names, no other text of the answer. The opinion is a
 score of quality; it cannot make an answer pass or fail.
 """
 
@@ -20,7 +20,7 @@ from verirl_optics.answer import LINE_NOTATION
 REPLY_TOKENS = 2048
 MAX_RATING = 10
 MAX_PRESCRIPTION_CHARS = 3900
-"""Characters of a prescription that a verdict can carry."""
+"""Greatest length of a prescription in the feedback of a verdict."""
 RUBRIC = (
     "You judge optical designs. A ray tracer has already found that the lens below meets every limit; do not "
     "judge its sharpness. Judge how sensible it is to make: bending and power of each element, angles of "
@@ -32,15 +32,22 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,3}")
 
 
 def with_prescription_feedback(request: Request) -> Request:
-    """The same request, whose verdict carries the lens as it was read."""
+    """Return the request with a task whose verdicts carry the lens, as it was read, in their feedback."""
     task = request.task
     return request._replace(task=task.model_copy(update={"spec": {**task.spec, "heuristic": True}}))
 
 
 def rate_passed_lenses(policy: Policy, verdicts: Sequence[Verdict], *, seed: int = 0) -> list[Verdict]:
-    """The verdicts of `told` requests, those that passed with the stage `heuristic`.
+    """Add the stage `heuristic` to the verdicts that passed.
 
-    A model that does not answer, or not with a number, is an `error` of that stage: ours, not the answer's.
+    Args:
+        policy: The model to ask.
+        verdicts: Verdicts of requests from `with_prescription_feedback`.
+        seed: Seed of the sampling.
+
+    Returns:
+        The verdicts in the same order. If the model gives no number, the stage is an `error`, so that the
+        verdict has no reward.
     """
     chosen = [i for i, verdict in enumerate(verdicts) if verdict.passed]
     short = [i for i in chosen if len(verdicts[i].feedback) <= MAX_PRESCRIPTION_CHARS]
@@ -82,7 +89,7 @@ def _ask(policy: Policy, verdicts: Sequence[Verdict], seed: int) -> list[StageRe
 
 
 def opinion(reply: str) -> StageResult:
-    """The stage that a reply means: one whole number and nothing else, clamped to 0 … 10."""
+    """Convert a reply to the stage result: one whole number and nothing else, clamped to 0 … 10."""
     try:
         text = said(reply).strip()
     except NoAnswerError as error:

@@ -1,4 +1,4 @@
-"""An answer held to a task outside the ladder: its lens under the task's beam, each figure with its limit."""
+"""Compare an answer with its task outside a verdict: its lens under the beam of the task, and each limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from verirl_optics.spec import OpticsSpec, difference_from_given, read_spec, wit
 
 
 class RequirementsReport(NamedTuple):
-    """The lens; for each figure what was `found` and its `limit`; and every limit that is `broken`."""
+    """An answer compared with its task.
+
+    Attributes:
+        lens: The lens of the answer.
+        figures: For each figure its name, what was `found`, and its `limit` in words.
+        broken: The violated limits in words.
+    """
 
     lens: Prescription
     figures: list[dict[str, Any]]
@@ -27,7 +33,16 @@ class RequirementsReport(NamedTuple):
 
 
 def report_requirements(file: Path, tasks: Path, name: str | None) -> RequirementsReport:
-    """The answer in `file` held to the task `name` of `tasks` (None: its only one); InputError otherwise."""
+    """Compare an answer with a task.
+
+    Args:
+        file: The answer.
+        tasks: A file of tasks.
+        name: Id of the task; None if the file holds only one optics task.
+
+    Raises:
+        InputError: If a file cannot be read, there is no such task, or the answer is not in the format.
+    """
     spec = read_spec(find_task(tasks, name).spec)
     _, rows = read_answer(file, spec)
     try:
@@ -44,7 +59,7 @@ def report_requirements(file: Path, tasks: Path, name: str | None) -> Requiremen
 
 
 def read_answer(file: Path, spec: OpticsSpec) -> tuple[str, tuple[Row, ...]]:
-    """The text of the answer in `file`, and its surfaces with the task's givens; InputError otherwise."""
+    """Return the text of an answer, and its surfaces with the given values of the task."""
     try:
         text = extract(read_text(file))
         rows = parse(text)
@@ -59,7 +74,7 @@ def read_answer(file: Path, spec: OpticsSpec) -> tuple[str, tuple[Row, ...]]:
 
 
 def find_task(path: Path, name: str | None) -> Task:
-    """The optics task `name` of a file (None: its only one); InputError where there is no such one."""
+    """Return the optics task `name` of a file (None: its only one); InputError if there is none."""
     found = [task for task in read_tasks(path) if task.domain == "optics" and name in (None, task.id)]
     if len(found) != 1:
         told = f"holds {len(found)} optics tasks" if name is None else f"holds no optics task '{name}'"
@@ -68,7 +83,7 @@ def find_task(path: Path, name: str | None) -> Task:
 
 
 def _limits(spec: OpticsSpec) -> list[tuple[str, str]]:
-    """Figure → its limit in words, of those that the ladder measures."""
+    """Return each figure of a verdict with its limit in words."""
     rays, spot, distortion = spec.min_valid_ray_fraction, spec.max_rms_um, spec.max_distortion_pct
     limits: list[tuple[str, str | None]] = [
         ("efl_mm", f"{spec.efl_mm:g} ± {100 * spec.efl_rel_tol:g} %"),

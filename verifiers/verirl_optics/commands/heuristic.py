@@ -1,4 +1,4 @@
-"""`verirl optics heuristic`: judge answers, and ask a language model what it thinks of those that passed."""
+"""`verirl optics heuristic`: judge answers, and ask a language model about those that passed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from verirl.errors import InputError
 )
 @click.argument("tasks")
 @click.argument("answers")
-@click.option("--model", required=True, help="The judge: openai:URL#MODEL, or any other policy.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the verdicts here, one a line.")
+@click.option("--model", required=True, help="The model to ask: openai:URL#MODEL, or any other policy.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write the verdicts here, one per line."
+)
 @click.option(
     "--reward",
     "scheme_name",
     metavar="SCHEME",
     default="lexicographic",
     show_default=True,
-    help="Of verdicts.",
+    help="Reward scheme of the verdicts.",
 )
 @console.workers_option
 @console.json_option
@@ -42,8 +44,8 @@ def command(
 ) -> None:
     """Judge ANSWERS to optics TASKS, with the optional last stage: a language model's opinion of each lens.
 
-    The model sees the prescription of a lens that passed, as the ladder read it, and nothing else. Its
-    opinion counts after quality and never decides whether an answer passes.
+    The model sees only the prescription of a lens that passed, as it was read. Its opinion counts after
+    quality and never decides whether an answer passes.
     """
     from verirl import models
     from verirl.cli.verify import read_jobs

@@ -1,4 +1,4 @@
-"""`verirl optics`: the commands that this domain adds to the command line."""
+"""`verirl optics`: the commands that the domain adds to the command line; and `verirl optics show`."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ command.add_command(heuristic)
     "--catalogue",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Glasses of your own, before those that are known: Zemax .agf, or JSON lines.",
+    help="Your own glasses, before the shipped ones: Zemax .agf, or JSON lines.",
 )
 @click.option(
     "--task",
     "asked",
     type=click.Path(path_type=Path),
     metavar="TASKS",
-    help="Hold the surfaces to a task of this file: its beam, its limits.",
+    help="Compare the surfaces with a task of this file: its beam, its limits.",
 )
-@click.option("--id", "name", metavar="ID", help="Which task of --task, where it holds several.")
+@click.option("--id", "name", metavar="ID", help="Id of the task, if --task holds several.")
 @click.option("--draw", type=_PICTURE, metavar="OUT", help="Draw the lens with rays (.svg or .png).")
 @click.option("--spots", type=_PICTURE, metavar="OUT", help="Draw the spots of each field.")
 @click.option("--fans", type=_PICTURE, metavar="OUT", help="Draw ray error against pupil height.")
@@ -71,8 +71,8 @@ def show(
     """Evaluate the lens in FILE: JSON, surface lines, Zemax .zmx text, or rows of the benchmark.
 
     Spots are RMS radii by Gauss quadrature at the image plane of the prescription. With --oracle: hexapolar
-    and Gauss sampling through the paraxial entrance pupil, one JSON object a line. With --task: FILE is an
-    answer, and each figure has the limit beside it.
+    and Gauss sampling through the paraxial entrance pupil, one JSON object per line. With --task: FILE is an
+    answer, and each figure is shown next to its limit.
     """
     from verirl.errors import InputError
     from verirl.optional_dependencies import import_optional
@@ -80,7 +80,7 @@ def show(
     import_optional("torch", "optics")
     from verirl_optics.lens_io.lens_file import read_lenses
 
-    told: dict[str, Any] = {}
+    comparison: dict[str, Any] = {}
     if name is not None and asked is None:
         raise InputError("--id: says which task of --task; give that too")
     if asked is not None:
@@ -90,9 +90,9 @@ def show(
             raise InputError(
                 "--task: a task has its own beam and glasses; leave --oracle and --catalogue out"
             )
-        found_out = report_requirements(file, asked, name)
-        lenses = [found_out.lens]
-        told = {"limits": found_out.figures, "broken": found_out.broken}
+        report = report_requirements(file, asked, name)
+        lenses = [report.lens]
+        comparison = {"limits": report.figures, "broken": report.broken}
     else:
         lenses = read_lenses(file, _glasses(catalogue))
     _draw(lenses, file, {"layout": draw, "spots": spots, "fans": fans})
@@ -103,7 +103,7 @@ def show(
     else:
         from verirl_optics.analysis.summary import summary
 
-        found = [summary(lens, aim=aim) | told for lens in lenses]
+        found = [summary(lens, aim=aim) | comparison for lens in lenses]
     if as_json:
         console.emit_json(_plain(found[0] if len(found) == 1 else found))
         return
@@ -144,7 +144,7 @@ def _draw(lenses: Sequence[Prescription], file: Path, wanted: Mapping[str, Path 
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no nan and no inf: null stands for a figure that a lens does not have."""
+    """Replace nan and inf, which JSON does not have, by null."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

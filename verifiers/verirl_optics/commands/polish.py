@@ -1,4 +1,4 @@
-"""`verirl optics polish`: a lens or an answer made better, before and after side by side."""
+"""`verirl optics polish`: improve a lens or an answer, and show it before and after."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ ROWS = (
     metavar="TASKS",
     help="FILE is an answer to the task in this file.",
 )
-@click.option("--id", "name", metavar="ID", help="Which task, where TASKS has several.")
-@click.option("--steps", type=click.IntRange(min=1), default=40, show_default=True, help="Of the search.")
+@click.option("--id", "name", metavar="ID", help="Id of the task, if TASKS holds several.")
+@click.option(
+    "--steps", type=click.IntRange(min=1), default=40, show_default=True, help="Steps of the search."
+)
 @click.option("--no-glasses", is_flag=True, help="Keep every glass.")
-@click.option("--digits", type=click.IntRange(3, 15), help="Significant digits of what is changed.")
+@click.option("--digits", type=click.IntRange(3, 15), help="Significant digits of changed values.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the polished lens here.")
 @console.json_option
 @console.quiet_option
@@ -56,11 +58,11 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make the lens in FILE sharper, keeping every limit: of a task, or else of the lens itself.
+    """Make the lens in FILE sharper within the limits of a task, or else of the lens itself.
 
-    Curvatures, thicknesses and aspheres move by damped least squares, glasses are exchanged for neighbours
-    in the task's list or the catalogue; what a completion task gives stays. The result is rounded before it
-    is judged and is never worse than FILE. With --task, FILE is a completion, and so is what -o writes.
+    Curvatures, thicknesses and aspheres move by damped least squares; glasses are exchanged for neighbors in
+    the list of the task or the catalog; given values of a completion task stay. The result is rounded before
+    it is evaluated, and it is never worse than FILE. With --task, FILE is a completion, and -o writes one.
     """
     from verirl.optional_dependencies import import_optional
 
@@ -123,7 +125,11 @@ def _answer(
 
 
 def to_object(lens: Prescription) -> dict[str, Any]:
-    """A lens in the JSON layout that `verirl optics show` reads; InputError on a glass that has no name."""
+    """Convert a lens to the JSON layout that `verirl optics show` reads.
+
+    Raises:
+        InputError: If a glass has neither a catalog name nor nd and Vd.
+    """
     return {
         "name": lens.name,
         "surfaces": [_surface(number, surface) for number, surface in enumerate(lens.surfaces, start=1)],
@@ -163,7 +169,7 @@ def _surface(number: int, surface: Surface) -> dict[str, Any]:
 
 
 def report(found: PolishResult) -> dict[str, Any]:
-    """Before and after as plain data."""
+    """Return the JSON object of `--json`: before and after."""
     return {
         "better": found.better,
         "before": _figures(found.start, found.before.figures, found.before.rank[0]),
@@ -197,7 +203,7 @@ def _figures(lens: Prescription, figures: Mapping[str, float], rank: int) -> dic
 
 
 def comparison_table(data: Mapping[str, Any]) -> RenderableType:
-    """Before and after, side by side."""
+    """Return a table of the figures before and after."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""Lenses in the layouts that others publish them in."""
+"""Read lenses in the layout of the classical-lens benchmark, `classical_lenses.jsonl`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
 
 
 def number(value: Any, field: str) -> float:
-    """A finite JSON number; InputError naming `field` where it is none."""
+    """Return a finite JSON number; InputError names `field` otherwise."""
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
@@ -22,16 +22,23 @@ def number(value: Any, field: str) -> float:
 
 
 def numbers(value: Any, field: str) -> tuple[float, ...]:
-    """A list of finite JSON numbers."""
+    """Return a list of finite JSON numbers; InputError names `field` otherwise."""
     if not isinstance(value, list):
         raise InputError(f"field '{field}': must be a list of numbers")
     return tuple(number(item, field) for item in value)
 
 
 def lens_from_row(row: Mapping[str, Any]) -> Prescription:
-    """A row of `classical_lenses.jsonl`: indices are the listed ones, the aperture is its `epd`.
+    """Build a lens from a row of `classical_lenses.jsonl`.
 
-    Raises InputError naming the field that is missing or wrong.
+    Args:
+        row: A JSON object with `surfaces`, `epd`, `fields_deg`, `wavelengths_um` and `primary`.
+
+    Returns:
+        The lens, with the listed indices of its materials.
+
+    Raises:
+        InputError: If a field is missing or wrong; it names the field.
     """
     for key in ("epd", "fields_deg", "wavelengths_um", "primary", "surfaces"):
         if key not in row:
@@ -92,7 +99,7 @@ def _model_name(material: Mapping[str, Any]) -> str:
 
 
 def medium_of(material: Mapping[str, Any]) -> Medium:
-    """The material of a benchmark row by its dispersion formula, for any wavelength."""
+    """Return the material of a benchmark row by its dispersion formula; InputError if it has none."""
     match material.get("kind"):
         case "catalog":
             return glass_from_row(material)

@@ -1,4 +1,4 @@
-"""A user's own glasses: Zemax `.agf`, or JSON lines in the layout of `glasses.jsonl`."""
+"""Read glass catalogs: Zemax `.agf`, or JSON lines in the layout of `glasses.jsonl`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,24 @@ POLYNOMIALS = {
     12: (0, 2, -2, -4, -6, -8, 4, 6),
     13: (0, 2, 4, -2, -4, -6, -8, -10, -12),
 }
-"""Formula of an `.agf` → the powers of λ whose sum, weighted by its coefficients, is n²."""
+"""Number of an `.agf` formula → the powers of λ whose sum, weighted by the coefficients, is n²."""
 SELLMEIER = {2: 3, 6: 4, 11: 5}
-"""Formula → how many terms K λ² / (λ² − L) it has."""
+"""Number of an `.agf` formula → its number of terms K λ² / (λ² − L)."""
 SELLMEIER_2, CONRADY, SELLMEIER_4 = 4, 5, 9
 
 
 def read_glass_catalog(path: Path) -> Mapping[str, Medium]:
-    """The glasses of `path` in front of the shipped table; InputError with file and line.
+    """Read a glass catalog.
 
-    A glass whose dispersion formula is not known is left out with a warning.
+    Args:
+        path: A Zemax `.agf` file, or JSON lines. A glass with an unknown dispersion formula is skipped with a
+            warning.
+
+    Returns:
+        Name → glass: those of the file, then the shipped ones.
+
+    Raises:
+        InputError: If the file cannot be read or holds no glass; it names file and line.
     """
     own = _agf(path) if path.suffix.lower() == ".agf" else _rows(path)
     if not own:
@@ -90,7 +98,7 @@ def _agf(path: Path) -> dict[str, Medium]:
 
 
 def _row(formula: int, c: list[float]) -> tuple[str, list[float]] | None:
-    """An `.agf` formula in the terms of `glass`; None where it has none there."""
+    """Convert an `.agf` formula to one of `glass.FORMULAS`; None if there is none."""
     c = c + [0.0] * 12
     if formula in POLYNOMIALS:
         powers = POLYNOMIALS[formula][1:]

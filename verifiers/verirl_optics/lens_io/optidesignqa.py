@@ -1,11 +1,11 @@
-"""Question and answer pairs about lenses: a question in words, and a prescription that answers it.
+"""Read question and answer pairs about lenses: a question in words, and a prescription that answers it.
 
 OptiDesignQA is described as such pairs; its files are not public, so this reads what such a file may hold.
 A row has `question` (or `prompt`, `instruction`, `input`) and `answer` (or `output`, `response`,
-`prescription`, `lens`): surfaces as JSON, one a line, or a table with a head. Focal length, f-number or
-pupil, field and wavelengths are taken from the row's own fields, or else from the question's words. Without
+`prescription`, `lens`): surfaces as JSON, one per line, or a table with a header. Focal length, f-number or
+pupil, field and wavelengths are taken from fields of the row, or else from the text of the question. Without
 a field the lens is used on its axis, without wavelengths at the lines F, d and C, without an EFL at its own.
-Where the question, or `given`, has that lens with `?` in places, these are what a completion is asked for.
+If the question, or `given`, has that lens with `?` for some values, a completion task asks for these.
 """
 
 from __future__ import annotations
@@ -64,16 +64,26 @@ WORDS = {
     ),
     "full": (rf"(?:full\s+)?(?:field\s+of\s+view|FOV)(?:\s*\(\s*FOV\s*\))?{_N}",),
 }
-"""Ways to say a requirement; the first that is found counts."""
+"""Patterns of a requirement in words; the first that matches counts."""
 _WAVES = re.compile(r"(\d[\d.]*(?:\s*(?:,|and|/)+\s*\d[\d.]*)*)\s*(nm|µm|μm|um|microns?)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\d*\.?\d+(?:e[+-]?\d+)?|[+-]?inf(?:inity)?|\?|\[mask\]|<mask>|___", re.IGNORECASE)
 _TERM = re.compile(r"a(2|4|6|8|10|12|14|16|18|20)", re.IGNORECASE)
-"""A column of an asphere's coefficients: A4 is that of r⁴."""
+"""A column of asphere coefficients: A4 is that of r⁴."""
 _WIDEST = 89.0
 
 
 def read_pair(row: Mapping[str, Any]) -> tuple[str, Prescription, Question]:
-    """Name, lens and question of a row; InputError names what is missing."""
+    """Read a row.
+
+    Args:
+        row: A JSON object.
+
+    Returns:
+        Name, lens, and what the question states beyond it.
+
+    Raises:
+        InputError: If something is missing or cannot be read; it names the field.
+    """
     words = _first(row, QUESTIONS)
     if not isinstance(words, str) or not words.strip():
         raise InputError(f"field '{QUESTIONS[0]}': missing (or {', '.join(QUESTIONS[1:])}), or no text")
@@ -102,7 +112,7 @@ def read_pair(row: Mapping[str, Any]) -> tuple[str, Prescription, Question]:
 
 
 def _masked(row: Mapping[str, Any], words: str, count: int) -> tuple[tuple[int, str], ...]:
-    """What the question leaves to be filled in: (surface, `radius`, `thickness` or `glass`) each."""
+    """Return the masked values: (surface, `radius`, `thickness` or `glass`) each."""
     given = _first(row, GIVEN)
     rows = _listed(given) if given is not None else _table(words)
     if not isinstance(rows, list) or not all(isinstance(item, Mapping) for item in rows):
@@ -148,7 +158,7 @@ def _wavelengths(row: Mapping[str, Any], words: str) -> tuple[float, ...]:
             scale = 1e-3 if found[2].lower() == "nm" else 1.0
             values += [float(number) * scale for number in re.findall(r"\d+(?:\.\d+)?", found[1])]
     try:
-        # A number above 100 can only be nanometres.
+        # A number above 100 can only be in nm.
         read = [float(str(value)) for value in values]
         found_um = sorted({value / 1e3 if value > 100.0 else value for value in read})
     except ValueError as error:
@@ -161,7 +171,7 @@ def _surfaces(answer: Any) -> tuple[Surface, ...]:
     if not isinstance(answer, list) or not answer:
         raise InputError("field 'answer': holds no list of surfaces")
     rows = [_cells(number, row) for number, row in enumerate(answer, start=1)]
-    # Tables may list the object in front and the image behind, which are no surfaces of the lens.
+    # Tables may list the object in front and the image behind, which are not surfaces of the lens.
     if math.isinf(rows[0].thickness):
         rows = rows[1:]
     if (
@@ -180,7 +190,7 @@ def _surfaces(answer: Any) -> tuple[Surface, ...]:
 
 
 def _listed(answer: Any) -> Any:
-    """The list inside text, an object or a table; whatever else it is, as it is."""
+    """Return the list inside text, an object or a table; anything else unchanged."""
     if isinstance(answer, str):
         try:
             text = extract(answer)
@@ -204,7 +214,7 @@ def _cells(number: int, row: Any) -> Surface:
     if thickness is None:
         raise InputError(f"{where}: has no thickness")
     stop = _first(row, STOP)
-    # Many tables have no column for the stop but call it so beside its number.
+    # Many tables have no column for the stop but mark it next to its number.
     label = " ".join(str(row[key]) for key in row if str(key).lower() in LABELS)
     called = stop is None and bool(re.search(r"\bsto(?:p)?\b", label, re.IGNORECASE))
     return Surface(
@@ -218,7 +228,7 @@ def _cells(number: int, row: Any) -> Surface:
 
 
 def _terms(row: Mapping[str, Any], where: str) -> tuple[float, ...]:
-    """The coefficients of r², r⁴, …: a list of them, or a column each that is named after its power."""
+    """Return the coefficients of r², r⁴, …: from a list, or from columns named after the power."""
     listed = _first(row, ASPHERE)
     if listed is None:
         named = {int(found[1]): row[key] for key in row if (found := _TERM.fullmatch(str(key)))}
@@ -229,7 +239,7 @@ def _terms(row: Mapping[str, Any], where: str) -> tuple[float, ...]:
 
 
 def _coefficient(value: Any, where: str, name: str) -> float:
-    """As `_number`, 0 where a cell is empty."""
+    """Do what `_number` does, but return 0 for an empty cell."""
     empty = value is None or (isinstance(value, str) and value.strip() in ("", "-", "–"))
     return 0.0 if empty else _number(value, where, name)
 
@@ -267,7 +277,7 @@ def _medium(row: Mapping[str, Any], where: str) -> Medium | None:
 
 
 def _table(text: str) -> list[dict[str, Any]]:
-    """Surface lines `radius thickness [glass] [stop]`, or a table whose head names its columns."""
+    """Read surface lines `radius thickness [glass] [stop]`, or a table whose header names its columns."""
     lines = [line for line in text.splitlines() if line.strip() and not set(line.strip()) <= set("|-:+ ")]
     split = [_split(line) for line in lines]
     for place, head in enumerate(split):

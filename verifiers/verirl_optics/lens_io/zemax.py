@@ -1,8 +1,8 @@
-"""Zemax `.zmx` text: sequential lenses with an object at infinity.
+"""Read Zemax `.zmx` text: sequential lenses with an object at infinity.
 
-Surfaces of type STANDARD and EVENASPH are read. What would change a ray and is not understood (tilts,
-mirrors, other types, apertures that are not circles) is refused by name rather than left out; what only
-changes which rays count (vignetting factors, further configurations) is left out with a note.
+Surfaces of type STANDARD and EVENASPH are read. What would change a ray and is not supported (tilts, mirrors,
+other types, apertures that are not circles) is refused by name; what only changes which rays count
+(vignetting factors, further configurations) is ignored with a note.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 UNIT_MM = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0}
 ANGLE, PARAXIAL_HEIGHT, REAL_HEIGHT = "0", "2", "3"
-"""How FTYP names fields: angles, or heights at the image of the paraxial or the real chief ray."""
+"""FTYP codes: field angles, or image heights of the paraxial or the real chief ray."""
 PLACEHOLDER = (1.5, 40.0)
-"""The nd and Vd that Zemax writes beside a glass that goes by its name."""
+"""The nd and Vd that Zemax writes next to a glass that is identified by its name."""
 HEIGHT_STEPS = 50
 BLANK = "___BLANK"
 OTHER_APERTURES = ("SQAP", "ELAP", "OBSC", "SQOB", "ELOB", "UDAD", "UDOB")
@@ -36,13 +36,13 @@ SURFACE_WORDS = frozenset(
     ("TYPE", "CURV", "DISZ", "CONI", "PARM", "STOP", "DIAM", "GLAS", "CLAP", "OBDC", "IGNR", *OTHER_APERTURES)
 )
 MIN_OBJECT_DISTANCE = 1e10
-"""An object so far off, in the file's unit, is at infinity."""
+"""An object at this distance, in the unit of the file, is at infinity."""
 _ASPHERE_TERMS = 8
 _CODE_DIGITS = 6
 
 
 def read_text(path: Path) -> str:
-    """The text of a file; InputError where it cannot be read or does not end."""
+    """Return the text of a file; InputError if it cannot be read or is too long."""
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
@@ -54,7 +54,7 @@ def read_text(path: Path) -> str:
 
 
 def decode_text(data: bytes) -> str:
-    """The text of a file in UTF-16 (with a mark or without), UTF-8 or Latin-1."""
+    """Decode UTF-16 (with a byte order mark or without), UTF-8 or Latin-1."""
     for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")
@@ -95,7 +95,18 @@ class _System:
 
 
 def read_zmx(text: str, catalogue: Mapping[str, Medium] | None = None) -> Prescription:
-    """The lens of a `.zmx` file; InputError on what is not understood, with the line."""
+    """Read the lens of a `.zmx` file.
+
+    Args:
+        text: The text of the file.
+        catalogue: The glasses that names stand for; the shipped table if None.
+
+    Returns:
+        The lens, with a note for each part of the file that is ignored.
+
+    Raises:
+        InputError: If something that changes a ray is not supported; it names the line.
+    """
     system, drafts = _System(), list[_Draft]()
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.split()
@@ -183,7 +194,7 @@ def _surface(
         case "STOP":
             draft.stop = True
         case "DIAM":
-            # A second word of 1 says that the designer fixed it; else it is what rays happened to need.
+            # A second word of 1: fixed by the designer; otherwise it is computed from the rays.
             draft.drawn = _real(words[1])
             if len(words) > 2 and words[2] == "1" and draft.drawn > 0.0:
                 draft.semi = draft.drawn
@@ -260,8 +271,8 @@ def _aperture(system: _System, drafts: list[_Draft]) -> Aperture:
 
 
 def _colors(system: _System) -> tuple[tuple[float, ...], int]:
-    """The wavelengths that are in use, once each, and which of them is the primary one."""
-    # Files list as many lines as the program has places; how many of them count is said by FTYP.
+    """Return the wavelengths in use, once each, and the index of the primary one."""
+    # Files list a line for every slot of the program; FTYP states how many of them count.
     listed = {
         place: value
         for place, (value, weight) in sorted(system.colors.items())
@@ -278,7 +289,7 @@ def _colors(system: _System) -> tuple[tuple[float, ...], int]:
 
 
 def _angles(system: _System, lens: Prescription) -> tuple[float, ...]:
-    """Field angles in degrees; the lens is round, so that a field beside the y axis is turned onto it."""
+    """Return field angles in degrees; a field off the y axis is turned onto it, since the lens is round."""
     count = max(len(system.x), len(system.y))
     count = min(count, system.fields) if system.fields > 0 else count
     rows = [(values + [0.0] * count)[:count] for values in (system.x, system.y)]
@@ -295,7 +306,7 @@ def _angles(system: _System, lens: Prescription) -> tuple[float, ...]:
 
 
 def _paraxial_angle(lens: Prescription, height: float) -> float:
-    """The field angle, degrees, whose paraxial chief ray meets the focal plane at `height` mm."""
+    """Return the field angle in degrees whose paraxial chief ray meets the focal plane at `height` mm."""
     with torch.no_grad():
         efl = float(first_order(build_system([lens])).efl_BW[0, lens.primary])
     if not math.isfinite(efl):
@@ -304,7 +315,7 @@ def _paraxial_angle(lens: Prescription, height: float) -> float:
 
 
 def _real_angle(lens: Prescription, height: float) -> float:
-    """The field angle, degrees, whose real chief ray (primary wavelength) meets the image at `height` mm."""
+    """Return the field angle in degrees whose real chief ray meets the image plane at `height` mm."""
     if not height:
         return 0.0
     angle = math.radians(_paraxial_angle(lens, height))

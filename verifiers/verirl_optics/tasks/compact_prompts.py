@@ -1,8 +1,8 @@
-"""Tasks small enough for a model of a million weights: singlets of best form, asked for in shorthand.
+"""Tasks for models of about a million parameters: singlets of best form, asked for in a compact prompt.
 
-Question: `EFL f/number half-field RMS-limit`, for a completion with the masked lens below it; beyond that the
-glass is to be one of `GLASSES`. A singlet of given glass, thickness and EFL has one freedom, its bending, so
-that all can be tried at once.
+Question: `EFL f/number half-field RMS-limit`, for a completion with the masked lens below it; the glass must
+be one of `GLASSES`. A singlet of given glass, thickness and EFL has one degree of freedom, its bending, so that
+all of them can be tried at once.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from verirl_optics.spec import MASK, read_spec
 
 FAMILIES = ("singlet", "singlet-completion")
 GLASSES = ("N-FK51A", "N-BK7", "N-KF9", "LF7")
-"""From little dispersion to much, of which most of a singlet's spot comes: the first gives the sharpest lens.
-Of indices from 1.48 to 1.58: with more, the best form turns concave behind.
+"""By increasing dispersion, which causes most of the spot of a singlet: the first gives the sharpest lens.
+Indices are from 1.48 to 1.58; at higher ones the best form becomes concave at the back.
 """
 EFL_RANGE_MM = (20, 99)
 F_NUMBERS = (5, 6, 7, 8, 9, 10)
 HALF_FIELDS_DEG = (1, 2, 3, 4)
 EFL_SCALING_STEPS = 8
-"""Of scaling the curvatures, by which the EFL of a thick lens comes right to 1e-9."""
+"""Rescalings of the curvatures, after which the EFL of a thick lens is right to 1e-9."""
 THICKNESS_REL = 0.08
-"""Of the glass, ÷ EFL."""
+"""Thickness of the glass ÷ EFL."""
 SIGNIFICANT_DIGITS = 3
 BENDINGS = torch.linspace(0.4, 1.1, 15, dtype=FLOAT)
-"""Curvature of the front ÷ difference of both."""
+"""Curvature of the front ÷ difference of both curvatures."""
 DRAWS = 40
 
 
@@ -83,7 +83,7 @@ def generate_task(
 
 
 def compact_prompt(spec: Mapping[str, Any]) -> str:
-    """The question of a terse task."""
+    """Write the question of a compact task."""
     limits = f"{spec['efl_mm']:g} f/{spec['fno']:g} {max(spec['half_fields_deg']):g}"
     line = f"{limits} {spec['max_rms_um']:g}"
     rows = spec["given"]["surfaces"] if "given" in spec else ()
@@ -136,13 +136,13 @@ def _attempt(draw: Random, difficulty: float, *, masked: bool) -> tuple[dict[str
 
 
 def _spot(spec: Mapping[str, Any], lines: str) -> float | None:
-    """RMS spot in µm; None of a lens that does not keep every limit."""
+    """Return the RMS spot in µm; None if the lens violates a limit."""
     found = evaluate_answer(read_spec(spec), parse(lines))
     return found.figures["rms_spot_um"] if found.rank[0] == 2 else None
 
 
 def best_form(efl: float, fno: float, fields: tuple[float, ...], glass: str) -> tuple[Row, ...]:
-    """The singlet whose bending gives the smallest spot at its best focus, the stop on its front."""
+    """Return the singlet whose bending gives the smallest spot at best focus, with the stop on its front."""
     thick = float(f"{THICKNESS_REL * efl:.2g}")
     with torch.no_grad():
         _, spots = _solved(BENDINGS, efl, fno, fields, glass, thick)
@@ -159,7 +159,7 @@ def best_form(efl: float, fno: float, fields: tuple[float, ...], glass: str) -> 
 def _solved(
     bending_B: Tensor, efl: float, fno: float, fields: tuple[float, ...], glass: str, thick: float
 ) -> tuple[System, Tensor]:
-    """The lenses of these bendings at the EFL and at best focus, and their mean square spots."""
+    """Return lenses of these bendings at the EFL and at best focus, and their mean square spots."""
     count = len(bending_B)
     surfaces = (Surface(efl, thick, find_glass(glass), stop=True), Surface(efl, 1.0))
     one = build_system([Prescription(surfaces, Aperture("epd", efl / fno), fields, FDC_WAVELENGTHS_UM, 1)])
@@ -178,7 +178,7 @@ def _solved(
     bfl = first_order(system).bfl_BW[:, 1]
     angles = torch.deg2rad(torch.tensor([fields], dtype=FLOAT)).expand(count, -1)
     epd = torch.full((count,), efl / fno, dtype=FLOAT)
-    # Over the focus a mean square spot is a parabola.
+    # The mean square spot is a parabola in the defocus.
     step = 0.02 * efl
     spots = [
         (evaluate(_focused(system, bfl + k * step), epd, angles, gauss(4, 8)).spots.poly_BF ** 2).mean(-1)
@@ -189,7 +189,7 @@ def _solved(
 
 
 def _vertex(before: Tensor, at: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the parabola through values at −1, 0 and 1 is lowest, and how low."""
+    """Return position and value of the minimum of the parabola through values at −1, 0 and 1."""
     place = (before - after) / (2.0 * (before - 2.0 * at + after))
     return place, at - (before - after) * place / 4.0
 

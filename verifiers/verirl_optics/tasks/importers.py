@@ -1,7 +1,7 @@
-"""Lenses in the layouts that others publish them in, as tasks: one to design and one to complete each.
+"""Import published lenses as tasks: one to design and one to complete each lens.
 
-A file that cannot be read is an error with file, line and field; a lens that cannot be asked for (a glass
-like no catalogue's, not feasible by the ladder) is left out with a warning.
+A file that cannot be read is an error with file, line and field; a lens that cannot be turned into a task (no
+matching catalog glass, not feasible) is skipped with a warning.
 """
 
 from __future__ import annotations

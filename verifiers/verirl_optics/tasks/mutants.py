@@ -1,4 +1,4 @@
-"""Wrong answers near the reference: a sign, a distance, a glass, an order, a stop, a scale."""
+"""Wrong answers close to the reference: a sign, a distance, a glass, an order, a stop, a scale."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ from verirl_optics.spec import OpticsSpec, read_spec
 
 MUTANT_SCALE = 1.1
 MIN_DEFOCUS_SHARE = 0.25
-"""Share of the image distance by which the image is moved, at least."""
+"""Least share of the image distance by which the image is moved."""
 DEFOCUS_PER_FNO_AND_LIMIT = 10.0
-"""And at least so far that defocus alone is about 3.5 times the RMS limit: δ / (2 √2 f-number)."""
+"""Least defocus δ, per f-number and RMS limit: its spot δ / (2 √2 f-number) is about 3.5 times the limit."""
 
 
 def mutants(task: Task) -> list[Mutant]:
-    """One completion a fault; none for a task without a reference."""
+    """Return one wrong completion per kind of fault.
+
+    Args:
+        task: An optics task.
+
+    Returns:
+        Mutants; none if the task has no reference that can be read.
+    """
     if task.reference is None:
         return []
     try:

@@ -1,4 +1,4 @@
-"""Bring a start to a focus: damped least squares on curvatures and air spaces, the EFL held."""
+"""Optimize a starting design: damped least squares on curvatures, aspheres and air spaces at a fixed EFL."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from verirl_optics.spec import ElementRange, OpticsSpec, ThicknessRange
 from verirl_optics.tasks.starting_designs import StartingDesign
 
 MIN_THICKNESS_REL = 0.012
-"""Edge of a glass, and gap of air, ÷ EFL, that is kept."""
+"""Least edge of a glass ÷ EFL; half of it for air gaps."""
 EFL_TOLERANCE_REL = 0.002
-"""How far the EFL may stray while the lens is optimised; it is scaled back in the end."""
+"""Relative tolerance of the EFL during the search; the result is scaled to the exact EFL."""
 SOFT_PENALTY_SHARE = 0.05
-"""Share of the penalty on limits with which the search begins."""
+"""Share of the usual penalty with which the search begins."""
 
 
 def optimize_start(
@@ -36,7 +36,19 @@ def optimize_start(
     primary: int,
     steps: int,
 ) -> Prescription | None:
-    """The lens of EFL 1 that `steps` steps reach from `start`, at its best focus; None where it broke."""
+    """Optimize a starting design.
+
+    Args:
+        start: The design, with curvatures × EFL and thicknesses ÷ EFL.
+        fno: F-number.
+        fields: Half fields in degrees.
+        wavelengths: Wavelengths in µm.
+        primary: Index of the primary wavelength.
+        steps: Steps of the search.
+
+    Returns:
+        The lens of EFL 1 mm at best focus; None if the search did not reach a lens with a real focus.
+    """
     lens = _unit(start, fno, fields, wavelengths, primary)
     spec = _spec(lens, fno)
     base = _ready(build_system([lens]), spec)
@@ -94,7 +106,7 @@ def _spec(lens: Prescription, fno: float) -> OpticsSpec:
 
 
 def _ready(system: System, spec: OpticsSpec) -> System | None:
-    """The lens scaled to EFL 1 and focused; None where it has no real focus."""
+    """Scale the lens to EFL 1 and focus it; None if it has no real focus."""
     with torch.no_grad():
         efl = first_order(system).efl_BW[:, spec.primary, None]
         if not bool((efl > 0.0) & torch.isfinite(efl)):

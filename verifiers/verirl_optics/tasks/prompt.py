@@ -1,4 +1,4 @@
-"""A task's question: every limit of its spec, and every definition, in words."""
+"""Write the question of a task: every limit of its spec, and every definition, in words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ SAG = (
 
 
 def question(spec: Mapping[str, Any]) -> str:
-    """The prompt of a synthesis or completion task."""
+    """Write the prompt of a synthesis or completion task.
+
+    Args:
+        spec: The spec of the task, as JSON.
+    """
     masked = spec["task"] == "completion"
     lines = ["Complete the lens below: replace each ?." if masked else "Design a lens.", *_limits(spec)]
     if masked:

@@ -1,4 +1,4 @@
-"""Classical forms of lenses, and a start for each, not yet optimised: thin lenses, or a scaled patent."""
+"""Classical design forms with a starting design for each: thin lenses, or a scaled patent."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ TRIPLET_FLINTS = ("F2", "SF2", "N-F2")
 
 @dataclass(frozen=True, slots=True)
 class StartingDesign:
-    """Curvatures × EFL, thicknesses ÷ EFL (the last is found by focusing), glass behind each surface.
+    """A lens that is not yet optimized, scaled to EFL 1.
 
-    `moves` are the thicknesses that an optimiser may change; it may change every curvature. `aspheres`:
-    (surface, conic, coefficients of r², r⁴, … of a lens of EFL 1), which it may change but for that of r².
+    Attributes:
+        curvatures: Curvatures × EFL; an optimizer may change all of them.
+        thicknesses: Thicknesses ÷ EFL; the last one is found by focusing.
+        glasses: Glass behind each surface, None for air.
+        stop: Index of the stop surface.
+        moves: Thicknesses that an optimizer may change.
+        aspheres: (surface, conic, coefficients of r², r⁴, …); an optimizer may change all but that of r².
     """
 
     curvatures: tuple[float, ...]
@@ -32,10 +37,20 @@ class StartingDesign:
 
 @dataclass(frozen=True, slots=True)
 class DesignForm:
-    """A form with the ranges its tasks are drawn from: EFL in mm, f-number, half field in degrees.
+    """A design form and the ranges from which its tasks are drawn.
 
-    `level`: 1 to 5. `steps`: of the optimiser. `masked`: how many values a completion leaves out.
-    `worst`: RMS spot in µm a mm of EFL above which another start is drawn.
+    Attributes:
+        name: Name of the family.
+        level: 1 (easiest) to `LEVELS`.
+        elements: Number of glass elements.
+        efl: Range of the EFL in mm.
+        fno: Range of the f-number.
+        half_field: Range of the half field in degrees.
+        start: Draws a starting design for an f-number.
+        steps: Steps of the optimizer.
+        masked: Range of the number of values that a completion task masks.
+        wavelengths: Wavelengths in µm.
+        worst: RMS spot in µm per mm of EFL above which another start is drawn.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A lens that exists, as a task: its own figures, loosened, are the limits, and the lens is the reference."""
+"""Make tasks from an existing lens: its own figures, loosened, are the limits; the lens is the reference."""
 
 from __future__ import annotations
 
@@ -26,24 +26,28 @@ from verirl_optics.tasks.prompt import question
 SIGNIFICANT_DIGITS = 6
 EFL_TOLERANCE_REL = 0.02
 TRACK_SLACK, BFL_SLACK, CENTER_SLACK, SPOT_SLACK, DISTORTION_SLACK = 1.1, 0.8, 0.9, 2.0, 1.5
-"""By how much a limit is looser than the lens's own figure."""
+"""Ratio of a limit to the figure of the lens."""
 MIN_DISTORTION_PCT = 0.5
-"""Percent; a smaller one is not asked for."""
+"""A smaller distortion gets no limit."""
 MAX_INDEX_DIFFERENCE = 0.005
-"""A glass without a name becomes the catalogue's nearest, if no index is farther off than this."""
+"""A glass without a name becomes the nearest in the catalog, if no index differs by more than this."""
 MASKED_SHARE = 0.3
-"""Share of a lens's numbers that its completion task masks."""
+"""Share of the numbers of a lens that its completion task masks."""
 
 
 class LensError(ValueError):
-    """A lens that cannot be asked for as a task; the message says why."""
+    """A lens cannot be turned into a task; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a question states beyond what its answer shows: EFL in mm, its own words, what it masks.
+    """What a published question states beyond its answer.
 
-    `masked`: (surface, `radius`, `thickness` or `glass`) each; with any, completing the lens is all it asks.
+    Attributes:
+        efl: EFL in mm, None if it is that of the lens.
+        words: Text that precedes the limits in the prompt.
+        masked: Masked values as (surface, `radius`, `thickness` or `glass`); with any, there is only a
+            completion task.
     """
 
     efl: float | None = None
@@ -54,9 +58,16 @@ class Question:
 def tasks_from_lens(
     lens: Prescription, name: str, source: Source, asked: Question | None = None
 ) -> list[Task]:
-    """The synthesis task and the completion task of `lens`; LensError where it cannot be one.
+    """Make the synthesis task and the completion task of a lens.
 
-    `asked`: the question that the lens answers; its words come before ours.
+    Args:
+        lens: The lens.
+        name: Name in the task ids; it also seeds what is masked.
+        source: Where the lens comes from.
+        asked: The published question that the lens answers.
+
+    Raises:
+        LensError: If the lens cannot be turned into a task.
     """
     asked = asked or Question()
     spec, rows = spec_from_lens(lens, asked.efl)
@@ -85,7 +96,15 @@ def tasks_from_lens(
 
 
 def spec_from_lens(lens: Prescription, efl: float | None = None) -> tuple[dict[str, Any], tuple[Row, ...]]:
-    """The spec that `lens` meets, and its surfaces; `efl`: the one to ask for, its own where None."""
+    """Return the spec that a lens meets, and its surfaces as an answer.
+
+    Args:
+        lens: The lens.
+        efl: EFL to ask for in mm; that of the lens if None.
+
+    Raises:
+        LensError: If no spec fits.
+    """
     try:
         return _specified(lens, efl)
     except SpecError as error:
@@ -114,7 +133,7 @@ def _specified(lens: Prescription, efl: float | None) -> tuple[dict[str, Any], t
             break
         if len(fields) == 1:
             raise LensError(broken[0])
-        # Wide fields live on vignetting, which tasks do not ask for.
+        # Wide fields depend on vignetting, which tasks do not state.
         fields.pop()
     spec["elements"]["min"] = max(1, count_powered_elements(read_spec(spec), named, build_system([named])))
     spec |= _limits(rows, found)
@@ -129,7 +148,7 @@ def _all(found: Evaluation) -> list[Any]:
 
 
 def _rows(lens: Prescription) -> tuple[Row, ...]:
-    """The surfaces as an answer has them: named glasses, nothing that separates nothing, six digits."""
+    """Return the surfaces as an answer: named glasses, no surface between equal media, six digits."""
     surfaces: list[Surface] = []
     before = None
     for surface in lens.surfaces:
@@ -137,7 +156,7 @@ def _rows(lens: Prescription) -> tuple[Row, ...]:
             if surfaces:
                 surfaces[-1] = replace(surfaces[-1], thickness=surfaces[-1].thickness + surface.thickness)
             continue
-        # A stop between equal media is where rays are counted, whatever its shape.
+        # A stop between equal media only defines the beam, whatever its shape.
         surfaces.append(surface if surface.medium != before else _plane(surface))
         before = surface.medium
     try:
@@ -154,7 +173,7 @@ def _plane(surface: Surface) -> Surface:
 
 
 def _row(surface: Surface, wavelengths: tuple[float, ...]) -> Row:
-    """The surface as written; what does not bend it, a plane's conic or a last term of 0, goes."""
+    """Return the surface as written, without a conic of a plane or trailing terms of 0."""
     conic = 0.0 if math.isinf(surface.radius) else surface.conic
     used = max((i for i, term in enumerate(surface.asphere, start=1) if term), default=0)
     glass = _glass(surface, wavelengths)
@@ -170,7 +189,7 @@ def _glass(surface: Surface, wavelengths: tuple[float, ...]) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _named(name: str, wanted: tuple[float, ...], wavelengths: tuple[float, ...]) -> str:
-    """The catalogue glass of these indices: that of the same name where it fits, else the nearest."""
+    """Return the catalog glass with these indices: the one of the same name if it fits, else the nearest."""
     tried = [name] if name in glass_table() else list(glass_table())
     found = {glass: _off(glass, wanted, wavelengths) for glass in tried}
     best = min(found, key=found.__getitem__)
@@ -197,7 +216,7 @@ def _prescribed(lens: Prescription, rows: tuple[Row, ...]) -> Prescription:
 def _refocused(
     rows: tuple[Row, ...], *, system_of: Prescription, bfl: float
 ) -> tuple[tuple[Row, ...], float]:
-    """The image plane as far from the paraxial focus as it was with the lens's own glasses; and the EFL."""
+    """Move the image plane as far as the focus moved with the catalog glasses; return rows and EFL."""
     with torch.no_grad():
         first = first_order(build_system([system_of]))
     moved = float(first.bfl_BW[0, system_of.primary]) - bfl
@@ -248,7 +267,7 @@ def _three(value: float) -> float:
 
 
 def _drawn(rows: tuple[Row, ...], name: str) -> tuple[tuple[int, str], ...]:
-    """The numbers to mask, by the lens's name: one radius at least, to have a say in the focal length."""
+    """Draw the numbers to mask, seeded by the name: at least one radius, which affects the focal length."""
     draw = rng("optics", "import", name)
     curved = [(s, "radius") for s, row in enumerate(rows) if not math.isinf(row.radius)]
     places = [*curved, *((s, "thickness") for s in range(len(rows)))]

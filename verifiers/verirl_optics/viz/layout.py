@@ -1,4 +1,4 @@
-"""A lens in section with the rays of each field."""
+"""Draw a lens in section, with the rays of each field."""
 
 from __future__ import annotations
 
@@ -20,13 +20,20 @@ GLASS_COLOR = "#dcebf7"
 EDGE_COLOR = "#40576b"
 RAY_HEIGHTS = (-0.95, -0.5, 0.0, 0.5, 0.95)
 PROFILE_POINTS = 25
-"""Points of a surface's profile on each side of the axis."""
+"""Points of a surface profile on each side of the axis."""
 MAX_HEIGHT_SHARE = 1.25
-"""Of the drawing's width: beyond, the scale shrinks."""
+"""Greatest height ÷ width of the drawing; a taller one is scaled down."""
 
 
 def layout(lens: Prescription) -> Picture:
-    """Glass filled, the stop marked, meridional rays of each field at the primary wavelength; a key below."""
+    """Draw filled glass, the stop, and the meridional rays of each field at the primary wavelength.
+
+    Args:
+        lens: The lens; its semi-diameters vignette.
+
+    Returns:
+        A picture with a key of the fields and a scale bar.
+    """
     with torch.no_grad():
         system = build_system([lens])
         epd = pupil_diameter(lens.aperture, first_order(system), system)
@@ -50,7 +57,7 @@ def layout(lens: Prescription) -> Picture:
 
 
 def _glass(lens: Prescription, profiles: list[list[Point]]) -> list[Line]:
-    """Each element's outline; where its surfaces end at different heights, an edge joins them."""
+    """Return the outline of each element; an edge joins surfaces that end at different heights."""
     shapes = []
     for s, surface in enumerate(lens.surfaces[:-1]):
         if surface.medium is None or not profiles[s] or not profiles[s + 1]:

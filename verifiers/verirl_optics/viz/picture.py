@@ -1,4 +1,4 @@
-"""A picture as data: lines, areas, dots and words in pixels; written as SVG, or as PNG through Pillow."""
+"""A picture as data: lines, areas, dots and labels in pixels; written as SVG, or as PNG through Pillow."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ INK_COLOR, SOFT_COLOR, PAPER_COLOR = "#222222", "#8a8f98", "#ffffff"
 COLORS = ("#1f5fa8", "#2a8a4a", "#b3372f", "#8a5fb0", "#c08a1e", "#1a8f9c")
 SUFFIXES = (".svg", ".png")
 PNG_SCALE = 2
-"""PNG pixels a pixel of the picture."""
+"""PNG pixels per pixel of the picture."""
 PNG_OVERSAMPLING = 2
-"""PNG is drawn so many times larger, and reduced, to have smooth edges."""
+"""A PNG is drawn this many times larger and then reduced, for smooth edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Dots:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Text whose baseline starts, has its middle or ends at `at`, by `anchor`."""
+    """Text at `at`; `anchor` (start, middle, end) is the part of the baseline that lies there."""
 
     at: Point
     text: str
@@ -57,7 +57,7 @@ class Label:
 
 @dataclass(slots=True)
 class Picture:
-    """What is drawn, the first at the back. `title` is for who cannot see it."""
+    """Items to draw, from back to front; `title` is the accessible name."""
 
     width: float
     height: float
@@ -66,7 +66,17 @@ class Picture:
 
 
 def save(picture: Picture, path: Path) -> None:
-    """Write `picture` as its suffix says; InputError on a suffix that is none of `SUFFIXES`."""
+    """Write a picture in the format of the suffix.
+
+    Args:
+        picture: The picture.
+        path: A file with a suffix of `SUFFIXES`.
+
+    Raises:
+        InputError: If the suffix is unknown.
+        StorageError: If the file cannot be written.
+        ToolMissingError: If a PNG is asked for and Pillow is not installed.
+    """
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise InputError(f"{path}: a picture is written as {' or '.join(SUFFIXES)}")
@@ -78,7 +88,7 @@ def save(picture: Picture, path: Path) -> None:
 
 
 def svg(picture: Picture) -> str:
-    """The picture as an SVG document."""
+    """Return the picture as an SVG document."""
     title = escape(picture.title)
     size = f"{picture.width:g} {picture.height:.1f}"
     lines = [
@@ -107,7 +117,7 @@ def svg(picture: Picture) -> str:
 
 
 def png(picture: Picture) -> bytes:
-    """The picture as a PNG file; ToolMissingError where Pillow is not installed."""
+    """Return the picture as a PNG file; ToolMissingError if Pillow is not installed."""
     image_of, draw_of, font_of = (
         import_optional(f"PIL.{name}", "optics") for name in ("Image", "ImageDraw", "ImageFont")
     )
@@ -147,7 +157,7 @@ def png(picture: Picture) -> bytes:
 
 
 def _dashes(points: Sequence[Point], times: float) -> list[Any]:
-    """The strokes of a dashed line, eight pixels long and four apart."""
+    """Return the strokes of a dashed line, eight pixels long and four apart."""
     found = []
     for (ax, ay), (bx, by) in pairwise(points):
         length = math.hypot(bx - ax, by - ay)

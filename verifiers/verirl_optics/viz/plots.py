@@ -1,4 +1,4 @@
-"""Spot diagrams and ray fans of a lens, a panel a field."""
+"""Draw spot diagrams and ray fans of a lens, one panel per field."""
 
 from __future__ import annotations
 
@@ -21,14 +21,20 @@ PANEL_PX = 220.0
 GAP_PX = 26.0
 HEAD_PX, FOOT_PX = 44.0, 34.0
 SPOT_RINGS = 9
-"""Rings of the spot diagram's rays: 271 of a wavelength."""
+"""Rings of rays in a spot diagram: 271 rays per wavelength."""
 FAN_RAYS = 61
 
 
 def spot_diagrams(lens: Prescription) -> Picture:
-    """Where rays of each field meet the image plane about their common centroid; all panels at one scale.
+    """Draw where the rays of each field meet the image plane, about their common centroid.
 
-    Dots are evenly spread over the pupil; the RMS is by quadrature, as it is told elsewhere.
+    Dots are evenly spread over the pupil; the RMS in the caption is by quadrature, as in a verdict.
+
+    Args:
+        lens: The lens; its semi-diameters vignette.
+
+    Returns:
+        A picture with all panels at the same scale.
     """
     pupil = pupils.hexapolar(SPOT_RINGS)
     done = _traced(lens, pupil)
@@ -61,9 +67,15 @@ def spot_diagrams(lens: Prescription) -> Picture:
 
 
 def ray_fans(lens: Prescription) -> Picture:
-    """Ray error against pupil height: tangential above, sagittal below.
+    """Draw ray error against pupil height: tangential above, sagittal below.
 
-    From where the chief ray of the primary wavelength meets the image plane.
+    Errors are from the point where the chief ray of the primary wavelength meets the image plane.
+
+    Args:
+        lens: The lens; its semi-diameters vignette.
+
+    Returns:
+        A picture with all panels at the same scale.
     """
     line = torch.linspace(-1.0, 1.0, FAN_RAYS, dtype=FLOAT)
     zero, weight = torch.zeros_like(line), torch.full_like(line, 1.0 / FAN_RAYS)
@@ -106,7 +118,7 @@ def _traced(lens: Prescription, pupil: Pupil) -> TracedRays:
 
 
 def _nice(reach: float) -> float:
-    """The next of 1, 2, 5 × 10ⁿ above `reach`."""
+    """Return the next of 1, 2, 5 × 10ⁿ above `reach`."""
     power = 10.0 ** math.floor(math.log10(reach))
     return next(power * step for step in (1.0, 2.0, 5.0, 10.0) if power * step >= reach * (1.0 - 1e-9))
 
