@@ -220,7 +220,7 @@ def test_how_far_rays_pass_outside_a_rim_has_the_slope_of_finite_differences(see
     whole = torch.cat([values, torch.relu(limits)], dim=1)
     assert torch.allclose(whole, merit.residuals(at), rtol=0, atol=1e-11)
     walls = limits.shape[1]
-    rims = slice(-len(known.fields) * len(known.wavelengths) * 32, None)
+    rims = slice(-len(known.half_fields_deg) * len(known.wavelengths_um) * 32, None)
     assert bool((values[:, rims] > 0.0).any())
     for p in range(at.shape[1]):
         step = torch.zeros_like(at)
@@ -261,7 +261,7 @@ def test_what_the_model_breaks_is_granted_and_no_more() -> None:
     granted = bare.breaches()
     merit = MeritFunction(build_system([lens]), strict, free, granted=granted, **options)
     at = free.read(bare.base)
-    spots = len(gauss().x_R) * len(strict.fields) * len(strict.wavelengths) * 2
+    spots = len(gauss().x_R) * len(strict.half_fields_deg) * len(strict.wavelengths_um) * 2
     assert float(granted.max()) > 0.1
     assert float(bare.residuals(at)[0, spots:].max()) > 0.1
     assert float(merit.residuals(at)[0, spots:].abs().max()) < 1e-9

@@ -12,8 +12,9 @@ import torch
 from verirl_optics.analysis.performance import pupil_sampling
 from verirl_optics.answer import parse
 from verirl_optics.optimize import polish as module
+from verirl_optics.optimize.implied_spec import spec_of_lens
 from verirl_optics.optimize.merit import MeritFunction
-from verirl_optics.optimize.polish import polish, spec_of_lens
+from verirl_optics.optimize.polish import polish
 from verirl_optics.optimize.variables import VariableSet
 from verirl_optics.raytrace.glass import find_glass
 from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
@@ -148,7 +149,7 @@ def test_the_fine_search_samples_an_asphere_as_the_judge_does() -> None:
         lens = Prescription(
             (replace(surfaces[0], stop=True), surfaces[1]), Aperture("epd", 13.0), (0.0,), (0.5876,), 0
         )
-        spec = module.spec_of_lens(lens)
+        spec = spec_of_lens(lens)
         scope = module.PolishScope(VariableSet((0, 1), (1,)), {}, focus=True)
         merit = module._merit([lens], spec, scope, 0.0, fine=True)
         spots = merit.linear(merit.free.read(merit.base)).values.shape[1]
