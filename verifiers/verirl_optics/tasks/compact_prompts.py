@@ -1,7 +1,7 @@
 """Tasks for models of about a million parameters: singlets of best form, asked for in a compact prompt.
 
-Question: `EFL f/number half-field RMS-limit`, for a completion with the masked lens below it; the glass is one
-of `GLASSES`. A singlet of given glass, thickness and EFL has one degree of freedom, its bending, so all
+Question: `EFL f/number half-field RMS-limit`, for a completion with the masked lens below it; the glass is
+one of `GLASSES`. A singlet of given glass, thickness and EFL has one degree of freedom, its bending, so all
 bendings can be tried at once.
 """
 
