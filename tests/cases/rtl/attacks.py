@@ -30,6 +30,7 @@ always @(posedge clk) q <= a + b;
 endmodule
 """
 WRONG = "always @(posedge clk) q <= a;"
+RIGHT = "always @(posedge clk) q <= a + b;"
 
 
 # fmt: off

@@ -1,15 +1,13 @@
-"""The hostile suite: no wrong design earns, nothing runs on the host, all ends in time, the honest pass."""
+"""Attacks: no wrong design earns, nothing runs on the host, all ends in time, the honest pass."""
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cases.rtl import attacks
-from support.pools import need_sandbox, sandboxed
+from support.batches import judge_selected, last_stage
 
 from verirl import registry
 from verirl.domain import StageContext
@@ -18,13 +16,10 @@ from verirl.types import Message, Status, Task, Verdict
 
 pytest.importorskip("pyslang")
 
-from verirl_rtl.simulation.verilator_build import runtime_folder, verilator_installed
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("iverilog", "vvp"))), reason="Icarus Verilog is not installed"
-)
+pytestmark = pytest.mark.needs_tools("iverilog", "vvp")
 
-DEADLINE = 10.0
+POOL_DEADLINE_S = 10.0
 REPLAY = {
     "top": "top",
     "reference": attacks.REFERENCE,
@@ -79,6 +74,12 @@ WRONG = {
 }
 
 
+SPECS = {"bench": REPLAY, "no bench": ALONE, "official": OFFICIAL}
+PASSING_THE_BENCH = {"others: extra port", "blurred: learnt by heart"}
+"""Wrong designs that pass the official rule: the bench leaves a port open and has one seed."""
+Verdicts = dict[str, Verdict]
+
+
 def task(spec: dict) -> Task:
     return Task(id="t", domain="rtl", prompt=(Message(role="user", content="Add."),), spec=spec)
 
@@ -87,45 +88,43 @@ def fenced(text: str) -> str:
     return f"```verilog\n{text}\n```\n"
 
 
+@pytest.fixture(scope="module", params=SPECS)
+def rule(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def pool() -> Iterator[VerifierPool]:
-    need_sandbox()
-    if verilator_installed():
-        runtime_folder()
-    with sandboxed(1, DEADLINE) as made:
-        yield made
+def honest_verdicts(request: pytest.FixtureRequest, pool: VerifierPool, rule: str) -> Verdicts:
+    asked = task(SPECS[rule])
+    return judge_selected(
+        request, pool, {name: Request(asked, fenced(text)) for name, text in HONEST.items()}
+    )
 
 
-def verdicts(pool: VerifierPool, spec: dict, texts: dict[str, str]) -> dict[str, Verdict]:
-    asked = task(spec)
-    found = pool.verify([Request(asked, fenced(text)) for text in texts.values()])
-    return dict(zip(texts, found, strict=True))
+@pytest.mark.parametrize("name", HONEST)
+def test_the_honest_pass(name: str, honest_verdicts: Verdicts) -> None:
+    assert honest_verdicts[name].passed, last_stage(honest_verdicts[name])
 
 
-def told(found: dict[str, Verdict]) -> dict[str, str]:
-    return {name: f"{one.stages[-1].name}: {one.stages[-1].detail}" for name, one in found.items()}
+@pytest.fixture(scope="module")
+def wrong_verdicts(request: pytest.FixtureRequest, pool: VerifierPool, rule: str) -> Verdicts:
+    asked = task(SPECS[rule])
+    return judge_selected(request, pool, {name: Request(asked, fenced(text)) for name, text in WRONG.items()})
 
 
-@pytest.mark.parametrize("spec", [REPLAY, ALONE, OFFICIAL], ids=["bench", "no bench", "official"])
-def test_the_honest_pass(spec: dict, pool: VerifierPool) -> None:
-    found = verdicts(pool, spec, HONEST)
-    fallen = {name: one for name, one in found.items() if not one.passed}
-    assert not told(fallen)
-
-
-@pytest.mark.parametrize("spec", [REPLAY, ALONE, OFFICIAL], ids=["bench", "no bench", "official"])
-def test_no_wrong_design_passes(spec: dict, pool: VerifierPool) -> None:
-    found = verdicts(pool, spec, WRONG)
-    kept = {"others: extra port", "blurred: learnt by heart"} if spec is OFFICIAL else set()
-    through = {name: one for name, one in found.items() if one.passed or one.is_error}
-    assert told(through).keys() == kept, "a bench leaves a port open and has one seed"
+@pytest.mark.parametrize("name", WRONG)
+def test_no_wrong_design_passes(name: str, rule: str, wrong_verdicts: Verdicts) -> None:
+    verdict = wrong_verdicts[name]
+    assert not verdict.is_error, last_stage(verdict)
+    assert verdict.passed is (rule == "official" and name in PASSING_THE_BENCH), last_stage(verdict)
     assert not Path("/tmp/owned").exists()
 
 
 def test_nothing_wrong_earns_much(pool: VerifierPool) -> None:
-    """A constant earns nothing for the samples that it meets by chance."""
-    found = verdicts(pool, REPLAY, WRONG)
-    scores = {name: one.stages[-1].score for name, one in found.items() if one.stages[-1].name == "simulate"}
+    """A constant earns nothing for the samples that it matches by chance."""
+    verdicts = pool.verify([Request(task(REPLAY), fenced(text)) for text in WRONG.values()])
+    last = {name: verdict.stages[-1] for name, verdict in zip(WRONG, verdicts, strict=True)}
+    scores = {name: stage.score for name, stage in last.items() if stage.name == "simulate"}
     assert scores.pop("blurred: casex") < 0.6, "right for half of the inputs"
     assert all(score < 0.1 for score in scores.values()), scores
     assert scores["blurred: zero"] == scores["blurred: all x"] == 0.0
@@ -141,14 +140,14 @@ def test_what_speaks_or_opens_files_is_refused_by_name(name: str, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_bombs_end_in_time(pool: VerifierPool) -> None:
+@pytest.mark.parametrize("name", attacks.BOMBS)
+def test_bombs_end_in_time(name: str, pool: VerifierPool) -> None:
     asked = task(ALONE)
-    for name, text in attacks.BOMBS.items():
-        started = time.monotonic()
-        (found,) = pool.verify([Request(asked, fenced(text))])
-        seconds = time.monotonic() - started
-        assert not found.passed, name
-        assert not found.is_error or "starved" in found.stages[-1].detail, (name, found.stages[-1])
-        assert seconds < 2 * DEADLINE + 5, name
-    (found,) = pool.verify([Request(asked, fenced(attacks.REFERENCE))])
-    assert found.passed
+    started = time.monotonic()
+    (verdict,) = pool.verify([Request(asked, fenced(attacks.BOMBS[name]))])
+    seconds = time.monotonic() - started
+    assert not verdict.passed
+    assert not verdict.is_error or "starved" in verdict.stages[-1].detail, last_stage(verdict)
+    assert seconds < 2 * POOL_DEADLINE_S + 5
+    (verdict,) = pool.verify([Request(asked, fenced(attacks.REFERENCE))])
+    assert verdict.passed, "the pool still judges"
