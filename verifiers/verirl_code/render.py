@@ -22,15 +22,15 @@ from verirl_code.spec import read_spec
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_CHARACTERS = 400
-_LINES = 12
+MAX_CHARS = 400
+MAX_LINES = 12
 """Most lines of a question, an input or an output that are shown."""
 
-_LINE = re.compile(r"\(line (\d{1,6})\)$")
-_COUNT = re.compile(r"(\d{1,9}) of \d{1,9} tests passed; ")
-_TEST = re.compile(r"test (\d{1,9}): ")
-_DIFFERS = re.compile(r"(?:at .{1,200}?|line \d+): expected |\d+ lines of output, ", re.DOTALL)
-_TEST_LINE = re.compile(r" \(line (\d{1,6}) of the tests\)$")
+_LINE_PATTERN = re.compile(r"\(line (\d{1,6})\)$")
+_COUNT_PATTERN = re.compile(r"(\d{1,9}) of \d{1,9} tests passed; ")
+_TEST_PATTERN = re.compile(r"test (\d{1,9}): ")
+_DIFFERENCE_PATTERN = re.compile(r"(?:at .{1,200}?|line \d+): expected |\d+ lines of output, ", re.DOTALL)
+_TEST_LINE_PATTERN = re.compile(r" \(line (\d{1,6}) of the tests\)$")
 
 
 class Row(NamedTuple):
@@ -45,24 +45,24 @@ def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    fell = fallen(verdict)
-    failing = failing_test(task, fell) if fell else []
+    failed = fallen(verdict)
+    failing = failing_test(task, failed) if failed else []
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
     question = task.prompt[-1].content if task.prompt else ""
-    facts.add_row("question", Text(cut(question, 3 * _CHARACTERS, 2 * _LINES)))
+    facts.add_row("question", Text(cut(question, 3 * MAX_CHARS, 2 * MAX_LINES)))
     for label, text in failing:
         facts.add_row(label, Text(cut(text)))
 
-    def said(stage: StageResult) -> str:
-        words = stage.detail
-        if failing and stage is fell and (count := _COUNT.match(words)):
-            words = count[0].removesuffix("; ")
-        return cut(words, lines=3)
+    def detail(stage: StageResult) -> str:
+        text = stage.detail
+        if failing and stage is failed and (count := _COUNT_PATTERN.match(text)):
+            text = count[0].removesuffix("; ")
+        return cut(text, lines=3)
 
-    source = _source(completion, fell.detail if fell else "")
-    return framed(task, verdict, facts, source, ladder(verdict, said))
+    source = _source(completion, failed.detail if failed else "")
+    return framed(task, verdict, facts, source, ladder(verdict, detail))
 
 
 def _source(completion: str, detail: str) -> RenderableType:
@@ -77,45 +77,48 @@ def _source(completion: str, detail: str) -> RenderableType:
 
 def failing_line(detail: str) -> int | None:
     """Return the line of the answer that a stage's detail ends with, from 1; None if it names none."""
-    found = _LINE.search(detail)
-    return int(found[1]) if found else None
+    match = _LINE_PATTERN.search(detail)
+    return int(match[1]) if match else None
 
 
-def failing_test(task: Task, fallen: StageResult) -> list[Row]:
+def failing_test(task: Task, failed: StageResult) -> list[Row]:
     """Return input, expected value and result of the test at which a stage failed.
 
     Args:
         task: The task.
-        fallen: The stage that failed.
+        failed: The stage that failed.
 
     Returns:
         Rows to show; none if the stage is not about a test. For a program that did not come to its end it is
         the first test; for test code it is the statement that failed, or all of the code.
     """
     tests: Any = task.spec.get("tests")
-    if fallen.name == "runs" and isinstance(tests, list) and "stdin" in tests[0]:
-        return [*_asked(task, tests[0]), Row("got", fallen.detail)]
-    count = _COUNT.match(fallen.detail)
-    if fallen.name != "tests" or count is None:
+    if failed.name == "runs" and isinstance(tests, list) and "stdin" in tests[0]:
+        return [*_asked(task, tests[0]), Row("got", failed.detail)]
+    count = _COUNT_PATTERN.match(failed.detail)
+    if failed.name != "tests" or count is None:
         return []
-    said = fallen.detail[count.end() :]
+    fault = failed.detail[count.end() :]
     if isinstance(task.spec.get("test_code"), str):
         test_code = task.spec["test_code"]
-        at = _TEST_LINE.search(said)
-        text = statement(test_code, int(at[1])) if at else ""
-        return [Row("test", text or test_code.strip("\n")), Row("got", said[: at.start()] if at else said)]
-    named = _TEST.match(said)
+        position = _TEST_LINE_PATTERN.search(fault)
+        text = statement(test_code, int(position[1])) if position else ""
+        return [
+            Row("test", text or test_code.strip("\n")),
+            Row("got", fault[: position.start()] if position else fault),
+        ]
+    test = _TEST_PATTERN.match(fault)
     spec = read_spec(task.spec)
-    if named is None or not 0 < int(named[1]) <= len(spec.cases):
+    if test is None or not 0 < int(test[1]) <= len(spec.cases):
         return []
-    number = int(named[1]) - 1
+    number = int(test[1]) - 1
     case = spec.cases[number]
-    words = said[named.end() :].removeprefix(f"{describe_case(case, spec)}: ")
+    reason = fault[test.end() :].removeprefix(f"{describe_case(case, spec)}: ")
     value = f"expected {shown(case.expected)}, got "
-    if words.startswith(value):
-        result = Row("got", words.removeprefix(value))
+    if reason.startswith(value):
+        result = Row("got", reason.removeprefix(value))
     else:
-        result = Row("differs" if _DIFFERS.match(words) else "got", words)
+        result = Row("differs" if _DIFFERENCE_PATTERN.match(reason) else "got", reason)
     return [*_asked(task, task.spec["tests"][number]), result]
 
 
@@ -133,12 +136,12 @@ def statement(code: str, line: int) -> str:
         nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.stmt)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
-    there = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
-    found = max(there, key=lambda node: (node.lineno, -(node.end_lineno or 0)), default=None)
-    return ast.get_source_segment(code, found) or "" if found else ""
+    around = [node for node in nodes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    innermost = max(around, key=lambda node: (node.lineno, -(node.end_lineno or 0)), default=None)
+    return ast.get_source_segment(code, innermost) or "" if innermost else ""
 
 
-def cut(text: str, characters: int = _CHARACTERS, lines: int = _LINES) -> str:
+def cut(text: str, characters: int = MAX_CHARS, lines: int = MAX_LINES) -> str:
     """Return cleaned text of a bounded size, with a note of what was left out."""
     kept = text[: 4 * characters].split("\n")
     shown = clean("\n".join(line.rstrip() for line in kept[:lines]))

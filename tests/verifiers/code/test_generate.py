@@ -1,8 +1,11 @@
 """Generated code tasks: ids, splits, tests and mutants, family by family."""
 
+from __future__ import annotations
+
 import json
 import random
 import re
+from typing import Any
 
 import pytest
 
@@ -20,17 +23,17 @@ TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
 EVERY = tuple(FAMILIES)
 
 
-def drawn(family, count=6, seed=4, **options):
+def drawn(family: str, count: int = 6, seed: int = 4, **options: Any) -> list[Task]:
     return [generate(seed, n, n / max(1, count - 1), family=family, **options) for n in range(count)]
 
 
-def test_there_are_twelve_families_of_several_subjects():
+def test_there_are_twelve_families_of_several_subjects() -> None:
     assert len(FAMILIES) >= 12
     assert len({family.subject for family in FAMILIES.values()}) >= 5
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_a_task_is_the_same_whenever_it_is_drawn(family):
+def test_a_task_is_the_same_whenever_it_is_drawn(family: str) -> None:
     first = [task.to_json() for task in drawn(family)]
     generation.draw.cache_clear()
     assert [task.to_json() for task in drawn(family)] == first
@@ -38,7 +41,7 @@ def test_a_task_is_the_same_whenever_it_is_drawn(family):
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_specs_are_whole_plain_and_shown_tests_lead(family):
+def test_specs_are_whole_plain_and_shown_tests_lead(family: str) -> None:
     for task in drawn(family):
         check_spec(task.spec)
         assert json.loads(json.dumps(task.spec)) == task.spec
@@ -52,7 +55,7 @@ def test_specs_are_whole_plain_and_shown_tests_lead(family):
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_expected_values_are_what_the_reference_text_gives(family):
+def test_expected_values_are_what_the_reference_text_gives(family: str) -> None:
     """The reference is run again, plainly, from the text that a policy would have to write."""
     for task in drawn(family, 6):
         if task.tags[-1] != "function":
@@ -67,8 +70,8 @@ def test_expected_values_are_what_the_reference_text_gives(family):
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_the_splits_share_no_problem(family):
-    def problems(split):
+def test_the_splits_share_no_problem(family: str) -> None:
+    def problems(split: str) -> set[str]:
         return {tested_problem_of(task).problem.source for task in drawn(family, 10, split=split)}
 
     assert not problems("train") & problems("eval")
@@ -78,7 +81,7 @@ TYPO = re.compile(r"  |[,;.] ?[,;](?!')|,\.|\{\w+\}|(?<!-)\b1 (?!less|more|point
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_questions_are_whole_sentences_that_name_every_parameter(family):
+def test_questions_are_whole_sentences_that_name_every_parameter(family: str) -> None:
     for n in range(300):
         problem = FAMILIES[family].make(random.Random(n), n / 299)
         assert not TYPO.search(problem.ask), problem.ask
@@ -89,13 +92,13 @@ def test_questions_are_whole_sentences_that_name_every_parameter(family):
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_a_family_has_hundreds_of_problems_at_every_difficulty(family):
+def test_a_family_has_hundreds_of_problems_at_every_difficulty(family: str) -> None:
     for difficulty in (0.0, 0.5, 1.0):
         made = [FAMILIES[family].make(random.Random(n), difficulty) for n in range(600)]
         assert len({problem.source for problem in made}) >= 120, difficulty
 
 
-def test_the_styles_share_no_problem_across_splits_either():
+def test_the_styles_share_no_problem_across_splits_either() -> None:
     for family in TERSE:
         train = {tested_problem_of(task).problem.source for task in drawn(family, 60, style="terse")}
         held_out = {
@@ -105,7 +108,7 @@ def test_the_styles_share_no_problem_across_splits_either():
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_the_tests_kill_the_mutants_that_fresh_inputs_tell_apart(family):
+def test_the_tests_kill_the_mutants_that_fresh_inputs_tell_apart(family: str) -> None:
     """Kill rate on inputs that the tests were not chosen from."""
     judged = killed = 0
     for number, task in enumerate(drawn(family, 3, seed=21)):
@@ -125,7 +128,7 @@ def test_the_tests_kill_the_mutants_that_fresh_inputs_tell_apart(family):
 
 
 @pytest.mark.parametrize("family", EVERY)
-def test_mutants_are_many_distinct_and_always_the_same(family):
+def test_mutants_are_many_distinct_and_always_the_same(family: str) -> None:
     for task in drawn(family, 3):
         found = mutants(task)
         assert 5 <= len(found) <= MAX_MUTANTS
@@ -135,7 +138,7 @@ def test_mutants_are_many_distinct_and_always_the_same(family):
         assert task.reference not in texts
 
 
-def test_a_task_from_elsewhere_gets_only_trivial_mutants():
+def test_a_task_from_elsewhere_gets_only_trivial_mutants() -> None:
     task = drawn("lists", 1)[0]
     other = task.model_copy(update={"prompt": (Message(role="user", content="changed"),)})
     assert tested_problem_of(other) is None
@@ -148,7 +151,7 @@ def test_a_task_from_elsewhere_gets_only_trivial_mutants():
     assert mutants(Task(id="x", domain="code", prompt=task.prompt, spec=task.spec)) == ()
 
 
-def test_shorthand_is_short_and_varied():
+def test_shorthand_is_short_and_varied() -> None:
     prompts = set()
     for family in TERSE:
         for n in range(300):
@@ -159,7 +162,7 @@ def test_shorthand_is_short_and_varied():
     assert len(prompts) >= 600
 
 
-def test_what_cannot_be_made_is_refused():
+def test_what_cannot_be_made_is_refused() -> None:
     for wrong in (
         {"family": "nosuch"},
         {"style": "verse"},
@@ -172,7 +175,7 @@ def test_what_cannot_be_made_is_refused():
         generate(1, 1, 1.5)
 
 
-def test_a_mutant_that_never_ends_is_ended_by_a_count():
+def test_a_mutant_that_never_ends_is_ended_by_a_count() -> None:
     right = BoundedProgram("def f(n):\n    while n > 0:\n        n -= 1\n    return n\n", "f")
     inputs = [(3,)]
     endless = "def f(n):\n    while n > 0:\n        pass\n    return n\n"
@@ -183,7 +186,7 @@ def test_a_mutant_that_never_ends_is_ended_by_a_count():
     )
 
 
-def test_equal_as_data():
+def test_equal_as_data() -> None:
     assert loosely_equal([1, (2, 3.0)], [True, [2, 3]])
     assert not loosely_equal({"a": 1}, {"a": 2})
     assert not loosely_equal("a", ["a"])

@@ -1,13 +1,18 @@
 """Code benchmarks in their published layouts, and the published files themselves where they are there."""
 
+from __future__ import annotations
+
 import gzip
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.paths import BENCHMARKS
 
 from verirl.errors import InputError
-from verirl.pool import Request
+from verirl.pool import Request, VerifierPool
+from verirl.types import Task
 from verirl_code import domain
 from verirl_code.tasks.importers import IMPORTERS
 
@@ -81,7 +86,7 @@ MBPP_PLUS_ON_THE_HUB = {
 }
 
 
-def written(folder, row, name="rows.jsonl"):
+def written(folder: Path, row: dict[str, Any], name: str = "rows.jsonl") -> Path:
     text = json.dumps(row) + "\n"
     path = folder / name
     if name.endswith(".gz"):
@@ -91,8 +96,8 @@ def written(folder, row, name="rows.jsonl"):
     return path
 
 
-def judged(pool, tasks):
-    """The tasks whose reference does not pass, and the mutants that do."""
+def judged(pool: VerifierPool, tasks: list[Task]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the tasks whose reference does not pass, and the mutants that pass."""
     references = pool.verify([Request(task, task.reference) for task in tasks])
     made = [(task, mutant) for task in tasks for mutant in domain.mutants(task)]
     others = pool.verify([Request(task, m.completion, n) for n, (task, m) in enumerate(made, 1)])
@@ -103,7 +108,7 @@ def judged(pool, tasks):
 
 @pytest.mark.parametrize("source", ROWS)
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.json"])
-def test_every_layout_and_packing_gives_the_same_task(tmp_path, source, name):
+def test_every_layout_and_packing_gives_the_same_task(tmp_path: Path, source: str, name: str) -> None:
     (task,) = IMPORTERS[source](written(tmp_path, ROWS[source], name))
     assert (task.domain, task.split, task.source.name) == ("code", "eval", source)
     assert task.id.startswith(f"{source}/")
@@ -112,12 +117,12 @@ def test_every_layout_and_packing_gives_the_same_task(tmp_path, source, name):
     assert folder == task
 
 
-def test_references_pass_and_wrong_answers_do_not(tmp_path, pool):
+def test_references_pass_and_wrong_answers_do_not(tmp_path: Path, pool: VerifierPool) -> None:
     tasks = [task for source in ROWS for task in IMPORTERS[source](written(tmp_path, ROWS[source]))]
     assert judged(pool, tasks) == ([], [])
 
 
-def test_inputs_without_results_become_data(tmp_path):
+def test_inputs_without_results_become_data(tmp_path: Path) -> None:
     (task,) = IMPORTERS["humaneval-plus"](written(tmp_path, PLUS))
     assert [test["expected"] for test in task.spec["tests"]] == [4, 10, -2, 1.0, "abab"]
     (task,) = IMPORTERS["mbpp-plus"](written(tmp_path, MBPP_PLUS))
@@ -127,7 +132,7 @@ def test_inputs_without_results_become_data(tmp_path):
     ]
 
 
-def test_what_data_cannot_say_stays_assertions(tmp_path):
+def test_what_data_cannot_say_stays_assertions(tmp_path: Path) -> None:
     tuples = MBPP_PLUS | {"assertion": "assert swap((1,), 2) == (2, (1,))", "base_input": [[[1], 2]]}
     sets = PLUS | {"canonical_solution": "    return {x}\n"}
     for source, row in (("mbpp-plus", tuples), ("humaneval-plus", sets)):
@@ -135,7 +140,7 @@ def test_what_data_cannot_say_stays_assertions(tmp_path):
         assert "test_code" in task.spec
 
 
-def test_the_layout_of_the_hub_does_without_numpy(tmp_path, pool):
+def test_the_layout_of_the_hub_does_without_numpy(tmp_path: Path, pool: VerifierPool) -> None:
     plus = {name: PLUS[name] for name in ("task_id", "prompt", "entry_point", "canonical_solution")}
     tables = "    inputs = [[2], [0.1]]\n    results = [4, 0.2]\n    assert np\n"
     test = f"import numpy as np\ndef check(candidate):\n{tables}"
@@ -147,7 +152,7 @@ def test_the_layout_of_the_hub_does_without_numpy(tmp_path, pool):
     assert judged(pool, tasks) == ([], [])
 
 
-def test_a_row_that_cannot_do_without_numpy_is_left_out(tmp_path):
+def test_a_row_that_cannot_do_without_numpy_is_left_out(tmp_path: Path) -> None:
     plus = {name: PLUS[name] for name in ("task_id", "prompt", "entry_point", "canonical_solution")}
     row = {**plus, "test": "import numpy as np\ndef check(candidate):\n    assert np.all(candidate(2) == 4)"}
     with pytest.warns(UserWarning, match="numpy"):
@@ -155,7 +160,7 @@ def test_a_row_that_cannot_do_without_numpy_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("source", ROWS)
-def test_variants_of_a_packing_give_the_same_task(tmp_path, source):
+def test_variants_of_a_packing_give_the_same_task(tmp_path: Path, source: str) -> None:
     (task,) = IMPORTERS[source](written(tmp_path, ROWS[source]))
     optional = dict.fromkeys(("challenge_test_list", "test_imports", "test_setup_code", "contract"))
     row = {**optional, **ROWS[source], "more": 1}
@@ -173,7 +178,7 @@ def test_variants_of_a_packing_give_the_same_task(tmp_path, source):
 
 
 @pytest.mark.parametrize("source", ROWS)
-def test_a_row_without_a_field_names_file_line_and_field(tmp_path, source):
+def test_a_row_without_a_field_names_file_line_and_field(tmp_path: Path, source: str) -> None:
     for field in set(ROWS[source]) & {"prompt", "code", "entry_point", "canonical_solution", "test_list"}:
         row = {name: value for name, value in ROWS[source].items() if name != field}
         with pytest.raises(InputError) as caught:
@@ -183,7 +188,7 @@ def test_a_row_without_a_field_names_file_line_and_field(tmp_path, source):
 
 
 @pytest.mark.parametrize("text", ["[1]\n", "{", '{"a": 1}\n[', "\x00"])
-def test_what_is_no_benchmark_is_said(tmp_path, text):
+def test_what_is_no_benchmark_is_said(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(text)
     for source in ROWS:
@@ -203,7 +208,9 @@ def test_what_is_no_benchmark_is_said(tmp_path, text):
         ("mbpp-plus", "mbpp_plus"),
     ],
 )
-def test_published_references_pass_and_wrong_answers_do_not(pool, source, file):
+def test_published_references_pass_and_wrong_answers_do_not(
+    pool: VerifierPool, source: str, file: str
+) -> None:
     tasks = list(IMPORTERS[source](FOLDER / f"{file}.jsonl.gz"))
     failing, passing = judged(pool, tasks)
     assert (failing, passing) == ([], [])
