@@ -15,11 +15,11 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from verirl import __version__
-from verirl.errors import InputError
-from verirl.seeds import derive, rng
-from verirl.taskgen.draw import check_draw
-from verirl.types import Message, Source, Task
+from verirl.seeds import rng
+from verirl.taskgen import families
+from verirl.taskgen.draw import SPLITS, TaskDraw, check_draw, draw_again, start_draw
+from verirl.taskgen.families import STYLES
+from verirl.types import Task
 from verirl_code.tasks.families import FAMILIES as _FAMILIES
 from verirl_code.tasks.families import prompt_templates
 from verirl_code.tasks.families.bounded_interpreter import BoundedProgram, Outcome, first_difference
@@ -27,12 +27,6 @@ from verirl_code.tasks.families.mutation_operators import ProgramMutant, single_
 from verirl_code.tasks.families.problem import Args, Problem
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
-STYLES = ("prose", "terse")
-SPLITS = ("train", "eval")
-EVAL_SHARE = 4
-"""One problem in this many belongs to the eval split."""
-MAX_DRAWS = 1000
-"""After this many draws a family has no problem left for a split; chance alone never takes as many."""
 RANDOM_INPUTS = 250
 """Number of random inputs; a mutant counts only if it differs on one of them."""
 MIN_TESTS = 8
@@ -43,8 +37,6 @@ MAX_USUAL_RESULT_SHARE = 0.8
 """A problem that has the same result on a larger share of its inputs is drawn again."""
 PROGRAM_SHARE = 0.35
 """Share of programs among the problems that can be programs (that read and print)."""
-
-_SOURCE = {"name": "verirl", "version": __version__, "license": "Apache-2.0"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +68,7 @@ class TestedProblem:
 
 def families_with(style: str) -> tuple[str, ...]:
     """Return the families that have tasks in a style."""
-    return tuple(name for name in FAMILIES if style != "terse" or _FAMILIES[name].terse)
+    return families.families_with(_FAMILIES, style)
 
 
 def generate(
@@ -106,15 +98,14 @@ def generate(
         InputError: If an argument is unknown or out of range, or the family has no such task.
     """
     check_draw(difficulty, split=(split, SPLITS), style=(style, STYLES), family=(family, FAMILIES))
-    known = families_with(style)
-    name = family or rng("code", split, seed, index, "family").choice(known)
-    tested = draw(seed, index, difficulty, split=split, family=name, style=style)
-    return _task(tested, Source(**_SOURCE, seed=seed, index=index), name, split, difficulty, style)
+    origin = start_draw(
+        "code", families_with(style), seed, index, difficulty, split=split, family=family, style=style
+    )
+    return _task(draw(origin), origin)
 
 
-def _task(
-    tested: TestedProblem, source: Source, family: str, split: str, difficulty: float, style: str
-) -> Task:
+def _task(tested: TestedProblem, origin: TaskDraw) -> Task:
+    family, style = origin.family, origin.style
     problem = tested.problem
     words = rng("code", "words", family, problem.source)
     program = (
@@ -137,17 +128,8 @@ def _task(
         )
         question = prompt_templates.question(problem, examples[: tested.shown], words, program=program)
     form = "program" if program else "function"
-    return Task(
-        id=f"code/{family}/{split}-{source.seed}-{source.index:06d}",
-        domain="code",
-        prompt=(Message(role="user", content=question),),
-        spec=spec,
-        reference=completion(problem, problem.source, form, style),
-        difficulty=difficulty,
-        tags=(family, _FAMILIES[family].subject, style, form),
-        split="eval" if split == "eval" else "train",
-        source=source,
-    )
+    reference = completion(problem, problem.source, form, style)
+    return origin.task(question, spec, reference, (family, _FAMILIES[family].subject, style, form))
 
 
 def completion(problem: Problem, source: str, form: str, style: str) -> str:
@@ -159,28 +141,19 @@ def completion(problem: Problem, source: str, form: str, style: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def draw(seed: int, index: int, difficulty: float, *, split: str, family: str, style: str) -> TestedProblem:
-    """Draw until a problem belongs to `split` and does not nearly always have the same result."""
-    known = _FAMILIES[family]
-    make = known.terse if style == "terse" else known.make
-    if make is None:
-        there = ", ".join(families_with("terse"))
-        raise InputError(f"family '{family}' has no style 'terse'; there are: {there}")
-    for attempt in range(MAX_DRAWS):
-        chance = rng("code", split, seed, index, family, style, attempt)
-        problem = make(chance, difficulty)
-        if split_of(family, problem) != split:
-            continue
+def draw(origin: TaskDraw) -> TestedProblem:
+    """Draw what a task is made of: the first problem of its split that has more than one result."""
+    family, style = origin.family, origin.style
+    make = families.maker(_FAMILIES, family, style)
+    problems = origin.problems(
+        lambda attempt: make(origin.rng(style, attempt), origin.difficulty), lambda problem: problem.source
+    )
+
+    def with_tests(problem: Problem) -> TestedProblem | None:
         own = rng("code", "tests", family, style, problem.source)
-        tested = _with_tests(problem, own, 0 if style == "terse" else own.choice(SHOWN_TESTS))
-        if tested is not None:
-            return tested
-    raise InputError(f"family '{family}' has no problem for split '{split}' at difficulty {difficulty:g}")
+        return _with_tests(problem, own, 0 if style == "terse" else own.choice(SHOWN_TESTS))
 
-
-def split_of(family: str, problem: Problem) -> str:
-    """Return the split that a problem belongs to."""
-    return "eval" if derive("code", family, problem.source) % EVAL_SHARE == 0 else "train"
+    return next(tested for problem in problems if (tested := with_tests(problem)) is not None)
 
 
 def inputs_of(problem: Problem, chance: Random, count: int) -> list[Args]:
@@ -248,18 +221,4 @@ def _failure_of(
 
 def tested_problem_of(task: Task) -> TestedProblem | None:
     """Draw again what `generate` made `task` from; None for a task from elsewhere."""
-    source = task.source
-    if source is None or source.seed is None or source.index is None or task.difficulty is None:
-        return None
-    if task.domain != "code" or len(task.tags) != len(("family", "subject", "style", "form")):
-        return None
-    family, _, style, _ = task.tags
-    if family not in FAMILIES or style not in STYLES:
-        return None
-    try:
-        tested = draw(
-            source.seed, source.index, task.difficulty, split=task.split, family=family, style=style
-        )
-    except InputError:
-        return None
-    return tested if _task(tested, source, family, task.split, task.difficulty, style) == task else None
+    return draw_again(task, "code", _FAMILIES, ("family", "subject", "style", "form"), draw, _task)

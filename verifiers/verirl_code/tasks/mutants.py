@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from verirl.domain import Mutant
 from verirl.seeds import rng
+from verirl.taskgen.mutants import spread
 from verirl.types import Task
-from verirl_code.tasks.families.mutation_operators import ProgramMutant
-from verirl_code.tasks.generate import TestedProblem, completion, tested_problem_of
+from verirl_code.tasks.generate import completion, tested_problem_of
 
 MAX_MUTANTS = 10
 """Most mutants of one task, of as many kinds as there are."""
@@ -28,24 +28,11 @@ def mutants(task: Task) -> tuple[Mutant, ...]:
     if tested is None:
         return _trivial_mutants(task)
     _, _, style, form = task.tags
+    order = rng("code", "mutants", task.content_key())
+    chosen = spread(order, tested.mutants, lambda mutant: mutant.kind, MAX_MUTANTS)
     return tuple(
-        Mutant(mutant.kind, completion(tested.problem, mutant.source, form, style))
-        for mutant in _spread(tested, task.content_key())
+        Mutant(mutant.kind, completion(tested.problem, mutant.source, form, style)) for mutant in chosen
     )
-
-
-def _spread(tested: TestedProblem, key: str) -> list[ProgramMutant]:
-    """Order mutants by the task alone, one of each kind before a second of any."""
-    kinds: dict[str, list[ProgramMutant]] = {}
-    for mutant in rng("code", "mutants", key).sample(tested.mutants, len(tested.mutants)):
-        kinds.setdefault(mutant.kind, []).append(mutant)
-    chosen: list[ProgramMutant] = []
-    while kinds and len(chosen) < MAX_MUTANTS:
-        for kind in list(kinds):
-            chosen.append(kinds[kind].pop())
-            if not kinds[kind]:
-                del kinds[kind]
-    return chosen[:MAX_MUTANTS]
 
 
 _WRONG_RESULT_TEMPLATE = """

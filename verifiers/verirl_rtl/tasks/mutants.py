@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from verirl.domain import Mutant
 from verirl.errors import SpecError
 from verirl.seeds import rng
+from verirl.taskgen.mutants import spread
 from verirl.types import Task
 from verirl_rtl.language.verilog_text import rename_textually, to_fence
 from verirl_rtl.reference import BrokenTaskError, inspect_reference
@@ -76,7 +77,10 @@ def _apart(
     face: ModuleInterface, reference: str, slips: Sequence[tuple[str, str]], key: str
 ) -> list[tuple[str, str]]:
     """The slips, single changes and idle designs that were seen to differ from the reference."""
-    found = [*slips, *_spread(reference, face.reset, key)]
+    edits = spread(
+        rng("rtl", "mutants", key), mutations(reference, face.reset), lambda edit: edit.kind, MAX_TRIED
+    )
+    found = [*slips, *((edit.kind, edit.of(reference)) for edit in edits)]
     tried = {
         source: kind for kind, source in [*found, *idle_designs(face.name, face.ports)] if source != reference
     }
@@ -84,21 +88,6 @@ def _apart(
     seen = [(kind, source) for (source, kind), other in zip(tried.items(), apart, strict=True) if other]
     some = [one for one in seen if one[0] not in _TRIVIAL][:MAX_MUTANTS]
     return [*some, *(one for one in seen if one[0] in _TRIVIAL)]
-
-
-def _spread(source: str, reset: str | None, key: str) -> list[tuple[str, str]]:
-    """Single changes in an order that depends on the task alone, one of each kind before a second of any."""
-    kinds: dict[str, list[str]] = {}
-    made = mutations(source, reset)
-    for edit in rng("rtl", "mutants", key).sample(made, len(made)):
-        kinds.setdefault(edit.kind, []).append(edit.of(source))
-    found: list[tuple[str, str]] = []
-    while kinds and len(found) < MAX_TRIED:
-        for kind in list(kinds):
-            found.append((kind, kinds[kind].pop()))
-            if not kinds[kind]:
-                del kinds[kind]
-    return found[:MAX_TRIED]
 
 
 def idle_designs(name: str, ports: Sequence[Port]) -> Iterator[tuple[str, str]]:

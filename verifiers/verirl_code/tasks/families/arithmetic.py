@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from verirl.taskgen.difficulty import among, level
 from verirl_code.tasks.families import compact_prompts
-from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, among, counted, integers, level
+from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, counted, integers
 
 _SMALL: tuple[Args, ...] = ((0,), (1,), (2,), (9,), (10,))
 

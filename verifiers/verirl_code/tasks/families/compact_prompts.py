@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from random import Random
 
-from verirl_code.tasks.families.problem import Piece, Problem, integers, letters, level, numbers
+from verirl.taskgen.difficulty import level
+from verirl_code.tasks.families.problem import Piece, Problem, integers, letters, numbers
 
 _ALPHABET = "abc"
 

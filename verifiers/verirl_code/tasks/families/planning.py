@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from verirl_code.tasks.families.problem import (
-    Args,
-    Family,
-    Piece,
-    Problem,
-    among,
-    counted,
-    ints,
-    letters,
-    level,
-    numbers,
-)
+from verirl.taskgen.difficulty import among, level
+from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, counted, ints, letters, numbers
 
 _ROWS: tuple[Args, ...] = (([],), ([4],), ([-2],), ([3, 3],), ([1, 5, 2, 8, 3, 9],), ([5, -1, 4, -2, 6],))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
+
+from verirl.taskgen import families
 
 Args = tuple[Any, ...]
 """The positional arguments of one call: values that JSON holds without loss."""
@@ -38,23 +39,8 @@ class Problem:
     terse: str = ""
 
 
-Make = Callable[[Random, float], Problem]
-
-
-class Family(NamedTuple):
-    """A kind of problem.
-
-    Attributes:
-        name: The name of the family.
-        subject: The field that it belongs to; a tag of its tasks.
-        make: Draws a problem at a difficulty in [0, 1].
-        terse: Draws one in the compact notation, if the family has any.
-    """
-
-    name: str
-    subject: str
-    make: Make
-    terse: Make | None = None
+class Family(families.Family[Problem]):
+    """A family of problems."""
 
 
 class Piece(NamedTuple):
@@ -64,27 +50,9 @@ class Piece(NamedTuple):
     code: str
 
 
-def level(difficulty: float, low: int, high: int) -> int:
-    """An integer that rises evenly from `low` to `high` with difficulty."""
-    return round(low + (high - low) * difficulty)
-
-
-def size(difficulty: float, low: int, high: int) -> int:
-    """An integer that rises from `low` to `high` with difficulty by equal factors (both positive)."""
-    return round(low * math.exp(difficulty * math.log(high / low)))
-
-
 def counted(number: int, noun: str) -> str:
     """Return a number and its noun in the right form."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def among(rng: Random, difficulty: float, kinds: tuple[Make, ...]) -> Problem:
-    """A problem of one of `kinds`, which stand from easy to hard: a window that moves with difficulty."""
-    last = len(kinds) - 1
-    center = difficulty * last
-    near = [kind for place, kind in enumerate(kinds) if abs(place - center) <= max(1.0, last / 3)]
-    return rng.choice(near)(rng, difficulty)
 
 
 def ints(rng: Random, low: int, high: int, longest: int, shortest: int = 0) -> list[int]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from verirl.taskgen.difficulty import among, level
 from verirl_code.tasks.families import compact_prompts
-from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, among, letters, level, numbers
+from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, letters, numbers
 
 
 def condition(rng: Random, difficulty: float, name: str = "x") -> Piece:

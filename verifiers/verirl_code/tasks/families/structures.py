@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, among, counted, integers, level
+from verirl.taskgen.difficulty import among, level
+from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, counted, integers
 
 
 def nested(rng: Random, depth: int) -> list[Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from random import Random
 
+from verirl.taskgen.difficulty import among, level
 from verirl_code.tasks.families import compact_prompts
-from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, among, counted, letters, level
+from verirl_code.tasks.families.problem import Args, Family, Piece, Problem, counted, letters
 
 _VOWEL = "aeiou"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from verirl.taskgen.families import by_name
 from verirl_rtl.tasks.families import (
     arithmetic,
     logic,
@@ -15,8 +16,12 @@ from verirl_rtl.tasks.families import (
 )
 from verirl_rtl.tasks.families.design import Family
 
-FAMILIES: Mapping[str, Family] = {
-    family.name: family
-    for module in (logic, selection, arithmetic, resource_sharing, registers, machines, memories)
-    for family in module.FAMILIES
-}
+FAMILIES: Mapping[str, Family] = by_name(
+    logic.FAMILIES,
+    selection.FAMILIES,
+    arithmetic.FAMILIES,
+    resource_sharing.FAMILIES,
+    registers.FAMILIES,
+    machines.FAMILIES,
+    memories.FAMILIES,
+)

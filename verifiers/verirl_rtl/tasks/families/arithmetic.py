@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from verirl.taskgen.difficulty import among, level
 from verirl_rtl.tasks.families.clocking import clocking
-from verirl_rtl.tasks.families.design import Design, Family, Port, among, inputs, level, output, width_of
+from verirl_rtl.tasks.families.design import Design, Family, Port, inputs, output, width_of
 
 
 def adder(rng: Random, difficulty: float) -> Design:

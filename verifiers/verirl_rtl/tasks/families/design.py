@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal, NamedTuple
 
+from verirl.taskgen import families
 from verirl_rtl.tasks.families.clocking import Clocking
 
 
@@ -63,19 +64,13 @@ class Design:
         return f"module {self.name} (\n{ports}\n);\n{inner}\nendmodule\n"
 
 
-Make = Callable[[Random, float], Design]
-
-
-class Family(NamedTuple):
-    """A kind of design. `make` draws one at a difficulty in [0, 1], `terse` one in shorthand.
+@dataclass(frozen=True)
+class Family(families.Family[Design]):
+    """A family of designs; its subject is `combinational` or `sequential`.
 
     `plain`: its words call ports by name without backquotes, so the names stay as they are.
     """
 
-    name: str
-    subject: Literal["combinational", "sequential"]
-    make: Make
-    terse: Make | None = None
     plain: bool = False
 
 
@@ -110,20 +105,7 @@ def bits(name: str, width: int) -> str:
     return f"`{name}`" if width == 1 else f"`{name}[{width - 1}:0]`"
 
 
-def level(difficulty: float, low: int, high: int) -> int:
-    """An integer that rises evenly from `low` to `high` with difficulty."""
-    return round(low + (high - low) * difficulty)
-
-
 def width_of(rng: Random, difficulty: float, low: int, high: int) -> int:
     """A width near a middle that rises from `low` to `high` by equal factors."""
     middle = low * math.exp(difficulty * math.log(high / low))
     return max(low, min(high, round(middle * rng.uniform(0.75, 1.33))))
-
-
-def among(rng: Random, difficulty: float, kinds: tuple[Make, ...]) -> Design:
-    """A design of one of `kinds`, which stand from easy to hard: a window that moves with difficulty."""
-    last = len(kinds) - 1
-    centre = difficulty * last
-    near = [kind for place, kind in enumerate(kinds) if abs(place - centre) <= max(1.0, last / 3)]
-    return rng.choice(near)(rng, difficulty)

@@ -6,7 +6,8 @@ from itertools import product
 from random import Random
 from typing import NamedTuple
 
-from verirl_rtl.tasks.families.design import Design, Family, among, bits, inputs, level, output, width_of
+from verirl.taskgen.difficulty import among, level
+from verirl_rtl.tasks.families.design import Design, Family, bits, inputs, output, width_of
 
 _GATES = {
     "AND": ("&", False),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from verirl.taskgen.difficulty import level
 from verirl_rtl.tasks.families.clocking import Clocking, clocking
-from verirl_rtl.tasks.families.design import Design, Family, inputs, level, output
+from verirl_rtl.tasks.families.design import Design, Family, inputs, output
 
 _STATES = "ABCDEFGH"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from verirl.taskgen.difficulty import level
 from verirl_rtl.tasks.families.clocking import clocking
-from verirl_rtl.tasks.families.design import Design, Family, Port, inputs, level, output, width_of
+from verirl_rtl.tasks.families.design import Design, Family, Port, inputs, output, width_of
 
 
 def register(rng: Random, difficulty: float) -> Design:

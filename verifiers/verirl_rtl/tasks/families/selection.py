@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from verirl_rtl.tasks.families.design import Design, Family, Port, inputs, level, output, width_of
+from verirl.taskgen.difficulty import level
+from verirl_rtl.tasks.families.design import Design, Family, Port, inputs, output, width_of
 
 
 def mux(rng: Random, difficulty: float) -> Design:
