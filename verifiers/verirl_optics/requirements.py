@@ -161,8 +161,9 @@ def with_best_focus(lens: Prescription, epd: float) -> Prescription:
     with torch.no_grad():
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
         beam, pupil = torch.tensor([epd], dtype=FLOAT), pupil_sampling(lens)
-        found = float(best_focus(build_system([lens]), beam, fields, pupil, clip=has_semi_diameters(lens)))
-    last = replace(lens.surfaces[-1], thickness=found if math.isfinite(found) else 0.0)
+        clip = has_semi_diameters(lens)
+        image_distance = float(best_focus(build_system([lens]), beam, fields, pupil, clip=clip))
+    last = replace(lens.surfaces[-1], thickness=image_distance if math.isfinite(image_distance) else 0.0)
     return replace(lens, surfaces=(*lens.surfaces[:-1], last))
 
 
@@ -211,22 +212,23 @@ def evaluate_lens(spec: OpticsSpec, lens: Prescription, *, whole: bool = False) 
         system = build_system([lens])
         epd = torch.tensor([spec.epd_mm], dtype=FLOAT)
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
-        found = evaluate(system, epd, fields, pupil_sampling(lens), rim=True, clip=has_semi_diameters(lens))
-        feasible = tuple(_feasibility_requirements(spec, lens, system, found))
-        figures = _figures(spec, lens, found)
+        clip = has_semi_diameters(lens)
+        performance = evaluate(system, epd, fields, pupil_sampling(lens), rim=True, clip=clip)
+        feasible = tuple(_feasibility_requirements(spec, lens, system, performance))
+        figures = _figures(spec, lens, performance)
         if not whole and not all(check.met for check in feasible):
             return Evaluation(feasible, figures=figures)
-        spot = _spot_with_lost_rays(spec, found)
+        spot = _spot_with_lost_rays(spec, performance)
         accurate = tuple(_accuracy_requirements(spec, figures))
         quality = _quality(spec, spot)
     return Evaluation(feasible, accurate, quality, figures, spot)
 
 
 def _feasibility_requirements(
-    spec: OpticsSpec, lens: Prescription, system: System, found: Performance
+    spec: OpticsSpec, lens: Prescription, system: System, performance: Performance
 ) -> list[Requirement]:
     p = spec.primary
-    efl, bfl = float(found.first.efl_BW[0, p]), float(found.first.bfl_BW[0, p])
+    efl, bfl = float(performance.first.efl_BW[0, p]), float(performance.first.bfl_BW[0, p])
     scale = spec.efl_mm
     last = lens.surfaces[-1]
     checks = [
@@ -257,24 +259,24 @@ def _feasibility_requirements(
             )
         )
     if any(surface.aspheric for surface in lens.surfaces):
-        checks.append(_near_axis_requirement(spec, system, found))
-    checks += _space_requirements(spec, lens, system, found)
-    checks += _ray_requirements(spec, found)
+        checks.append(_near_axis_requirement(spec, system, performance))
+    checks += _space_requirements(spec, lens, system, performance)
+    checks += _ray_requirements(spec, performance)
     return checks
 
 
-def _near_axis_requirement(spec: OpticsSpec, system: System, found: Performance) -> Requirement:
+def _near_axis_requirement(spec: OpticsSpec, system: System, performance: Performance) -> Requirement:
     """Require that rays near the axis have the paraxial EFL: around its vertex a conic may be flat."""
     heights = torch.tensor(NEAR_AXIS_HEIGHTS, dtype=FLOAT)
     near = Pupil(torch.zeros_like(heights), heights, torch.ones_like(heights))
     axis = torch.zeros(1, 1, dtype=FLOAT)
-    done = trace(system, through_pupil(system, near, found.epd_B, axis, found.first.entrance_B))
+    done = trace(system, through_pupil(system, near, performance.epd_B, axis, performance.first.entrance_B))
     p = spec.primary
     efl = torch.where(done.valid, -heights * (spec.epd_mm / 2.0) / done.rays.m, torch.nan)[0, 0, p]
-    off = (efl / found.first.efl_BW[0, p] - 1.0).abs()
+    off = (efl / performance.first.efl_BW[0, p] - 1.0).abs()
     worst = int(off.nan_to_num(nan=math.inf).argmax())
-    told = f"rays near the axis have an EFL of {float(efl[worst]):.4g} mm"
-    return Requirement("EFL", max(0.0, float(off[worst]) - NEAR_AXIS_EFL_TOLERANCE_REL), 0.5, told)
+    detail = f"rays near the axis have an EFL of {float(efl[worst]):.4g} mm"
+    return Requirement("EFL", max(0.0, float(off[worst]) - NEAR_AXIS_EFL_TOLERANCE_REL), 0.5, detail)
 
 
 def _shortfall(value: float, least: float, *, strict: bool = False) -> float:
@@ -294,8 +296,8 @@ def _excess(value: float, most: float) -> float:
 
 def _asphere_requirement(spec: OpticsSpec, surfaces: Sequence[Row | Surface]) -> Requirement:
     count = sum(surface.aspheric for surface in surfaces)
-    told = f"{count} aspheric surfaces; at most {spec.aspheres}"
-    return Requirement("aspheres", max(0, count - spec.aspheres), 2.0, told)
+    detail = f"{count} aspheric surfaces; at most {spec.aspheres}"
+    return Requirement("aspheres", max(0, count - spec.aspheres), 2.0, detail)
 
 
 def _element_requirement(spec: OpticsSpec, lens: Prescription, system: System) -> Requirement:
@@ -352,10 +354,10 @@ def _same_medium(
 
 
 def _space_requirements(
-    spec: OpticsSpec, lens: Prescription, system: System, found: Performance
+    spec: OpticsSpec, lens: Prescription, system: System, performance: Performance
 ) -> list[Requirement]:
     """Check center and edge of each glass and air space; a stop belongs to the space around it."""
-    height = found.reach_BS * EDGE_HEIGHT_FACTOR
+    height = performance.reach_BS * EDGE_HEIGHT_FACTOR
     checks: list[Requirement] = []
     surfaces = lens.surfaces
     scale = spec.efl_mm * 0.05
@@ -400,7 +402,7 @@ def _space_requirements(
             thin = _shortfall(zone, min(low, spec.min_edge_thickness_mm))
             checks.append(Requirement(name, thin, scale, f"{name}: {zone:.4g} mm between axis and edge"))
     for s, surface in enumerate(surfaces):
-        reach = float(found.reach_BS[0, s])
+        reach = float(performance.reach_BS[0, s])
         steep = _steepest(system, s, reach) if surface.aspheric else abs(surface.curvature) * reach
         name = f"surface {s + 1}"
         excess = steep - MAX_SLOPE_SINE + ROUNDING_REL if steep >= MAX_SLOPE_SINE else 0.0
@@ -450,9 +452,9 @@ def _least_zone_thickness(space: System, reach: float) -> float:
     return float(gaps(space, height)[1].min())
 
 
-def _ray_requirements(spec: OpticsSpec, found: Performance) -> list[Requirement]:
-    backward = float((found.traced.failure == Failure.BACKWARD).double().mean())
-    broken = float((found.traced.failure == Failure.NOT_FINITE).double().mean())
+def _ray_requirements(spec: OpticsSpec, performance: Performance) -> list[Requirement]:
+    backward = float((performance.traced.failure == Failure.BACKWARD).double().mean())
+    broken = float((performance.traced.failure == Failure.NOT_FINITE).double().mean())
     checks = [
         Requirement("overlap", backward, 0.5, "rays run backwards between surfaces"),
         Requirement("rays", broken, 0.5, "rays whose coordinates are not finite"),
@@ -460,10 +462,10 @@ def _ray_requirements(spec: OpticsSpec, found: Performance) -> list[Requirement]
     for f, angle in enumerate(spec.half_fields_deg):
         least = spec.least_ray_fraction(angle)
         if angle == 0.0:
-            around = float(found.rim_BF[0, f])
+            around = float(performance.rim_BF[0, f])
             short = _shortfall(around, spec.min_valid_ray_fraction.axis)
             checks.append(Requirement("axis", short, 1.0, f"{around:.0%} of the axial rim arrives"))
-        share = float(found.spots.arrived_BF[0, f])
+        share = float(performance.spots.arrived_BF[0, f])
         checks.append(
             Requirement(
                 "vignetting", _shortfall(share, least), 1.0, f"{share:.0%} of the rays arrive at {angle:g}°"
@@ -472,18 +474,18 @@ def _ray_requirements(spec: OpticsSpec, found: Performance) -> list[Requirement]
     return checks
 
 
-def _figures(spec: OpticsSpec, lens: Prescription, found: Performance) -> dict[str, float]:
+def _figures(spec: OpticsSpec, lens: Prescription, performance: Performance) -> dict[str, float]:
     p = spec.primary
-    efl = float(found.first.efl_BW[0, p])
-    poly = found.spots.poly_BF[0]
+    efl = float(performance.first.efl_BW[0, p])
+    poly = performance.spots.poly_BF[0]
     figures = {
         "efl_mm": efl,
-        "bfl_mm": float(found.first.bfl_BW[0, p]),
+        "bfl_mm": float(performance.first.bfl_BW[0, p]),
         "fno": efl / spec.epd_mm,
         "total_track_mm": lens.total_track,
         "rms_spot_um": 1e3 * float((poly**2).mean().sqrt()),
-        "distortion_pct": 100.0 * float(found.distortion_BF[0, :].abs().nan_to_num(nan=math.inf).max()),
-        "valid_ray_fraction": float(found.spots.arrived_BF[0].min()),
+        "distortion_pct": 100.0 * float(performance.distortion_BF[0, :].abs().nan_to_num(nan=math.inf).max()),
+        "valid_ray_fraction": float(performance.spots.arrived_BF[0].min()),
     }
     return {name: value for name, value in figures.items() if math.isfinite(value)}
 
@@ -506,8 +508,8 @@ def _accuracy_requirements(
         )
     if spec.max_rms_um is not None:
         wide = figures.get("rms_spot_um", math.nan)
-        told = f"RMS spot {wide:.4g} µm; at most {spec.max_rms_um:g}"
-        check = Requirement("RMS", _excess(wide, spec.max_rms_um), 1.0, told)
+        detail = f"RMS spot {wide:.4g} µm; at most {spec.max_rms_um:g}"
+        check = Requirement("RMS", _excess(wide, spec.max_rms_um), 1.0, detail)
         score = (
             1.0 if check.met else _log_score(wide, spec.max_rms_um, WORTHLESS_SPOT_RATIO * spec.max_rms_um)
         )
@@ -516,9 +518,9 @@ def _accuracy_requirements(
 
 
 def _graded(
-    weight: float, name: str, error: float, tolerance: float, told: str
+    weight: float, name: str, error: float, tolerance: float, detail: str
 ) -> tuple[float, Requirement, float]:
-    check = Requirement(name, _excess(error, tolerance), 1.0, told)
+    check = Requirement(name, _excess(error, tolerance), 1.0, detail)
     return weight, check, 1.0 if check.met else _log_score(error, tolerance, 0.5)
 
 
@@ -529,10 +531,11 @@ def _log_score(value: float, full: float, none: float) -> float:
     return min(1.0, max(0.0, 1.0 - math.log(value / full) / math.log(none / full)))
 
 
-def _spot_with_lost_rays(spec: OpticsSpec, found: Performance) -> float:
+def _spot_with_lost_rays(spec: OpticsSpec, performance: Performance) -> float:
     """Return the RMS spot radius in µm in which a lost ray counts as half a pupil diameter away."""
-    arrived = found.spots.arrived_BF[0]
-    square = arrived * found.spots.poly_BF[0].nan_to_num() ** 2 + (1.0 - arrived) * (spec.epd_mm / 2.0) ** 2
+    arrived = performance.spots.arrived_BF[0]
+    poly = performance.spots.poly_BF[0].nan_to_num()
+    square = arrived * poly**2 + (1.0 - arrived) * (spec.epd_mm / 2.0) ** 2
     return 1e3 * float(square.mean().sqrt())
 
 

@@ -49,7 +49,7 @@ def run_stages(task: Task, completion: str) -> Iterator[StageOutcome]:
         rows = with_given_values(spec.given.surfaces, rows)
     shown = ""
     if spec.polish:
-        rows, shown = _polished(spec, rows)
+        rows, shown = _polish_answer(spec, rows)
     if spec.heuristic:
         shown = to_lines(rows)
     yield replace(passed("format"), feedback=shown)
@@ -58,37 +58,37 @@ def run_stages(task: Task, completion: str) -> Iterator[StageOutcome]:
     from verirl_optics.requirements import evaluate_answer
 
     with inference_mode():
-        found = evaluate_answer(spec, rows)
-    broken = [check for check in found.feasible if not check.met]
+        evaluation = evaluate_answer(spec, rows)
+    broken = [requirement for requirement in evaluation.feasible if not requirement.met]
     if broken:
-        score = sum(check.score for check in found.feasible) / len(found.feasible)
-        told = _joined([check.detail for check in broken])
-        yield replace(failed("feasible", min(score, 0.999), told), metrics=found.figures)
+        score = sum(requirement.score for requirement in evaluation.feasible) / len(evaluation.feasible)
+        detail = _joined([requirement.detail for requirement in broken])
+        yield replace(failed("feasible", min(score, 0.999), detail), metrics=evaluation.figures)
         return
-    yield replace(passed("feasible"), metrics=found.figures)
-    missed = [check for _, check, _ in found.accurate if not check.met]
+    yield replace(passed("feasible"), metrics=evaluation.figures)
+    missed = [requirement for _, requirement, _ in evaluation.accurate if not requirement.met]
     if missed:
-        weights = sum(weight for weight, _, _ in found.accurate)
-        score = sum(weight * score for weight, _, score in found.accurate) / weights
-        yield failed("accurate", min(score, 0.999), _joined([check.detail for check in missed]))
+        weights = sum(weight for weight, _, _ in evaluation.accurate)
+        score = sum(weight * score for weight, _, score in evaluation.accurate) / weights
+        yield failed("accurate", min(score, 0.999), _joined([requirement.detail for requirement in missed]))
         return
     yield passed("accurate")
-    if found.quality is None:
+    if evaluation.quality is None:
         yield skipped("quality", "the task states no spot to compare with")
         return
-    yield passed("quality", found.quality)
+    yield passed("quality", evaluation.quality)
 
 
-def _polished(spec: OpticsSpec, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], str]:
+def _polish_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], str]:
     """Return the polished answer and its text; the answer itself if it names a glass that is not allowed."""
     from verirl_optics.optimize.polish import polish_rows
     from verirl_optics.raytrace.glass import GlassError
 
     try:
-        better, found = polish_rows(spec, rows)
+        better, evaluation = polish_rows(spec, rows)
     except GlassError:
         return rows, ""
-    return better, f"polished:\n{to_lines(better, found.digits)}" if found.better else ""
+    return better, f"polished:\n{to_lines(better, evaluation.digits)}" if evaluation.better else ""
 
 
 def _joined(details: list[str]) -> str:

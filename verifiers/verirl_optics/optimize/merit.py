@@ -112,15 +112,15 @@ class MeritFunction:
         self._weight = torch.cat([spot.weight_R, torch.zeros(len(edge) + 1, dtype=FLOAT)]).to(device)
         self._spots = len(spot.x_R)
         self._fields = torch.deg2rad(torch.tensor(spec.half_fields_deg, dtype=FLOAT, device=device))
-        self._colors = len(spec.wavelengths_um)
+        self._wavelength_count = len(spec.wavelengths_um)
         shares = [spec.least_ray_fraction(angle) for angle in spec.half_fields_deg]
-        self._share = torch.tensor(shares, dtype=FLOAT, device=device)
+        self._least_fraction = torch.tensor(shares, dtype=FLOAT, device=device)
         last = base.count - 1
         places = free.thicknesses
         powered = solve and within == 0.0 and last in free.curvatures and last > 0
         self._power = free.curvatures.index(last) if powered else None
         self._focus = len(free.curvatures) + places.index(last) if last in places and solve else None
-        self._bendable = TOLERANCE_SHARE * (spec.max_distortion_pct or 0.0) / 100.0
+        self._distortion_share = TOLERANCE_SHARE * (spec.max_distortion_pct or 0.0) / 100.0
         self._solid = refracting_surfaces(base)
         band = within * spec.efl_rel_tol * spec.efl_mm
         self._space_limits = SpaceLimits(base, spec, free, self._solid, margin * spec.efl_mm, band)
@@ -140,21 +140,21 @@ class MeritFunction:
             system = self.free.write(self.base, variables)
             first = first_order(system)
             if self._power is not None:
-                variables = self._powered(system, variables, first.efl_BW, first.bfl_BW)
+                variables = self._with_efl(system, variables, first.efl_BW, first.bfl_BW)
                 system = self.free.write(self.base, variables)
                 first = first_order(system)
-            done = trace(system, self._launched(first.entrance_B), clip=self.clip)
+            done = trace(system, self._rays(first.entrance_B), clip=self.clip)
             found = self._bundle(done, len(variables))
             if self._focus is not None:
-                found, variables = self._focused(found, done, variables)
+                found, variables = self._with_focus(found, done, variables)
             system = self.free.write(self.base, variables)
             figures = self._figures(system, self._first(system), found.square)
-            values = [self._spread(found)[0]]
+            values = [self._aberrations(found)[0]]
             if found.outside is not None:
-                values.append(self._kept_in(found.outside)[0])
-            return torch.cat([*values, *self._broken(figures, found.y)], dim=1), variables
+                values.append(self._rim_residuals(found.outside)[0])
+            return torch.cat([*values, *self._limit_residuals(figures, found.y)], dim=1), variables
 
-    def _powered(self, system: System, variables: Tensor, efl: Tensor, bfl: Tensor) -> Tensor:
+    def _with_efl(self, system: System, variables: Tensor, efl: Tensor, bfl: Tensor) -> Tensor:
         """Return the variables with the last curvature that gives the EFL asked for, if it is near."""
         p, last = self.spec.primary, system.count - 1
         efl, bfl = efl[:, p], bfl[:, p]
@@ -166,7 +166,7 @@ class MeritFunction:
         variables[:, self._power] += torch.where(near, bend, torch.zeros_like(bend))
         return variables
 
-    def _focused(self, found: _Bundle, done: TracedRays, variables: Tensor) -> tuple[_Bundle, Tensor]:
+    def _with_focus(self, found: _Bundle, done: TracedRays, variables: Tensor) -> tuple[_Bundle, Tensor]:
         """Return the bundle at best common focus, and the variables with the image plane there."""
         along_x = torch.nan_to_num((done.rays.l / done.rays.n).view(found.x.shape))
         along_y = torch.nan_to_num((done.rays.m / done.rays.n).view(found.x.shape))
@@ -194,7 +194,7 @@ class MeritFunction:
         count = len(variables)
         with torch.no_grad():
             system = self.free.write(self.base, variables)
-            start = self._launched(first_order(system).entrance_B)
+            start = self._rays(first_order(system).entrance_B)
         alone = PerRayLenses.of(system, start, self.free)
         done = trace(alone.system, alone.rays, clip=self.clip)
         found = self._bundle(done, count)
@@ -202,13 +202,13 @@ class MeritFunction:
         slope_x = alone.derivatives(done.rays.x, shape, keep=True)
         slope_y = alone.derivatives(done.rays.y, shape, keep=self.clip)
         slope_out = alone.derivatives(self._outside(done), shape) if self.clip else None
-        slope_far = self._widened(alone, done, count)
+        slope_far = self._outermost_ray_derivatives(alone, done, count)
         with torch.no_grad():
-            figures, turned = self._turned(variables, found.square, slope_far)
+            figures, turned = self._limit_derivatives(variables, found.square, slope_far)
             moved = turned[:, None, None, None, 0]
             slope_x = torch.nan_to_num(slope_x[..., :-1] + slope_x[..., -1:] * moved)
             slope_y = torch.nan_to_num(slope_y[..., :-1] + slope_y[..., -1:] * moved)
-            spots, kept, root = self._spread(found)
+            spots, kept, root = self._aberrations(found)
             total = kept.sum((-2, -1), keepdim=True)
             share = (kept / torch.where(total > 0.0, total, torch.ones_like(total)))[..., None]
             middle = (share * slope_y).sum((2, 3), keepdim=True)
@@ -220,22 +220,22 @@ class MeritFunction:
             walls = [self.penalty * turned[:, 2:]]
             if self.spec.max_distortion_pct is not None:
                 chief = slope_y[:, :, self.spec.primary, -1]
-                beyond, by = self._distorted(figures, turned, found.y, chief)
+                beyond, by = self._distortion_limits(figures, turned, found.y, chief)
                 room.append(beyond)
                 walls.append(by)
             values, slopes = [spots], [across, along]
             if found.outside is not None and slope_out is not None:
                 slope_out = torch.nan_to_num(slope_out[..., :-1] + slope_out[..., -1:] * moved)
-                beyond, weight = self._kept_in(found.outside)
+                beyond, weight = self._rim_residuals(found.outside)
                 values.append(beyond)
                 slopes.append((weight[..., None] * slope_out[..., keep, :]).flatten(1, 3))
             whole = torch.cat([*slopes, *walls], dim=1)
-            whole = self._followed(whole, spots.shape[1], figures[:, 1], turned[:, 1])
+            whole = self._eliminate_solved(whole, spots.shape[1], figures[:, 1], turned[:, 1])
             limits = torch.cat(room, dim=1)
             split = whole.shape[1] - limits.shape[1]
             return Linearization(torch.cat(values, dim=1), whole[:, :split], limits, whole[:, split:])
 
-    def _widened(self, alone: PerRayLenses, done: TracedRays, lenses: int) -> Tensor:
+    def _outermost_ray_derivatives(self, alone: PerRayLenses, done: TracedRays, lenses: int) -> Tensor:
         """Return derivatives (B, S, P + 1) of r² of the outermost ray at each surface."""
         surfaces = len(done.height2)
         with torch.no_grad():
@@ -248,7 +248,7 @@ class MeritFunction:
         own = heights.view(surfaces, lenses, surfaces).diagonal(dim1=0, dim2=2)
         return few.derivatives(own, own.shape)
 
-    def _turned(self, variables: Tensor, square: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
+    def _limit_derivatives(self, variables: Tensor, square: Tensor, by: Tensor) -> tuple[Tensor, Tensor]:
         """Return `_figures` (B, C) at r² of `square` (BS), and their derivatives (B, C, P).
 
         `by`: derivatives (B, S, P + 1) of r² by the variables and by the start position of the rays.
@@ -267,7 +267,7 @@ class MeritFunction:
         )
         return both[0][:count], both[1].view(wide, count, -1).permute(1, 2, 0)
 
-    def _followed(self, slopes: Tensor, spots: int, efl: Tensor, by: Tensor) -> Tensor:
+    def _eliminate_solved(self, slopes: Tensor, spots: int, efl: Tensor, by: Tensor) -> Tensor:
         """Eliminate the last curvature and the focus from derivatives (B, M, P), as `settled` sets them.
 
         The last curvature follows from the EFL (B) with derivatives `by` (B, P), the focus from the first
@@ -277,12 +277,12 @@ class MeritFunction:
             own = by[:, self._power, None]
             held = ((efl - self.spec.efl_mm).abs() < EFL_MATCH_REL * self.spec.efl_mm)[:, None] & (own != 0.0)
             rate = torch.where(held, by / torch.where(held, own, torch.ones_like(own)), torch.zeros_like(by))
-            slopes = _without(slopes, self._power, rate, held)
+            slopes = _eliminate(slopes, self._power, rate, held)
         if self._focus is not None:
             own = slopes[:, :spots, self._focus]
             size = (own * own).sum(1)[:, None]
             rate = (own[:, None] @ slopes[:, :spots])[:, 0] / torch.where(size > 0.0, size, torch.inf)
-            slopes = _without(slopes, self._focus, rate, size > 0.0)
+            slopes = _eliminate(slopes, self._focus, rate, size > 0.0)
         return slopes
 
     def breaches(self) -> Tensor:
@@ -290,37 +290,39 @@ class MeritFunction:
         with torch.no_grad():
             system = self.base
             first = first_order(system)
-            done = trace(system, self._launched(first.entrance_B), clip=self.clip)
+            done = trace(system, self._rays(first.entrance_B), clip=self.clip)
             square = self._bundle(done, len(system.curvature_BS)).square
             efl, bfl = first.efl_BW[:, self.spec.primary], first.bfl_BW[:, self.spec.primary]
             return (
-                self._space_limits.lacks(system, efl, bfl, square)[0].nan_to_num(nan=math.inf).clamp_min(0.0)
+                self._space_limits.violations(system, efl, bfl, square)[0]
+                .nan_to_num(nan=math.inf)
+                .clamp_min(0.0)
             )
 
     def active(self, variables: Tensor) -> tuple[str, ...]:
         """Return the names of the limits that a lens (P variables) nearly touches."""
         with torch.no_grad():
             system = self.free.write(self.base, variables[None])
-            done = trace(system, self._launched(first_order(system).entrance_B), clip=self.clip)
+            done = trace(system, self._rays(first_order(system).entrance_B), clip=self.clip)
             found = self._bundle(done, 1)
             figures = self._figures(system, self._first(system), found.square)
             close = (figures[0, 2:] > -self._space_limits.small).tolist()
             names = [name for name, near in zip(self._space_limits.names(), close, strict=True) if near]
-            off, ideal = self._bent(figures, found.y)
+            off, ideal = self._distortion_error(figures, found.y)
             if self.spec.max_distortion_pct is not None and bool(
                 (off.abs() > 0.98 * self._allowed(ideal)).any()
             ):
                 names.append("distortion")
             return tuple(dict.fromkeys(names))
 
-    def _launched(self, entrance: Tensor) -> Rays:
+    def _rays(self, entrance: Tensor) -> Rays:
         radius = self.spec.epd_mm / 2.0
         here = torch.nan_to_num(entrance, nan=0.0, posinf=0.0, neginf=0.0)
         x, y = self._x[None, None, None] * radius, self._y[None, None, None] * radius
-        return launch(x, y, here, self._fields.expand(len(entrance), -1), self._colors)
+        return launch(x, y, here, self._fields.expand(len(entrance), -1), self._wavelength_count)
 
     def _bundle(self, done: TracedRays, lenses: int) -> _Bundle:
-        shape = (lenses, len(self._fields), self._colors, len(self._x))
+        shape = (lenses, len(self._fields), self._wavelength_count, len(self._x))
         valid = done.valid.view(shape)
         square = torch.stack([height.detach().view(shape) for height in done.height2], dim=1)
         reach = torch.where(valid[:, None], square, torch.zeros_like(square)).amax((2, 3, 4))
@@ -344,28 +346,30 @@ class MeritFunction:
         ]
         return torch.relu(torch.stack(far).amax(0)) if far else torch.zeros_like(done.rays.x)
 
-    def _kept_in(self, outside: Tensor) -> tuple[Tensor, Tensor]:
+    def _rim_residuals(self, outside: Tensor) -> tuple[Tensor, Tensor]:
         """Return the residuals of the rays that must arrive, and their weights (BFW, and rays of the spot).
 
         Those are the nearest, as many per field as its limit asks for. Which ray a rim ends is
         discontinuous, but how far outside it passes is not.
         """
         outside = outside[..., : self._spots]
-        weight = (self._weight[: self._spots] / self._colors).expand_as(outside)
+        weight = (self._weight[: self._spots] / self._wavelength_count).expand_as(outside)
         order = outside.flatten(2).argsort(-1)
         nearer = weight.flatten(2).gather(-1, order).cumsum(-1)
         rank = torch.zeros_like(nearer).scatter(-1, order, nearer).view_as(outside)
-        must = (rank - weight < self._share[:, None, None] + EXTRA_RAY_SHARE) & torch.isfinite(outside)
+        must = (rank - weight < self._least_fraction[:, None, None] + EXTRA_RAY_SHARE) & torch.isfinite(
+            outside
+        )
         held = self.penalty * must * torch.sqrt(weight / len(self._fields))
         return (held * outside.nan_to_num(posinf=0.0)).flatten(1), held * (outside > 0.0)
 
-    def _spread(self, found: _Bundle) -> tuple[Tensor, Tensor, Tensor]:
+    def _aberrations(self, found: _Bundle) -> tuple[Tensor, Tensor, Tensor]:
         """Return aberrations (B, …), the weight of each ray that arrived, and the root of every weight."""
-        kept = torch.where(found.valid, self._weight, torch.zeros_like(found.x)) / self._colors
+        kept = torch.where(found.valid, self._weight, torch.zeros_like(found.x)) / self._wavelength_count
         total = kept.sum((-2, -1), keepdim=True)
         height = torch.where(found.valid, found.y, torch.zeros_like(found.y))
         middle = (kept * height).sum((-2, -1), keepdim=True) / torch.where(total > 0.0, total, 1.0)
-        root = torch.sqrt(self._weight / (self._colors * len(self._fields)))
+        root = torch.sqrt(self._weight / (self._wavelength_count * len(self._fields)))
         lost = torch.full_like(found.x, self.spec.epd_mm / 2.0)
         across = torch.where(found.valid, found.x, lost) * root
         along = torch.where(found.valid, found.y - middle, torch.zeros_like(middle)) * root
@@ -379,42 +383,42 @@ class MeritFunction:
 
     def _figures(self, system: System, first: Tensor, square: Tensor) -> Tensor:
         """Return entrance pupil, EFL, and the violation of each limit but distortion (N, 2 + …)."""
-        lacks = self._space_limits.lacks(system, first[:, 1], first[:, 2], square)
+        violations = self._space_limits.violations(system, first[:, 1], first[:, 2], square)
         if self.granted is not None:
-            lacks = lacks - self.granted
-        lacks = torch.nan_to_num(lacks, neginf=-1.0)
-        return torch.cat([first[:, :2], lacks], dim=1)
+            violations = violations - self.granted
+        violations = torch.nan_to_num(violations, neginf=-1.0)
+        return torch.cat([first[:, :2], violations], dim=1)
 
-    def _broken(self, figures: Tensor, height: Tensor) -> list[Tensor]:
+    def _limit_residuals(self, figures: Tensor, height: Tensor) -> list[Tensor]:
         """Return the residuals of the limits."""
         found = [self.penalty * torch.relu(figures[:, 2:])]
-        off, ideal = self._bent(figures, height)
+        off, ideal = self._distortion_error(figures, height)
         if self.spec.max_distortion_pct is not None:
             found.append(self.penalty * torch.relu(off.abs() - self._allowed(ideal)))
         return found
 
-    def _distorted(
+    def _distortion_limits(
         self, figures: Tensor, turned: Tensor, height: Tensor, chief: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return by how much each field exceeds the allowed distortion, penalized, and the derivatives."""
-        off, ideal = self._bent(figures, height)
+        off, ideal = self._distortion_error(figures, height)
         by_efl = torch.tan(self._fields)[None, :, None] * turned[:, 1:2]
         beyond = (off.abs() - self._allowed(ideal)).clamp_min(-self.spec.efl_mm)
-        share = self._bendable * ideal.sign()[..., None]
+        share = self._distortion_share * ideal.sign()[..., None]
         return self.penalty * beyond, self.penalty * (
             off.sign()[..., None] * (chief - by_efl) - share * by_efl
         )
 
-    def _bent(self, figures: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
+    def _distortion_error(self, figures: Tensor, height: Tensor) -> tuple[Tensor, Tensor]:
         """Return the error of the chief ray height of each field, and the ideal height (BF)."""
         ideal = figures[:, 1:2] * torch.tan(self._fields)
         return torch.nan_to_num(height[:, :, self.spec.primary, -1] - ideal), ideal
 
     def _allowed(self, ideal: Tensor) -> Tensor:
-        return self._bendable * ideal.abs() + torch.where(ideal == 0.0, torch.inf, 0.0).to(ideal)
+        return self._distortion_share * ideal.abs() + torch.where(ideal == 0.0, torch.inf, 0.0).to(ideal)
 
 
-def _without(slopes: Tensor, column: int, rate: Tensor, where: Tensor) -> Tensor:
+def _eliminate(slopes: Tensor, column: int, rate: Tensor, where: Tensor) -> Tensor:
     """Eliminate variable `column`, which follows the others at `rate` (B, P), from derivatives."""
     followed = slopes - slopes[:, :, column, None] * rate[:, None]
     # The rest of the own column is rounding error, which a solver would take for a direction.

@@ -23,17 +23,17 @@ class PerRayLenses:
 
     def __init__(self, system: System, rays: Rays, free: VariableSet) -> None:
         self.free = free
-        self.bend = system.curvature_BS.T.contiguous().requires_grad_()
-        self.move = system.thickness_BS.T.contiguous().requires_grad_()
+        self.curvature = system.curvature_BS.T.contiguous().requires_grad_()
+        self.thickness = system.thickness_BS.T.contiguous().requires_grad_()
         self.conic = system.conic_BS.T.contiguous().requires_grad_(bool(free.conics))
-        self.term = system.asphere_BSA.movedim(0, -1).contiguous().requires_grad_(bool(free.terms))
+        self.asphere = system.asphere_BSA.movedim(0, -1).contiguous().requires_grad_(bool(free.terms))
         self.start = rays.z.clone().requires_grad_()
         self.system = replace(
             system,
-            curvature_BS=self.bend.T,
-            thickness_BS=self.move.T,
+            curvature_BS=self.curvature.T,
+            thickness_BS=self.thickness.T,
             conic_BS=self.conic.T,
-            asphere_BSA=self.term.movedim(-1, 0),
+            asphere_BSA=self.asphere.movedim(-1, 0),
         )
         self.rays = replace(rays, z=self.start)
 
@@ -92,15 +92,15 @@ class PerRayLenses:
             Derivatives by each variable, and last by the start position z of the ray (shape, P + 1).
         """
         free = self.free
-        leaves = [self.bend, self.move, self.start]
+        leaves = [self.curvature, self.thickness, self.start]
         leaves += [self.conic] if free.conics else []
-        leaves += [self.term] if free.terms else []
-        bend, move, start, *more = torch.autograd.grad(
+        leaves += [self.asphere] if free.terms else []
+        curvature, thickness, start, *rest = torch.autograd.grad(
             height.sum(), leaves, retain_graph=keep, materialize_grads=True
         )
-        parts = [bend[list(free.curvatures)], move[list(free.thicknesses)]]
+        parts = [curvature[list(free.curvatures)], thickness[list(free.thicknesses)]]
         if free.conics:
-            parts.append(more.pop(0)[list(free.conics)])
+            parts.append(rest.pop(0)[list(free.conics)])
         if free.terms:
-            parts.append(more.pop(0)[[s for s, _ in free.terms], [i for _, i in free.terms]])
+            parts.append(rest.pop(0)[[s for s, _ in free.terms], [i for _, i in free.terms]])
         return torch.cat([*parts, start.flatten()[None]]).T.reshape(*shape, -1)

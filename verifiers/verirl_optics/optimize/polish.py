@@ -171,14 +171,16 @@ def polish(
     alike = _layout(start) == _layout(known)
     allowed = evaluate_lens(spec, known, whole=True).feasible if alike else ()
     palette = glass_candidates(spec, start) if glasses else {}
-    free = _all_free(start)
+    free = _all_variables(start)
     granted = None
     if alike:
         granted = MeritFunction(
             build_system([known]), spec, free, pupil=gauss(), clip=has_semi_diameters(known), margin=0.0
         ).breaches()
     scope = PolishScope(free, palette, focus=True, digits=digits, granted=granted)
-    return _polish(start, spec, scope, lambda found: _held(spec, found, allowed), steps)
+    return _search(
+        start, spec, scope, lambda candidate: _evaluate_tolerantly(spec, candidate, allowed), steps
+    )
 
 
 def _layout(lens: Prescription) -> list[tuple[bool, bool, bool, bool]]:
@@ -190,17 +192,19 @@ def _layout(lens: Prescription) -> list[tuple[bool, bool, bool, bool]]:
     ]
 
 
-def _held(spec: OpticsSpec, lens: Prescription, allowed: tuple[Requirement, ...]) -> Evaluation:
+def _evaluate_tolerantly(
+    spec: OpticsSpec, lens: Prescription, allowed: tuple[Requirement, ...]
+) -> Evaluation:
     """Evaluate a lens; a limit counts as met if it is violated by no more than is allowed."""
-    found = evaluate_lens(spec, lens, whole=True)
-    if len(found.feasible) != len(allowed):
+    evaluation = evaluate_lens(spec, lens, whole=True)
+    if len(evaluation.feasible) != len(allowed):
         # Another layout, such as that of two elements that have become one glass.
-        return found
+        return evaluation
     checks = tuple(
         replace(check, excess=0.0) if not known.met and not check.excess > known.excess else check
-        for check, known in zip(found.feasible, allowed, strict=True)
+        for check, known in zip(evaluation.feasible, allowed, strict=True)
     )
-    return replace(found, feasible=checks)
+    return replace(evaluation, feasible=checks)
 
 
 def polish_rows(
@@ -227,24 +231,24 @@ def polish_rows(
         GlassError: If the answer names a glass that the task does not list.
     """
     start = lens_of_answer(spec, rows)
-    free = _all_free(start)
+    free = _all_variables(start)
     palette = glass_candidates(spec, start) if glasses else {}
     focus = True
     if spec.given is not None:
         given = spec.given.surfaces
-        free, focus = _unmasked(free, given), given[-1].known_thickness is None
-        palette = {s: found for s, found in palette.items() if given[s].glass_masked}
-    digits = digits or max(5, min(12, max(_digits(value) for row in rows for value in _numbers(row))))
+        free, focus = _masked_variables(free, given), given[-1].known_thickness is None
+        palette = {s: candidates for s, candidates in palette.items() if given[s].glass_masked}
+    digits = digits or max(5, min(12, max(_digit_count(value) for row in rows for value in _values(row))))
     scope = PolishScope(free, palette, focus, digits)
 
-    def judged(lens: Prescription) -> Evaluation:
+    def evaluator(lens: Prescription) -> Evaluation:
         return evaluate_answer(spec, _as_rows(lens, rows))
 
-    found = _polish(start, spec, scope, judged, steps)
-    return (_as_rows(found.lens, rows) if found.better else rows), found
+    result = _search(start, spec, scope, evaluator, steps)
+    return (_as_rows(result.lens, rows) if result.better else rows), result
 
 
-def _all_free(lens: Prescription) -> VariableSet:
+def _all_variables(lens: Prescription) -> VariableSet:
     system = build_system([lens])
     parts = refracting_surfaces(system)
     terms = tuple(
@@ -254,10 +258,10 @@ def _all_free(lens: Prescription) -> VariableSet:
         if i and any(lens.surfaces[s].asphere)
     )
     conics = tuple(s for s in parts if lens.surfaces[s].conic)
-    return VariableSet(tuple(parts), tuple(range(_front(system), system.count)), conics, terms)
+    return VariableSet(tuple(parts), tuple(range(_first_used_surface(system), system.count)), conics, terms)
 
 
-def _front(system: System) -> int:
+def _first_used_surface(system: System) -> int:
     """Return the first surface behind which a thickness matters: earlier ones change no ray.
 
     A variable without effect has a derivative of pure rounding error, and no reliable step.
@@ -265,7 +269,7 @@ def _front(system: System) -> int:
     return min([system.stop, *refracting_surfaces(system)])
 
 
-def _unmasked(free: VariableSet, given: tuple[GivenSurface, ...]) -> VariableSet:
+def _masked_variables(free: VariableSet, given: tuple[GivenSurface, ...]) -> VariableSet:
     return VariableSet(
         tuple(s for s in free.curvatures if given[s].known_radius is None),
         tuple(s for s in free.thicknesses if given[s].known_thickness is None),
@@ -274,31 +278,31 @@ def _unmasked(free: VariableSet, given: tuple[GivenSurface, ...]) -> VariableSet
     )
 
 
-def _polish(
-    start: Prescription, spec: OpticsSpec, scope: PolishScope, judged: Evaluator, steps: int
+def _search(
+    start: Prescription, spec: OpticsSpec, scope: PolishScope, evaluator: Evaluator, steps: int
 ) -> PolishResult:
-    best = _Best(start, judged)
-    few = _thinned(start)
+    best = _Best(start, evaluator)
+    few = _with_fewer_samples(start)
     spec = spec.model_copy(
         update={"half_fields_deg": few.fields, "wavelengths_um": few.wavelengths, "primary": few.primary}
     )
 
-    def offer(found: Prescription) -> bool:
-        return best.offer(_rounded(replace(start, surfaces=found.surfaces), spec, scope))
+    def offer(candidate: Prescription) -> bool:
+        return best.offer(_rounded_candidates(replace(start, surfaces=candidate.surfaces), spec, scope))
 
     if scope.free.count and best.traced:
         for margin in MARGIN_FACTORS:
-            for found in _moved(few, spec, scope, steps, margin * LIMIT_MARGIN_REL):
-                offer(found)
-            if best.found.rank[0] == 2:
+            for candidate in _perturbed_search(few, spec, scope, steps, margin * LIMIT_MARGIN_REL):
+                offer(candidate)
+            if best.after.rank[0] == 2:
                 break
-        if best.found.rank[0] < 2 or best.lens is start:
-            for found in _inside(few, spec, scope, steps):
-                offer(found)
+        if best.after.rank[0] < 2 or best.lens is start:
+            for candidate in _hard_limit_search(few, spec, scope, steps):
+                offer(candidate)
         lens = replace(few, surfaces=best.lens.surfaces)
         if scope.glasses:
             for _ in range(EXCHANGE_ROUNDS):
-                swapped = _exchanged(lens, spec, scope, steps)
+                swapped = _best_exchange(lens, spec, scope, steps)
                 if swapped is None or not offer(swapped):
                     break
                 lens = swapped
@@ -311,23 +315,23 @@ def _polish(
         for s, (old, new) in enumerate(zip(start.surfaces, best.lens.surfaces, strict=True))
         if medium_name(old) != medium_name(new)
     )
-    return PolishResult(start, best.lens, best.before, best.found, active, swaps, scope.digits)
+    return PolishResult(start, best.lens, best.before, best.after, active, swaps, scope.digits)
 
 
-def _thinned(lens: Prescription) -> Prescription:
+def _with_fewer_samples(lens: Prescription) -> Prescription:
     """Return the lens with the fields and wavelengths of the search: all, unless there are very many."""
     fields = sorted(lens.fields)
     colors = range(len(lens.wavelengths))
-    kept = sorted({*_spread(sorted(colors, key=lambda w: lens.wavelengths[w])), lens.primary})
+    kept = sorted({*_evenly_spaced(sorted(colors, key=lambda w: lens.wavelengths[w])), lens.primary})
     return replace(
         lens,
-        fields=tuple(_spread(fields)) if len(fields) > SEARCH_SAMPLE_LIMIT else lens.fields,
+        fields=tuple(_evenly_spaced(fields)) if len(fields) > SEARCH_SAMPLE_LIMIT else lens.fields,
         wavelengths=tuple(lens.wavelengths[w] for w in kept),
         primary=kept.index(lens.primary),
     )
 
 
-def _spread(values: Sequence[T]) -> list[T]:
+def _evenly_spaced(values: Sequence[T]) -> list[T]:
     """Return at most `SEARCH_SAMPLE_LIMIT` evenly spaced values, the first and the last among them."""
     if len(values) <= SEARCH_SAMPLE_LIMIT:
         return list(values)
@@ -337,28 +341,28 @@ def _spread(values: Sequence[T]) -> list[T]:
 class _Best:
     """The best lens so far; the start stays unless another is better and its spot is not larger."""
 
-    def __init__(self, start: Prescription, judged: Evaluator) -> None:
-        self.lens, self._judged = start, judged
-        self.before = self.found = judged(start)
+    def __init__(self, start: Prescription, evaluator: Evaluator) -> None:
+        self.lens, self._evaluate = start, evaluator
+        self.before = self.after = evaluator(start)
 
     @property
     def traced(self) -> bool:
         """Whether there is a lens to start from; rays that do not arrive yet may arrive later."""
-        return "efl_mm" in self.found.figures
+        return "efl_mm" in self.after.figures
 
     def offer(self, lenses: Iterable[Prescription]) -> bool:
         """Take the best of `lenses` if it is better than the best so far."""
         taken = False
         for lens in lenses:
-            found = self._judged(lens)
-            if found.rank > self.found.rank and self._no_wider(found):
-                self.lens, self.found, taken = lens, found, True
+            evaluation = self._evaluate(lens)
+            if evaluation.rank > self.after.rank and self._no_wider(evaluation):
+                self.lens, self.after, taken = lens, evaluation, True
         return taken
 
-    def _no_wider(self, found: Evaluation) -> bool:
+    def _no_wider(self, evaluation: Evaluation) -> bool:
         """One more arriving ray must not hide that the other rays have spread."""
         known = self.before.figures.get("rms_spot_um", math.inf)
-        return self.before.rank[0] < 2 or found.figures.get("rms_spot_um", math.inf) <= known
+        return self.before.rank[0] < 2 or evaluation.figures.get("rms_spot_um", math.inf) <= known
 
 
 def _merit(
@@ -384,7 +388,7 @@ def _merit(
     )
 
 
-def _moved(
+def _perturbed_search(
     start: Prescription, spec: OpticsSpec, scope: PolishScope, steps: int, margin: float
 ) -> list[Prescription]:
     """Optimize the start and perturbed copies of it.
@@ -394,7 +398,7 @@ def _moved(
     """
     free = scope.free
     merit = _merit([start] * START_COUNT, spec, scope, margin, penalty=SOFT_PENALTY_SHARE * LIMIT_PENALTY)
-    at = _scaled(merit, spec, scope)
+    at = _scaled_start(merit, spec, scope)
     draw = torch.Generator().manual_seed(0)
     size = torch.linspace(*PERTURBATION_REL_RANGE, START_COUNT, dtype=FLOAT)[:, None]
     shake = torch.randn(at.shape, dtype=FLOAT, generator=draw) * size
@@ -412,11 +416,13 @@ def _moved(
         fine = _merit([start] * SURVIVOR_COUNT, spec, scope, margin, fine=True, penalty=penalty)
         at, _ = minimize(fine, at, steps // 2)
         made = free.write(fine.base, at)
-        ends += [_with(start, made, row) for row in range(SURVIVOR_COUNT)]
+        ends += [_lens_of_row(start, made, row) for row in range(SURVIVOR_COUNT)]
     return ends
 
 
-def _inside(start: Prescription, spec: OpticsSpec, scope: PolishScope, steps: int) -> list[Prescription]:
+def _hard_limit_search(
+    start: Prescription, spec: OpticsSpec, scope: PolishScope, steps: int
+) -> list[Prescription]:
     """Optimize with every limit enforced from the first step.
 
     It reaches less far than the search with soft limits, which may not return to a feasible lens.
@@ -425,20 +431,20 @@ def _inside(start: Prescription, spec: OpticsSpec, scope: PolishScope, steps: in
         [start], spec, scope, LIMIT_MARGIN_REL, fine=True, penalty=HARD_PENALTY_FACTOR * LIMIT_PENALTY
     )
     ends = []
-    for at in (scope.free.read(merit.base), _scaled(merit, spec, scope)):
+    for at in (scope.free.read(merit.base), _scaled_start(merit, spec, scope)):
         at, _ = minimize(merit, at, steps)
-        ends.append(_with(start, scope.free.write(merit.base, at), 0))
+        ends.append(_lens_of_row(start, scope.free.write(merit.base, at), 0))
     return ends
 
 
-def _scaled(merit: MeritFunction, spec: OpticsSpec, scope: PolishScope) -> Tensor:
+def _scaled_start(merit: MeritFunction, spec: OpticsSpec, scope: PolishScope) -> Tensor:
     """Return the variables of the start, scaled to the EFL asked for if all of it is free, and focused."""
     base = merit.base
     free = scope.free
     if (
         scope.focus
         and len(free.curvatures) == len(refracting_surfaces(base))
-        and len(free.thicknesses) == base.count - _front(base)
+        and len(free.thicknesses) == base.count - _first_used_surface(base)
         and not free.terms
     ):
         efl = first_order(base).efl_BW[:, spec.primary, None]
@@ -446,11 +452,11 @@ def _scaled(merit: MeritFunction, spec: OpticsSpec, scope: PolishScope) -> Tenso
         ratio = torch.where((ratio > 0.2) & (ratio < 5.0), ratio, torch.ones_like(ratio))
         base = replace(base, curvature_BS=base.curvature_BS / ratio, thickness_BS=base.thickness_BS * ratio)
     if scope.focus:
-        base = _refocused(base, spec)
+        base = _with_focus(base, spec)
     return free.read(base)
 
 
-def _refocused(base: System, spec: OpticsSpec) -> System:
+def _with_focus(base: System, spec: OpticsSpec) -> System:
     epd = torch.full_like(base.curvature_BS[:, 0], spec.epd_mm)
     fields = torch.deg2rad(torch.tensor(spec.half_fields_deg, dtype=FLOAT)).expand(len(epd), -1)
     with torch.no_grad():
@@ -459,7 +465,9 @@ def _refocused(base: System, spec: OpticsSpec) -> System:
     return replace(base, thickness_BS=torch.cat([base.thickness_BS[:, :-1], plane[:, None]], dim=1))
 
 
-def _exchanged(lens: Prescription, spec: OpticsSpec, scope: PolishScope, steps: int) -> Prescription | None:
+def _best_exchange(
+    lens: Prescription, spec: OpticsSpec, scope: PolishScope, steps: int
+) -> Prescription | None:
     """Return the lens with the one exchange of a glass that makes it sharpest; None if none does."""
     tried = [
         with_glass(lens, s, glass)
@@ -475,13 +483,13 @@ def _exchanged(lens: Prescription, spec: OpticsSpec, scope: PolishScope, steps: 
     best = int(cost.argmin())
     if best == 0 or float(cost[best]) > MAX_EXCHANGE_MERIT_RATIO * float(cost[0]):
         return None
-    found = _with(tried[best - 1], scope.free.write(merit.base, at), best)
+    found = _lens_of_row(tried[best - 1], scope.free.write(merit.base, at), best)
     fine = _merit([found], spec, scope, LIMIT_MARGIN_REL, fine=True)
     at, _ = minimize(fine, scope.free.read(fine.base), steps)
-    return _with(found, scope.free.write(fine.base, at), 0)
+    return _lens_of_row(found, scope.free.write(fine.base, at), 0)
 
 
-def _with(lens: Prescription, system: System, row: int) -> Prescription:
+def _lens_of_row(lens: Prescription, system: System, row: int) -> Prescription:
     """Return the lens with the values of a row of `system`."""
     bend, move = system.curvature_BS[row].tolist(), system.thickness_BS[row].tolist()
     conic, terms = system.conic_BS[row].tolist(), system.asphere_BSA[row].tolist()
@@ -500,15 +508,15 @@ def _with(lens: Prescription, system: System, row: int) -> Prescription:
     )
 
 
-def _rounded(lens: Prescription, spec: OpticsSpec, scope: PolishScope) -> list[Prescription]:
+def _rounded_candidates(lens: Prescription, spec: OpticsSpec, scope: PolishScope) -> list[Prescription]:
     """Round the lens: as it is, and focused once more behind its rounded surfaces."""
-    cut = _cut(lens, scope)
+    cut = _round(lens, scope)
     if not scope.focus:
         return [cut]
-    return [cut, _cut(with_best_focus(cut, spec.epd_mm), scope)]
+    return [cut, _round(with_best_focus(cut, spec.epd_mm), scope)]
 
 
-def _cut(lens: Prescription, scope: PolishScope) -> Prescription:
+def _round(lens: Prescription, scope: PolishScope) -> Prescription:
     free, digits = scope.free, scope.digits
 
     def short(value: float) -> float:
@@ -544,11 +552,11 @@ def _as_rows(lens: Prescription, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     )
 
 
-def _numbers(row: Row) -> tuple[float, ...]:
+def _values(row: Row) -> tuple[float, ...]:
     return (row.radius, row.thickness, row.conic, *row.asphere)
 
 
-def _digits(value: float) -> int:
+def _digit_count(value: float) -> int:
     """Return the number of significant digits of a decimal number as it was written."""
     if not math.isfinite(value) or value == 0.0:
         return 1

@@ -57,7 +57,7 @@ class SpaceLimits:
         self.shares = (0.25, 0.5, 0.75) if aspheric else ()
         self.slopes = (*self.shares, 1.0) if aspheric else ()
 
-    def lacks(self, system: System, efl: Tensor, bfl: Tensor, square: Tensor) -> Tensor:
+    def violations(self, system: System, efl: Tensor, bfl: Tensor, square: Tensor) -> Tensor:
         """Return the violation of each limit in mm (B, C): 0 or less if it is met, nan if it has no measure.
 
         `square`: r² of the rays (BS).
@@ -92,7 +92,7 @@ class SpaceLimits:
         return torch.cat(parts, dim=1)
 
     def names(self) -> list[str]:
-        """Return the name of each limit of `lacks`."""
+        """Return the name of each limit of `violations`."""
         found = ["EFL", "BFL", "image distance"] + ["track"] * (self.spec.max_total_track_mm is not None)
         spaces = [f"surfaces {near + 1} to {far + 1}" for near, far in zip(self.near, self.far, strict=True)]
         for kind in ("centre", "edge", *["room"] * len(self.shares), *["centre at most"] * self.bounded):

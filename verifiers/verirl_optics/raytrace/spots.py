@@ -17,8 +17,8 @@ class Spot:
     Attributes:
         rms_BFW: RMS radius of each wavelength about its own centroid.
         poly_BF: RMS radius of all wavelengths about their common centroid.
-        centre_BFW: x of each wavelength's centroid.
-        centroid_BFW: y of each wavelength's centroid.
+        centroid_x_BFW: x of each wavelength's centroid.
+        centroid_y_BFW: y of each wavelength's centroid.
         arrived_BFW: Share of the rays that arrived, per wavelength.
         arrived_BF: Share of the rays that arrived.
         rays_BF: Number of rays that arrived.
@@ -26,8 +26,8 @@ class Spot:
 
     rms_BFW: Tensor
     poly_BF: Tensor
-    centre_BFW: Tensor
-    centroid_BFW: Tensor
+    centroid_x_BFW: Tensor
+    centroid_y_BFW: Tensor
     arrived_BFW: Tensor
     arrived_BF: Tensor
     rays_BF: Tensor
@@ -75,7 +75,7 @@ def _together(square: Tensor, x: Tensor, y: Tensor, share: Tensor) -> Tensor:
 
 def rms_about(found: Spot, at_x: Tensor, at_y: Tensor) -> Tensor:
     """Return the RMS distance (BFW) of rays from a point (BFW), by the parallel-axis rule."""
-    dx, dy = found.centre_BFW - at_x, found.centroid_BFW - at_y
+    dx, dy = found.centroid_x_BFW - at_x, found.centroid_y_BFW - at_y
     return _root(found.rms_BFW**2 + dx * dx + dy * dy)
 
 

@@ -42,7 +42,7 @@ def spot_diagrams(lens: Prescription) -> Picture:
     measure = pupil_sampling(lens)
     exact = _traced(lens, measure)
     size = measure_spots(exact.rays.x, exact.rays.y, exact.valid, measure).poly_BF[0]
-    center = found.centroid_BFW[0].nan_to_num().mean(-1)
+    center = found.centroid_y_BFW[0].nan_to_num().mean(-1)
     clouds: list[list[list[Point]]] = []
     for f in range(len(lens.fields)):
         clouds.append([])
