@@ -157,7 +157,12 @@ def lens_of_answer(spec: OpticsSpec, rows: tuple[Row, ...]) -> Prescription:
 
 
 def with_best_focus(lens: Prescription, epd: float) -> Prescription:
-    """The lens with its image plane at best common focus, at 0 where there is none."""
+    """Move the image plane of a lens to best common focus, to distance 0 if there is none.
+
+    Args:
+        lens: The lens.
+        epd: Entrance pupil diameter in mm.
+    """
     with torch.no_grad():
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
         beam, pupil = torch.tensor([epd], dtype=FLOAT), pupil_sampling(lens)

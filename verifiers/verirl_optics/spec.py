@@ -38,7 +38,7 @@ def _is_number(value: object) -> bool:
 
 
 def _must(fits: Callable[[Any], bool], wanted: str) -> BeforeValidator:
-    """A validator of a union, whose own message would list every branch."""
+    """Make a validator for a union; pydantic's own message would list every branch."""
 
     def check(value: Any) -> Any:
         if not fits(value):

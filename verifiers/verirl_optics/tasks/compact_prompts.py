@@ -50,11 +50,20 @@ DRAWS = 40
 def generate_task(
     seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
 ) -> Task:
-    """The task at `(split, seed, index)`; `family` None: drawn.
+    """Make the task at `(split, seed, index)`; `family` None: drawn.
 
     Difficulty narrows the RMS limit from 3 to 1.5 times the spot of the sharpest glass. The reference is the
-    best form of a glass drawn from those that keep it. Raises InputError on a split or difficulty that is
-    none, and on a family that has no shorthand.
+    best form of a glass drawn from those that meet it.
+
+    Args:
+        seed: Seed of the task set.
+        index: Number of the draw.
+        difficulty: From 0 to 1.
+        split: `train` or `eval`.
+        family: One of `FAMILIES`, or None to draw one.
+
+    Raises:
+        InputError: If an argument is out of range.
     """
     if split not in ("train", "eval") or not 0.0 <= difficulty <= 1.0:
         raise InputError(f"needs split train or eval and a difficulty in [0, 1], not '{split}', {difficulty}")

@@ -1,9 +1,8 @@
-"""Make a task that can be solved, because it was: form → start → damped least squares → round → evaluate →
-loosen the limits.
+"""Make a task that has been solved: form → start → damped least squares → round → evaluate → loosen limits.
 
-Five levels, a fifth of the difficulty each: singlets; cemented achromats; triplets; Tessars and aspheric
-singlets; double Gauss and retrofocus lenses. In each a whole lens to design, or one with masked values to
-complete. Within a level a higher difficulty leaves less slack.
+There are five levels, each a fifth of the difficulty range: singlets; cemented achromats; triplets; Tessars
+and aspheric singlets; double Gauss and retrofocus lenses. Each level has whole lenses to design, and lenses
+with masked values to complete. Within a level a higher difficulty leaves less slack.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ MASKS = "?"
 
 
 def difficulty_range(family: str) -> tuple[float, float]:
-    """The difficulties of a family's level."""
+    """Return the range of difficulties of the level of a family."""
     level = DESIGN_FORMS[family.removesuffix(COMPLETION_SUFFIX)].level
     return (level - 1) / LEVELS, level / LEVELS
 
@@ -35,9 +34,17 @@ def difficulty_range(family: str) -> tuple[float, float]:
 def generate_task(
     seed: int, index: int, difficulty: float, *, split: str = "train", family: str | None = None
 ) -> Task:
-    """The task at `(split, seed, index)`; `family` None: the form by difficulty, the kind drawn.
+    """Make the task at `(split, seed, index)`; the same arguments always make the same task.
 
-    Raises InputError on an unknown family or split, or a difficulty out of range.
+    Args:
+        seed: Seed of the task set.
+        index: Number of the draw.
+        difficulty: From 0 to 1; it chooses the level if `family` is None.
+        split: `train` or `eval`.
+        family: One of `FAMILIES`, or None to draw one of the level.
+
+    Raises:
+        InputError: If an argument is unknown or out of range.
     """
     if split not in ("train", "eval") or not 0.0 <= difficulty <= 1.0:
         raise InputError(f"needs split train or eval and a difficulty in [0, 1], not '{split}', {difficulty}")
@@ -173,12 +180,12 @@ def _mask(draw: Random, form: DesignForm, rows: tuple[Row, ...]) -> list[dict[st
 
 
 def _up(value: float) -> float:
-    """Rounded to three digits, never below."""
+    """Round to three digits, never below."""
     step = 10.0 ** (math.floor(math.log10(value)) - 2)
     return float(f"{math.ceil(value / step) * step:.6g}")
 
 
 def _down(value: float) -> float:
-    """Rounded to two digits, never above."""
+    """Round to two digits, never above."""
     step = 10.0 ** (math.floor(math.log10(value)) - 1)
     return float(f"{math.floor(value / step) * step:.6g}")

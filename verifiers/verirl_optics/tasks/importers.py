@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def lenses(path: Path) -> Iterator[Task]:
-    """JSON lines of prescriptions: the benchmark's rows, or objects as `verirl optics show` reads them."""
+    """Import JSON lines of prescriptions: rows of the benchmark, or objects as `verirl optics show` reads."""
     import_optional("torch", "optics")
     from verirl_optics.lens_io.lens_file import from_object
 
@@ -39,7 +39,7 @@ def lenses(path: Path) -> Iterator[Task]:
 
 
 def zmx(path: Path) -> Iterator[Task]:
-    """A Zemax `.zmx` file, or a folder of them, in which one that is not understood is left out."""
+    """Import a Zemax `.zmx` file, or a folder of them, skipping files that cannot be read."""
     import_optional("torch", "optics")
     if not path.is_dir():
         yield from _zmx(path, path.stem)
@@ -62,7 +62,7 @@ def _zmx(path: Path, name: str) -> Iterator[Task]:
 
 
 def question_answers(path: Path) -> Iterator[Task]:
-    """JSON lines of question and answer, as OptiDesignQA is described: see `qa`."""
+    """Import JSON lines of question and answer, as OptiDesignQA is described (see `optidesignqa`)."""
     import_optional("torch", "optics")
     from verirl_optics.lens_io.optidesignqa import read_pair
 
