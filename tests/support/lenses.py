@@ -57,15 +57,18 @@ def task(spec: dict[str, Any] | None = None) -> Task:
     return Task(id="t", domain="optics", prompt=(Message(role="user", content="Design."),), spec=spec or SPEC)
 
 
-def judged(completion: str, spec: dict[str, Any] | None = None) -> dict[str, tuple[Status, float, str]]:
+def stage_results(
+    completion: str, spec: dict[str, Any] | None = None
+) -> dict[str, tuple[Status, float, str]]:
     found = [item.stage for item in run_stages(task(spec), completion)]
     return {stage.name: (stage.status, stage.score, stage.detail) for stage in found}
 
 
-def fell(completion: str, spec: dict[str, Any] | None = None) -> str:
-    """The stage at which an answer failed; '' where it passed every one."""
+def failed_stage(completion: str, spec: dict[str, Any] | None = None) -> str:
+    """The stage at which an answer failed; '' if it passed all."""
     return next(
-        (name for name, (status, *_) in judged(completion, spec).items() if status is Status.FAILED), ""
+        (name for name, (status, *_) in stage_results(completion, spec).items() if status is Status.FAILED),
+        "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Aspheres and the word `focus` in answers, specs, prompts and givens, and what a hostile answer gets."""
+"""Aspheres and the word `focus` in answers, specs, prompts and given values; hostile answers with them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SPEC: dict[str, Any] = {
 }
 
 
-def fell(completion: str, spec: dict[str, Any] = SPEC) -> tuple[str, str]:
+def failed_stage(completion: str, spec: dict[str, Any] = SPEC) -> tuple[str, str]:
     """The stage at which an answer failed and why; two empty texts where it passed every one."""
     task = Task(id="t", domain="optics", prompt=(Message(role="user", content="Design."),), spec=spec)
     for item in run_stages(task, completion):
@@ -51,8 +51,8 @@ def fell(completion: str, spec: dict[str, Any] = SPEC) -> tuple[str, str]:
 
 
 def test_an_asphere_passes_in_both_notations() -> None:
-    assert fell(LENS) == ("", "")
-    assert fell(to_json(parse(LENS), 12)) == ("", "")
+    assert failed_stage(LENS) == ("", "")
+    assert failed_stage(to_json(parse(LENS), 12)) == ("", "")
     assert parse(to_json(parse(LENS), 12)) == parse(LENS) == parse(to_lines(parse(LENS), 12))
     assert parse(LENS)[0].asphere == (0.0, -1.2e-06, -1e-09)
 
@@ -66,10 +66,10 @@ def test_the_asphere_counts() -> None:
 
 def test_a_task_that_allows_no_asphere_refuses_one() -> None:
     for text in (LENS, LENS.replace(" asphere=0,-1.2e-06,-1e-09", ""), LENS.replace(" conic=-0.64", "")):
-        stage, why = fell(text, {**SPEC, "aspheres": 0})
+        stage, why = failed_stage(text, {**SPEC, "aspheres": 0})
         assert stage == "feasible"
         assert "aspheric" in why
-    assert fell(LENS.replace("-199 39.572", "-199 39.572 conic=1"))[0] == "feasible"
+    assert failed_stage(LENS.replace("-199 39.572", "-199 39.572 conic=1"))[0] == "feasible"
 
 
 JSON = to_json(parse(LENS), 12)
@@ -122,7 +122,7 @@ JSON = to_json(parse(LENS), 12)
 )
 def test_what_is_not_in_the_format_fails_it(text: str) -> None:
     assert text not in (LENS, JSON)
-    assert fell(text)[0] == "format"
+    assert failed_stage(text)[0] == "format"
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,14 @@ def test_what_is_not_in_the_format_fails_it(text: str) -> None:
 )
 @pytest.mark.parametrize("last", ["39.572", "focus"])
 def test_monstrous_aspheres_get_no_credit(old: str, new: str, last: str) -> None:
-    stage, _ = fell(LENS.replace(old, new).replace("39.572", last))
+    stage, _ = failed_stage(LENS.replace(old, new).replace("39.572", last))
     assert stage in ("feasible", "accurate")
 
 
 def test_surfaces_that_cross_between_axis_and_edge_are_no_lens() -> None:
     """A bump on the back that pierces the front between an axis and an edge that have room."""
     text = "inf 1.2 F2 stop\ninf 40 asphere=0,-0.006,0.000142"
-    assert fell(text)[0] == "feasible"
+    assert failed_stage(text)[0] == "feasible"
     lens = lens_of_answer(read_spec(SPEC), parse(text))
     system, height = build_system([lens]), torch.full((1, 2), 6.5, dtype=FLOAT)
     center, edge = gaps(system, height)
@@ -170,13 +170,13 @@ def test_an_asphere_without_curvature_is_no_free_window() -> None:
 
 def test_focus_is_found_by_the_evaluator() -> None:
     focused = LENS.replace("39.572", "focus")
-    assert fell(focused) == ("", "")
-    assert fell(to_json(parse(focused))) == ("", "")
+    assert failed_stage(focused) == ("", "")
+    assert failed_stage(to_json(parse(focused))) == ("", "")
     spec = read_spec(SPEC)
     found = evaluate_answer(spec, parse(focused))
     assert found.figures["rms_spot_um"] <= evaluate_answer(spec, parse(LENS)).figures["rms_spot_um"]
     for virtual in ("-29.8 4.6 F2 stop\n199 focus", "inf 1 F2 stop\ninf focus", "1e-3 1 F2 stop\n1e-3 focus"):
-        assert fell(virtual)[0] == "feasible"
+        assert failed_stage(virtual)[0] == "feasible"
 
 
 GIVEN = [
@@ -206,8 +206,8 @@ COMPLETION = {**SPEC, "task": "completion", "given": {"surfaces": GIVEN}}
     ],
 )
 def test_given_aspheres_stay(old: str, new: str, word: str) -> None:
-    assert fell(LENS, COMPLETION) == ("", "")
-    stage, why = fell(LENS.replace(old, new), COMPLETION)
+    assert failed_stage(LENS, COMPLETION) == ("", "")
+    stage, why = failed_stage(LENS.replace(old, new), COMPLETION)
     assert stage == "format"
     assert word in why
 
@@ -215,9 +215,12 @@ def test_given_aspheres_stay(old: str, new: str, word: str) -> None:
 def test_masked_aspheres_are_the_answers() -> None:
     masked = [{**GIVEN[0], "conic": "?", "asphere": "?"}, {**GIVEN[1], "thickness": "?"}]
     spec = {**COMPLETION, "given": {"surfaces": masked}}
-    assert fell(LENS, spec) == ("", "")
-    assert fell(LENS.replace("39.572", "focus"), spec) == ("", "")
-    assert fell(LENS.replace("conic=-0.64 asphere=0,-1.2e-06,-1e-09 ", ""), spec)[0] in ("", "accurate")
+    assert failed_stage(LENS, spec) == ("", "")
+    assert failed_stage(LENS.replace("39.572", "focus"), spec) == ("", "")
+    assert failed_stage(LENS.replace("conic=-0.64 asphere=0,-1.2e-06,-1e-09 ", ""), spec)[0] in (
+        "",
+        "accurate",
+    )
 
 
 def with_given(**parts: Any) -> dict[str, Any]:
@@ -260,7 +263,7 @@ rows = st.builds(
 def test_what_is_written_is_read_and_judged(lens: list[Row]) -> None:
     whole = (Row(lens[0].radius, lens[0].thickness, "F2", True, lens[0].conic, lens[0].asphere), *lens[1:])
     assert parse(to_lines(whole, 17)) == whole == parse(to_json(whole, 17))
-    stage, _ = fell(to_lines(whole, 17), {**SPEC, "aspheres": 4, "elements": {"min": 1, "max": 4}})
+    stage, _ = failed_stage(to_lines(whole, 17), {**SPEC, "aspheres": 4, "elements": {"min": 1, "max": 4}})
     assert stage in ("format", "feasible", "accurate")
 
 

@@ -1,4 +1,4 @@
-"""Answers that try to be paid for what they are not: forged text, padded lenses, rays between the rings."""
+"""Attacks on the verifier: forged text, padded lenses, aspheres that fit only the sampled rays."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from support.lenses import (
     SINGLET_SPEC,
     SPEC,
     TRIPLET,
-    fell,
-    judged,
+    failed_stage,
+    stage_results,
     swap,
     task,
 )
@@ -44,20 +44,20 @@ BENCHMARK = BENCHMARKS / "optics"
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_forged_text_is_not_in_the_format(name: str) -> None:
-    assert fell(UNREADABLE[name]) == "format"
-    assert all(detail.isprintable() for *_, detail in judged(UNREADABLE[name]).values())
+    assert failed_stage(UNREADABLE[name]) == "format"
+    assert all(detail.isprintable() for *_, detail in stage_results(UNREADABLE[name]).values())
 
 
 @pytest.mark.parametrize("name", UNBUILDABLE)
 def test_what_cannot_be_built_is_not_feasible(name: str) -> None:
-    assert fell(UNBUILDABLE[name]) == "feasible"
+    assert failed_stage(UNBUILDABLE[name]) == "feasible"
 
 
 @pytest.mark.parametrize("name", PADDED)
 def test_padding_is_no_element(name: str) -> None:
     text, elements = PADDED[name]
     spec = {**SINGLET_SPEC, "elements": {"min": elements, "max": elements}}
-    found = judged(text, spec)
+    found = stage_results(text, spec)
     assert found["feasible"][0] is Status.FAILED
 
 
@@ -75,7 +75,7 @@ def test_the_elements_of_a_lens_are_counted_alike_at_every_size(size: float) -> 
 
 
 def test_a_stop_inside_a_glass_leaves_it_one_element() -> None:
-    assert fell("51 2 N-BK7\ninf 2 N-BK7 stop\n-51 48.6", SINGLET_SPEC) == ""
+    assert failed_stage("51 2 N-BK7\ninf 2 N-BK7 stop\n-51 48.6", SINGLET_SPEC) == ""
 
 
 def test_a_stop_inside_a_glass_does_not_halve_its_thickness() -> None:
@@ -91,7 +91,7 @@ def test_a_stop_inside_a_glass_does_not_halve_its_thickness() -> None:
         front, back = halves
         text = f"51 {front} N-BK7\ninf {back} N-BK7 stop\n-51 47.5"
         limits = {"center_thickness_mm": {"min": least, "max": most}}
-        assert fell(text, {**spec, **limits}) == stage, halves
+        assert failed_stage(text, {**spec, **limits}) == stage, halves
 
 
 @pytest.mark.needs_benchmarks("optics")
@@ -109,12 +109,12 @@ def test_hollows_and_windows_of_patents_can_be_asked_for(name: str, elements: tu
     [row] = [row for row in rows if row["id"] == name]
     made = tasks_from_lens(lens_from_row(row), name, Source(name="here"))
     assert made[0].spec["elements"] == dict(zip(("min", "max"), elements, strict=True))
-    assert [fell(str(each.reference), each.spec) for each in made] == ["", ""]
+    assert [failed_stage(str(each.reference), each.spec) for each in made] == ["", ""]
 
 
 @pytest.mark.parametrize("name", CHANGED_GIVENS)
 def test_what_is_given_stays(name: str) -> None:
-    assert fell(CHANGED_GIVENS[name], COMPLETION) == "format"
+    assert failed_stage(CHANGED_GIVENS[name], COMPLETION) == "format"
 
 
 def on_rings(spec: OpticsSpec, efl_of_rings: float) -> tuple[Row, ...]:
@@ -162,7 +162,7 @@ def test_an_asphere_cannot_be_right_on_the_rings_alone() -> None:
     }
     asked = read_spec(spec)
     rows = on_rings(asked, 40.0)
-    assert fell(to_lines(rows, 12), spec) == "feasible", "EFL 50 mm and a focus 40 mm behind the lens"
+    assert failed_stage(to_lines(rows, 12), spec) == "feasible", "EFL 50 mm and a focus 40 mm behind the lens"
     system = build_system([lens_of_answer(asked, rows)])
     beam, axis = torch.tensor([asked.epd_mm], dtype=FLOAT), torch.zeros(1, 1, dtype=FLOAT)
     dense = evaluate(system, beam, axis, pupils.gauss(60, 24)).spots.poly_BF.item() * 1e3
@@ -197,7 +197,7 @@ def test_too_many_aspheres_are_not_traced() -> None:
     }
     found = evaluate_answer(read_spec(spec), tuple(Row(300.0, 2.0, None, conic=-9.0) for _ in range(40)))
     assert [check.name for check in found.feasible] == ["aspheres"]
-    assert judged(text, spec)["feasible"][:2] == (Status.FAILED, 0.0)
+    assert stage_results(text, spec)["feasible"][:2] == (Status.FAILED, 0.0)
 
 
 def test_the_image_of_a_short_lens_is_moved_by_more_than_its_tolerance() -> None:
@@ -211,9 +211,9 @@ def test_the_image_of_a_short_lens_is_moved_by_more_than_its_tolerance() -> None
     )
     lens = Prescription(surfaces, Aperture("epd", 8.0), (0.0, 3.0), (0.4861327, 0.5875618, 0.6562725), 1)
     [made, _] = tasks_from_lens(lens, "short", Source(name="here"))
-    assert fell(str(made.reference), made.spec) == ""
+    assert failed_stage(str(made.reference), made.spec) == ""
     [moved] = [mutant for mutant in domain.mutants(made) if mutant.kind == "thickness"]
-    assert fell(moved.completion, made.spec) != ""
+    assert failed_stage(moved.completion, made.spec) != ""
 
 
 @pytest.mark.parametrize(
@@ -230,11 +230,11 @@ def test_a_curved_stop_of_an_imported_lens_becomes_a_plane(rows: tuple[Any, ...]
     [made, _] = tasks_from_lens(lens, "stop", Source(name="here"))
     assert made.spec["elements"] == {"min": 1, "max": 1}
     assert any(line.startswith("inf") and line.endswith("stop") for line in str(made.reference).splitlines())
-    assert fell(str(made.reference), made.spec) == ""
+    assert failed_stage(str(made.reference), made.spec) == ""
 
 
 @pytest.mark.needs_benchmarks("optics")
-def test_every_mutant_of_every_lens_of_the_benchmark_falls() -> None:
+def test_every_mutant_of_every_lens_of_the_benchmark_fails() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = list(domain.importers["lenses"](BENCHMARK / "classical_lenses.jsonl"))
@@ -243,7 +243,7 @@ def test_every_mutant_of_every_lens_of_the_benchmark_falls() -> None:
         (each.id, mutant.kind)
         for each in made
         for mutant in domain.mutants(each)
-        if fell(mutant.completion, each.spec) == ""
+        if failed_stage(mutant.completion, each.spec) == ""
     ]
     assert alive == []
 

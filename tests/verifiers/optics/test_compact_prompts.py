@@ -1,4 +1,4 @@
-"""Tasks in shorthand for small models; and what a worker imports before it judges."""
+"""Tasks with compact prompts for small models; and what a worker imports before it judges."""
 
 from __future__ import annotations
 

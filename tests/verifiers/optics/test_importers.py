@@ -1,4 +1,4 @@
-"""Lenses from elsewhere as tasks: prescriptions, Zemax files, question and answer; catalogues of glasses."""
+"""Imported lenses as tasks: prescriptions, Zemax files, question and answer; glass catalogs."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def imported(kind: str, path: Path) -> list[Task]:
         return list(IMPORTERS[kind](path))
 
 
-def fell(task: Task, completion: str) -> str:
+def failed_stage(task: Task, completion: str) -> str:
     found = [item.stage for item in run_stages(task, completion)]
     return next((stage.name for stage in found if stage.status is Status.FAILED), "")
 
@@ -130,9 +130,9 @@ def sound(tasks: list[Task]) -> None:
     for task in tasks:
         domain.check_spec(task.spec)
         assert task.reference is not None
-        assert fell(task, task.reference) == ""
+        assert failed_stage(task, task.reference) == ""
         for mutant in domain.mutants(task):
-            assert fell(task, mutant.completion) != "", mutant.kind
+            assert failed_stage(task, mutant.completion) != "", mutant.kind
         assert f"{task.spec['efl_mm']:g}" in task.prompt[-1].content
         assert f"{task.spec['max_rms_um']:g}" in task.prompt[-1].content
 
@@ -190,7 +190,7 @@ def test_aspheres_are_asked_for_given_and_masked_like_the_rest(tmp_path: Path) -
     assert (surfaces[0]["conic"], surfaces[0]["asphere"]) == (-0.6, [0.0, -1.2e-6, -1e-9])
     assert not {"conic", "asphere"} & set(surfaces[1])
     changed = (completion.reference or "").replace(written, "conic=-0.6")
-    assert fell(completion, changed) == "format"
+    assert failed_stage(completion, changed) == "format"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_most_classical_lenses_are_tasks(tmp_path: Path) -> None:
     assert len(made) // 2 + len(caught) == 42
     assert len(made) // 2 >= 25
     for task in made:
-        assert fell(task, task.reference or "") == ""
+        assert failed_stage(task, task.reference or "") == ""
 
 
 # --- Zemax -----------------------------------------------------------------------------------------------
@@ -643,7 +643,7 @@ def test_a_damaged_zemax_file_becomes_tasks_that_hold_or_a_line(edits: list[tupl
         path.write_text(edited(ZMX, edits), encoding="utf-8")
         with contextlib.suppress(InputError):
             for task in IMPORTERS["zmx"](path):
-                assert fell(task, task.reference or "") == ""
+                assert failed_stage(task, task.reference or "") == ""
 
 
 KEYS = st.sampled_from(["surfaces", "radius", "thickness", "glass", "stop", "nd", "vd"])

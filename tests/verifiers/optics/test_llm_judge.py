@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.lenses import SPEC, TRIPLET, judged, swap, task
+from support.lenses import SPEC, TRIPLET, stage_results, swap, task
 
 from verirl.cli import run
 from verirl.errors import SpecError, VerirlError
@@ -90,7 +90,7 @@ def test_it_counts_after_quality_and_decides_nothing(verdicts: list[Verdict]) ->
 
 
 def test_it_is_off_unless_asked_for(verdicts: list[Verdict]) -> None:
-    assert "heuristic" not in judged(TRIPLET)
+    assert "heuristic" not in stage_results(TRIPLET)
     assert HEURISTIC not in domain.ladder
     assert verdicts[3].passed
     assert verdicts[3].feedback == ""

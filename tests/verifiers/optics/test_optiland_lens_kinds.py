@@ -1,4 +1,4 @@
-"""The tracer on lenses of every kind beside optiland: conics, plates, wide fields, odd stops, all sizes."""
+"""The tracer compared with optiland on many kinds of lens: conics, plates, wide fields, odd stops, sizes."""
 
 from __future__ import annotations
 

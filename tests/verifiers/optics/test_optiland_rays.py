@@ -1,4 +1,4 @@
-"""The tracer beside optiland, live, ray by ray. Skipped where optiland is not installed."""
+"""The tracer compared with optiland ray by ray; skipped if optiland is not installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawings of a lens as SVG and PNG, and an answer held to its task."""
+"""Drawings of a lens as SVG and PNG, and an answer compared with its task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polish of lenses that are no photographic objectives, or hardly lenses at all."""
+"""Polish of degenerate lenses: afocal, without glass, with very many fields, without arriving rays."""
 
 from __future__ import annotations
 

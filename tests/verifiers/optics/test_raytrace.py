@@ -1,4 +1,4 @@
-"""The ray tracer against the stored reference figures, closed forms and finite differences."""
+"""The ray tracer compared with stored reference figures, closed forms and finite differences."""
 
 from __future__ import annotations
 

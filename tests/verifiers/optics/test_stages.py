@@ -1,4 +1,4 @@
-"""The optics ladder: what passes, what falls and where, and what a hostile answer gets."""
+"""The stages of an optics verdict: what passes, what fails at which stage, and hostile answers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from support.lenses import (
     SPEC,
     TRIPLET,
     as_json,
-    fell,
-    judged,
+    failed_stage,
+    stage_results,
     swap,
     task,
 )
@@ -52,8 +52,8 @@ torch.set_num_threads(1)
     ],
 )
 def test_a_classical_triplet_passes(completion: str) -> None:
-    found = judged(completion)
-    assert fell(completion) == "", found
+    found = stage_results(completion)
+    assert failed_stage(completion) == "", found
     assert list(found) == [stage.name for stage in LADDER]
     assert 0.5 < found["quality"][1] <= 1.0
 
@@ -67,9 +67,9 @@ def test_figures_are_told_and_quality_follows_the_spot() -> None:
     metrics = next(item.metrics for item in found if item.stage.name == "feasible")
     assert metrics["efl_mm"] == pytest.approx(50.0, rel=1e-2)
     assert metrics["rms_spot_um"] < 40.0
-    best = judged(TRIPLET)["quality"][1]
-    assert judged(TRIPLET.replace("42.20778", "42.3"))["quality"][1] != best
-    assert judged(TRIPLET, {**SPEC, "reference_rms_um": 5.0})["quality"][1] < best
+    best = stage_results(TRIPLET)["quality"][1]
+    assert stage_results(TRIPLET.replace("42.20778", "42.3"))["quality"][1] != best
+    assert stage_results(TRIPLET, {**SPEC, "reference_rms_um": 5.0})["quality"][1] < best
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_figures_are_told_and_quality_follows_the_spot() -> None:
     ["", "   ", "I cannot.", "<think>" + TRIPLET, "```\n```", "```\n" + TRIPLET, "x" * 2_000_000],
 )
 def test_no_answer(completion: str) -> None:
-    assert fell(completion) == "extract"
+    assert failed_stage(completion) == "extract"
 
 
 FIRST = '"radius": 22.01359'
@@ -128,7 +128,7 @@ SURFACES = json.loads(as_json(TRIPLET))["surfaces"]
     ids=range(37),
 )
 def test_what_is_not_in_the_format_fails_it(text: str) -> None:
-    assert fell(text) == "format"
+    assert failed_stage(text) == "format"
 
 
 def alternating(size: float) -> str:
@@ -166,7 +166,7 @@ def alternating(size: float) -> str:
     ],
 )  # fmt: skip
 def test_what_cannot_be_built_is_not_feasible(text: str, why: str) -> None:
-    found = judged(text)
+    found = stage_results(text)
     status, score, detail = found["feasible"]
     assert status is Status.FAILED, found
     assert 0.0 <= score < 1.0
@@ -189,7 +189,7 @@ def test_what_cannot_be_built_is_not_feasible(text: str, why: str) -> None:
 )  # fmt: skip
 def test_what_is_built_but_not_what_was_asked_is_not_accurate(text: str) -> None:
     loose = {**SPEC, "max_total_track_mm": 80.0}
-    found = judged(text, loose)
+    found = stage_results(text, loose)
     assert found["accurate"][0] is Status.FAILED
     assert 0.0 < found["accurate"][1] < 1.0
     assert "quality" not in found
@@ -199,7 +199,7 @@ def test_the_nearer_miss_scores_more() -> None:
     def scaled(by: float) -> float:
         rows = parse(SINGLET)
         text = to_lines(tuple(Row(r.radius * by, r.thickness * by, r.glass, r.stop) for r in rows))
-        return judged(text, SINGLET_SPEC)["accurate"][1]
+        return stage_results(text, SINGLET_SPEC)["accurate"][1]
 
     scores = [scaled(by) for by in (1.01, 1.05, 1.1, 1.2, 1.4, 1.9)]
     assert scores == sorted(scores, reverse=True)
@@ -208,13 +208,13 @@ def test_the_nearer_miss_scores_more() -> None:
 
 
 def test_without_a_spot_to_compare_with_quality_is_skipped_for_every_answer() -> None:
-    assert judged(SINGLET, SINGLET_SPEC)["quality"][0] is Status.SKIPPED
+    assert stage_results(SINGLET, SINGLET_SPEC)["quality"][0] is Status.SKIPPED
 
 
 def test_a_completed_lens_passes() -> None:
-    assert fell(TRIPLET, COMPLETION) == ""
-    assert fell(as_json(TRIPLET), COMPLETION) == ""
-    assert fell(swap("22.01359", "+22.013590"), COMPLETION) == ""
+    assert failed_stage(TRIPLET, COMPLETION) == ""
+    assert failed_stage(as_json(TRIPLET), COMPLETION) == ""
+    assert failed_stage(swap("22.01359", "+22.013590"), COMPLETION) == ""
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_completed_lens_passes() -> None:
     ],
 )
 def test_an_altered_given_fails_the_format(text: str) -> None:
-    assert fell(text, COMPLETION) == "format"
+    assert failed_stage(text, COMPLETION) == "format"
 
 
 def test_givens_are_the_tasks_own_to_the_last_digit() -> None:
@@ -299,7 +299,7 @@ lines = st.lists(
 @given(lines)
 def test_random_surfaces_never_raise_and_never_get_quality(rows: list[str]) -> None:
     """Three elements, f/5, 20 degrees and 40 µm are not met by chance."""
-    found = judged("\n".join([f"{rows[0].strip()} stop", *rows[1:]]))
+    found = stage_results("\n".join([f"{rows[0].strip()} stop", *rows[1:]]))
     assert "quality" not in found
     assert all(0.0 <= score <= 1.0 and math.isfinite(score) for _, score, _ in found.values())
 
@@ -316,11 +316,11 @@ def test_a_reference_passes_and_its_mutants_do_not(family: str) -> None:
     made = domain.generate(7, 3, 0.5, family=family)
     domain.check_spec(made.spec)
     assert made == domain.generate(7, 3, 0.5, family=family)
-    assert fell(str(made.reference), made.spec) == ""
+    assert failed_stage(str(made.reference), made.spec) == ""
     mutants = domain.mutants(made)
     assert {"sign", "thickness", "scale", "no stop", "swapped"} <= {mutant.kind for mutant in mutants}
     for mutant in mutants:
-        assert fell(mutant.completion, made.spec) != "", mutant.kind
+        assert failed_stage(mutant.completion, made.spec) != "", mutant.kind
     question = made.prompt[0].content
     for key in ("efl_mm", "fno", "max_rms_um", "max_total_track_mm", "min_bfl_mm"):
         assert f"{made.spec[key]:g}" in question
@@ -358,7 +358,7 @@ def test_every_scheme_ranks_right_over_wrong(name: str) -> None:
     assert value(TRIPLET) > value(swap("42.20778", "43.5"))
 
 
-def test_a_passing_ladder_is_a_climbed_one(pool: VerifierPool) -> None:
+def test_a_lens_that_passes_every_stage_is_all_correct(pool: VerifierPool) -> None:
     assert all_correct(LADDER, tuple(item.stage for item in run_stages(task(), TRIPLET)))
     from rich.console import Console
 
