@@ -37,13 +37,13 @@ GlassCatalog = Mapping[str, Medium] | None
 """Glass name → glass; None for the shipped table."""
 
 
-def read_lenses(path: Path, catalogue: GlassCatalog = None) -> list[Prescription]:
+def read_lenses(path: Path, catalog: GlassCatalog = None) -> list[Prescription]:
     """Read the lenses of a file.
 
     Args:
         path: A file in any of the layouts that `verirl optics show` reads; its content decides, not its name
             (except `.zmx`).
-        catalogue: The glasses that names stand for; the shipped table if None.
+        catalog: The glasses that names stand for; the shipped table if None.
 
     Returns:
         One lens, or several from JSON lines.
@@ -54,16 +54,16 @@ def read_lenses(path: Path, catalogue: GlassCatalog = None) -> list[Prescription
     text = read_text(path)
     try:
         if path.suffix.lower() == ".zmx" or text.lstrip("\ufeff").startswith(("VERS", "MODE")):
-            found = [read_zmx(text, catalogue)]
+            found = [read_zmx(text, catalog)]
         elif text.lstrip()[:1] == "{":
             whole = _object(text)
-            found = [] if whole is None else [from_object(whole, catalogue)]
+            found = [] if whole is None else [from_object(whole, catalog)]
         else:
-            found = [from_lines(text, catalogue)]
+            found = [from_lines(text, catalog)]
         lenses = [checked(lens) for lens in found]
     except InputError as error:
         raise InputError.at(path, str(error)) from error
-    return lenses or _json_lines(path, catalogue)
+    return lenses or _json_lines(path, catalog)
 
 
 def _object(text: str) -> Any | None:
@@ -80,24 +80,24 @@ def _object(text: str) -> Any | None:
         raise InputError(f"not valid JSON ({error})") from error
 
 
-def _json_lines(path: Path, catalogue: GlassCatalog) -> list[Prescription]:
+def _json_lines(path: Path, catalog: GlassCatalog) -> list[Prescription]:
     from verirl.io.jsonl import read_lines
 
     lenses = []
     for line in read_lines(path):
         try:
-            lenses.append(from_object(line.value, catalogue))
+            lenses.append(from_object(line.value, catalog))
         except InputError as error:
             raise InputError.at(line.file, str(error), line=line.number) from error
     return lenses
 
 
-def from_object(value: Any, catalogue: GlassCatalog = None) -> Prescription:
+def from_object(value: Any, catalog: GlassCatalog = None) -> Prescription:
     """Build a lens from a JSON object.
 
     Args:
         value: A row of the benchmark layout, or an object with the keys `LENS_KEYS`.
-        catalogue: The glasses that names stand for; the shipped table if None.
+        catalog: The glasses that names stand for; the shipped table if None.
 
     Returns:
         A lens that can be traced; f/8 if the object states no aperture, with a note.
@@ -129,7 +129,7 @@ def from_object(value: Any, catalogue: GlassCatalog = None) -> Prescription:
     if type(primary) is not int:
         raise InputError("field 'primary': must be the index of a wavelength")
     lens = Prescription(
-        tuple(_surface(place, row, catalogue) for place, row in enumerate(rows)),
+        tuple(_surface(place, row, catalog) for place, row in enumerate(rows)),
         aperture or Aperture("fno", DEFAULT_FNO),
         numbers(value.get("fields_deg", [0.0]), "fields_deg"),
         wavelengths,
@@ -140,7 +140,7 @@ def from_object(value: Any, catalogue: GlassCatalog = None) -> Prescription:
     return checked(lens)
 
 
-def _surface(place: int, row: Any, catalogue: GlassCatalog) -> Surface:
+def _surface(place: int, row: Any, catalog: GlassCatalog) -> Surface:
     where = f"surfaces[{place}]"
     if not isinstance(row, dict):
         raise InputError(f"field '{where}': must be an object")
@@ -157,7 +157,7 @@ def _surface(place: int, row: Any, catalogue: GlassCatalog) -> Surface:
     return Surface(
         bent or math.inf,
         number(row["thickness"], f"{where}.thickness"),
-        _medium(row.get("glass"), where, catalogue),
+        _medium(row.get("glass"), where, catalog),
         number(row.get("conic", 0.0), f"{where}.conic"),
         numbers(row.get("asphere", []), f"{where}.asphere"),
         None if semi is None else number(semi, f"{where}.semi_diameter"),
@@ -165,12 +165,12 @@ def _surface(place: int, row: Any, catalogue: GlassCatalog) -> Surface:
     )
 
 
-def _medium(glass: Any, where: str, catalogue: GlassCatalog) -> Medium | None:
+def _medium(glass: Any, where: str, catalog: GlassCatalog) -> Medium | None:
     try:
         if glass is None:
             return None
         if isinstance(glass, str):
-            return find_glass(glass, catalogue)
+            return find_glass(glass, catalog)
         if isinstance(glass, Mapping) and set(glass) == {"nd", "vd"}:
             nd, vd = (number(glass[key], f"{where}.glass.{key}") for key in ("nd", "vd"))
             if nd <= 1.0 or vd <= 0.0:
@@ -183,7 +183,7 @@ def _medium(glass: Any, where: str, catalogue: GlassCatalog) -> Medium | None:
     )
 
 
-def from_lines(text: str, catalogue: GlassCatalog = None) -> Prescription:
+def from_lines(text: str, catalog: GlassCatalog = None) -> Prescription:
     """Build a lens from surface lines as in answers: f/8 on the axis at F, d and C, with a note."""
     from verirl_optics.answer import FormatError, parse
 
@@ -193,7 +193,7 @@ def from_lines(text: str, catalogue: GlassCatalog = None) -> Prescription:
             Surface(
                 row.radius,
                 row.thickness,
-                find_glass(row.glass, catalogue) if row.glass else None,
+                find_glass(row.glass, catalog) if row.glass else None,
                 row.conic,
                 row.asphere,
                 stop=row.stop,

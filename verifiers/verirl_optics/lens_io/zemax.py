@@ -94,12 +94,12 @@ class _System:
     notes: dict[str, None] = field(default_factory=dict)
 
 
-def read_zmx(text: str, catalogue: Mapping[str, Medium] | None = None) -> Prescription:
+def read_zmx(text: str, catalog: Mapping[str, Medium] | None = None) -> Prescription:
     """Read the lens of a `.zmx` file.
 
     Args:
         text: The text of the file.
-        catalogue: The glasses that names stand for; the shipped table if None.
+        catalog: The glasses that names stand for; the shipped table if None.
 
     Returns:
         The lens, with a note for each part of the file that is ignored.
@@ -116,7 +116,7 @@ def read_zmx(text: str, catalogue: Mapping[str, Medium] | None = None) -> Prescr
             if words[0] == "SURF":
                 drafts.append(_Draft())
             elif drafts and words[0] in SURFACE_WORDS:
-                _surface(words, drafts, system, catalogue)
+                _surface(words, drafts, system, catalog)
             else:
                 _system(words, system)
         except (IndexError, ValueError, GlassError) as error:
@@ -173,7 +173,7 @@ def _system(words: list[str], system: _System) -> None:
 
 
 def _surface(
-    words: list[str], drafts: list[_Draft], system: _System, catalogue: Mapping[str, Medium] | None
+    words: list[str], drafts: list[_Draft], system: _System, catalog: Mapping[str, Medium] | None
 ) -> None:
     draft = drafts[-1]
     match words[0]:
@@ -209,17 +209,17 @@ def _surface(
         case name if name in OTHER_APERTURES:
             raise ValueError("only circular apertures are read")
         case "GLAS":
-            draft.medium = _glass(words, len(drafts) - 1, system, catalogue)
+            draft.medium = _glass(words, len(drafts) - 1, system, catalog)
 
 
-def _glass(words: list[str], place: int, system: _System, catalogue: Mapping[str, Medium] | None) -> Medium:
+def _glass(words: list[str], place: int, system: _System, catalog: Mapping[str, Medium] | None) -> Medium:
     name = words[1]
     if name.upper() == "MIRROR":
         raise ValueError("mirrors are not read")
     index, abbe = (_real(words[4]), _real(words[5])) if len(words) > 5 else (0.0, 0.0)
     if name != BLANK:
         try:
-            return find_glass(name, catalogue)
+            return find_glass(name, catalog)
         except GlassError:
             if name.isdecimal() and len(name) == _CODE_DIGITS:
                 index, abbe = 1.0 + int(name[:3]) / 1e3, int(name[3:]) / 10.0

@@ -147,17 +147,17 @@ def glass_table() -> Mapping[str, Medium]:
     return {medium.name: medium for medium in map(glass_from_row, map(json.loads, text.splitlines()))}
 
 
-def find_glass(name: str, catalogue: Mapping[str, Medium] | None = None) -> Medium:
+def find_glass(name: str, catalog: Mapping[str, Medium] | None = None) -> Medium:
     """Find a glass by its exact name; similar names do not match.
 
     Args:
         name: Catalog name, such as N-BK7.
-        catalogue: Glasses to search; the shipped table if None.
+        catalog: Glasses to search; the shipped table if None.
 
     Raises:
         GlassError: If there is no such glass.
     """
-    known = glass_table() if catalogue is None else catalogue
+    known = glass_table() if catalog is None else catalog
     if name not in known:
         raise GlassError(f"no glass is called '{name[:40]}'")
     return known[name]
