@@ -1,12 +1,12 @@
-"""Verdicts a second on HumanEval+ inputs: our runner, a fresh `bwrap python -I`, a plain `python -I`.
+"""Verdicts per second on HumanEval+ inputs: verirl, a fresh `bwrap python -I`, a plain `python -I`.
 
     python bench/code_verdicts.py [FILE] [--rows N] [--jobs 2]
 
-All three run the same reference programs on the same inputs and compare the same values, `--jobs` at a time.
-The tasks are gone through `--rounds` times by each of the three in turn, so that a machine that slows down
-slows all of them. Prints one JSON document. `ratio` is ours to bwrap, whose isolation is the same, over all
-rounds; `ratios` are the rounds'. The programs' own time (run once in this process) is the same for all three;
-`ratio_without_the_answers_own_time` leaves it out.
+All three run the same reference programs on the same inputs and compare the same values, `--jobs` at a
+time. Each of the three does all tasks `--rounds` times, in turn, so that a machine that slows down slows
+all of them. Prints one JSON document. `ratio` compares verirl with bwrap, whose isolation is the same, over
+all rounds; `ratios` has the single rounds. The programs' own time (run once in this process) is the same
+for all three; `ratio_without_the_answers_own_time` leaves it out.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ exec(compile(job["code"], "answer", "exec"), scope)
 print(json.dumps([scope[job["name"]](*args) for args in job["inputs"]]))
 """
 TASKS: list[dict[str, Any]] = []
-"""A worker's own copy, so that no task crosses to it while the clock runs."""
+"""Each worker's copy, so that no task is transferred to it while the clock runs."""
 
 PYTHON = os.path.realpath(sys.executable)
 
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def task_of(row: dict[str, Any]) -> dict[str, Any] | None:
-    """A row as code, inputs and expected values, which its reference gives; None where one is no JSON."""
+    """Return code, inputs and the reference's values of a row; None if a value is not JSON."""
     code = row["prompt"] + row["canonical_solution"]
     inputs = [*row["base_input"], *row["plus_input"]]
     until = time.monotonic() + SECONDS
@@ -111,7 +111,7 @@ def task_of(row: dict[str, Any]) -> dict[str, Any] | None:
 def one_round(
     pool: ProcessPoolExecutor, ways: Sequence[Callable[[dict[str, Any]], bool]], count: int, jobs: int
 ) -> dict[str, float]:
-    """Seconds that each way took for all tasks; every verdict must be right."""
+    """Measure how many seconds each way takes for all tasks, and report wrong verdicts."""
     spent = dict.fromkeys((way.__name__ for way in ways), 0.0)
     for way in ways:
         list(pool.map(partial(judged, way), range(4 * jobs)))
@@ -125,13 +125,13 @@ def one_round(
 
 
 def judged(way: Callable[[dict[str, Any]], bool], number: int) -> str:
-    """The name of the task where it did not pass."""
+    """Return the name of the task if it did not pass."""
     task = TASKS[number]
     return "" if way(task) else str(task["name"])
 
 
 def own_seconds(task: dict[str, Any]) -> float:
-    """What the program itself takes for all inputs, in this process: a reference, so nobody's enemy."""
+    """Measure the program itself on all inputs, in this process; it is a trusted reference."""
     started = time.perf_counter()
     scope: dict[str, Any] = {}
     exec(compile(task["code"], "answer", "exec"), scope)
@@ -174,7 +174,7 @@ def agrees(task: dict[str, Any], output: bytes) -> bool:
 
 
 def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
-    """Where the time of one verdict goes, one at a time: medians, in milliseconds."""
+    """Return where the time of a verdict goes, one at a time: medians, in milliseconds."""
     names = ("fork and walls", "compile and run", "calls", "kill")
     spent: dict[str, list[float]] = {name: [] for name in names}
     for task in tasks:
@@ -205,7 +205,7 @@ def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def shares(tasks: list[dict[str, Any]]) -> dict[str, float]:
-    """CPU milliseconds of a verdict by who spends them, and the pages that a fork makes them copy or map."""
+    """Return CPU milliseconds per verdict and process, and the pages that a fork makes it copy or map."""
     for task in tasks[:8]:
         ours(task)
     [fork_server] = [pid for pid in processes.descendants(os.getpid()) if is_fork_server(pid)]
@@ -223,7 +223,7 @@ def shares(tasks: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def counts(pid: int) -> tuple[float, float, float, float]:
-    """CPU milliseconds of a process and of its ended children; the page faults of both (proc(5))."""
+    """Return CPU milliseconds and page faults of a process and of its ended children (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
     ticks = 1000 / os.sysconf("SC_CLK_TCK")
@@ -231,7 +231,7 @@ def counts(pid: int) -> tuple[float, float, float, float]:
 
 
 def is_fork_server(pid: int) -> bool:
-    """Whether it is the one that forks children: it has forked some."""
+    """Return whether a process is the fork server: it has forked many children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[8]) > 1000
 
