@@ -106,8 +106,26 @@ def suggestion(name: str, known: Iterable[str], *, listed: str = "there are") ->
     Returns:
         The second half of an error message.
     """
+    names = list(known)
+    near = nearest(name, names)
+    return f"did you mean '{near}'?" if near else f"{listed}: {', '.join(names) or 'none'}"
+
+
+def nearest(name: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """Return the name that is spelled most like another.
+
+    Args:
+        name: The name that was given.
+        known: The names that exist.
+        likeness: Least likeness, from 0 to 1.
+
+    Returns:
+        The nearest name; None if none is near enough.
+
+    Example:
+        >>> nearest("binray", ["binary", "gated"])
+        'binary'
+    """
     import difflib
 
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"{listed}: {', '.join(names) or 'none'}"
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)), None)

@@ -6,12 +6,11 @@ wherever a scheme is named, on tasks of its domain alone.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from verirl import registry
-from verirl.errors import InputError
+from verirl.errors import InputError, nearest
 from verirl.scoring import SCHEMES, Scheme, scheme
 
 
@@ -49,9 +48,9 @@ def find(name: str, used: Iterable[str] | None = None) -> Scheme:
         return scheme(name)
     known = installed()
     if name not in known:
-        near = difflib.get_close_matches(name, [*SCHEMES, *known], n=1)
+        near = nearest(name, [*SCHEMES, *known])
         own = "".join(f", {preset} (domain {' or '.join(where)})" for preset, where in known.items())
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(SCHEMES)}{own}"
+        hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(SCHEMES)}{own}"
         raise InputError(f"unknown reward scheme '{name}'; {hint}")
     wanted = known[name][:1] if used is None else tuple(dict.fromkeys(used)) or known[name][:1]
     others = [domain for domain in wanted if domain not in known[name]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points, metadata
 from typing import Any
 
 from verirl.domain import Domain
-from verirl.errors import InputError, ToolMissingError, VerirlError, unknown
+from verirl.errors import InputError, ToolMissingError, VerirlError, nearest, unknown
 
 GROUP = "verirl.domains"
 
@@ -89,10 +88,9 @@ def _check_members(name: str, kind: type[Domain]) -> None:
         raise InputError(f"domain '{name}' lacks: {', '.join(missing)}")
     known = [member for member in dir(Domain) if not member.startswith("_")]
     for member in sorted(_own_members(kind) - set(known)):
-        near = [_FORMER_MEMBERS[member]] if member in _FORMER_MEMBERS else []
-        near = near or difflib.get_close_matches(member, known, n=1, cutoff=0.8)
+        near = _FORMER_MEMBERS.get(member) or nearest(member, known, likeness=0.8)
         if near:
-            raise InputError(f"domain '{name}' has an unknown member '{member}'; did you mean '{near[0]}'?")
+            raise InputError(f"domain '{name}' has an unknown member '{member}'; did you mean '{near}'?")
 
 
 def _own_members(kind: type[Any]) -> set[str]:

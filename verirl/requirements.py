@@ -11,16 +11,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
+
 from verirl.errors import InputError
 from verirl.sandbox import SYSTEM_PATH
 
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
-_REQUIREMENT = re.compile(r"^(?P<name>[\w.-]+)\s*(?:\[[^]]*\])?\s*(?P<bounds>[^;]*)(?:;(?P<marker>.*))?$")
-_BOUND = re.compile(r"(>=|==|<)\s*([\w.]+)")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
-_SECONDS = 10
+_VERSION_TIMEOUT_S = 10
 
-USED_EXTRAS = ("math", "rtl", "train", "smollm2")
+USED_EXTRAS = ("math", "optics", "rtl", "train", "smollm2")
 """The extras that add something which verirl can do; the others choose a logger or serve development."""
 
 
@@ -103,7 +104,7 @@ def version_of(command: str) -> str:
                 [command, option],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=_SECONDS,
+                timeout=_VERSION_TIMEOUT_S,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
@@ -115,46 +116,44 @@ def version_of(command: str) -> str:
 
 
 def older(version: str, least: str) -> bool:
-    """Whether `version` comes before `least`, number by number; an unknown version does not."""
-    return bool(version) and _numbers(version) < _numbers(least)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The release's numbers without trailing zeros: 1.0 is 1."""
-    numbers = [int(number) for number in re.findall(r"\d+", version.split("+")[0])]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
+    """Return whether `version` comes before `least`; False if either is not a version number."""
+    try:
+        return Version(version) < Version(least)
+    except InvalidVersion:
+        return False
 
 
 def look_for_packages() -> Iterator[ToolStatus]:
-    """The state of each Python package that an extra of verirl asks for, once each."""
+    """Yield the state of each Python package that an extra of verirl needs, once per package."""
     seen: set[str] = set()
     for text in metadata.requires("verirl") or ():
-        requirement = _REQUIREMENT.match(text)
-        if requirement is None:
-            continue
-        extra = _EXTRA.search(requirement["marker"] or "")
-        name = requirement["name"]
-        wanted = extra is None or extra[1] in USED_EXTRAS
-        if wanted and name != "verirl" and name not in seen:
-            seen.add(name)
-            yield _package(name, requirement["bounds"], extra[1] if extra else "")
+        requirement = Requirement(text)
+        extra = _extra_of(requirement)
+        wanted = not extra or extra in USED_EXTRAS
+        if wanted and requirement.name != "verirl" and requirement.name not in seen:
+            seen.add(requirement.name)
+            yield _package(requirement, extra)
 
 
-def _package(name: str, bounds: str, extra: str) -> ToolStatus:
+def _extra_of(requirement: Requirement) -> str:
+    """The extra that a requirement belongs to; empty for a requirement of the core."""
+    extra = _EXTRA.search(str(requirement.marker or ""))
+    return extra[1] if extra else ""
+
+
+def _package(requirement: Requirement, extra: str) -> ToolStatus:
+    name, bounds = requirement.name, requirement.specifier
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         version = ""
-    state = "installed" if version else "missing"
-    for relation, bound in _BOUND.findall(bounds):
-        if version and relation in (">=", "==") and older(version, bound):
-            state = "too old"
-        elif version and (
-            (relation == "<" and not older(version, bound)) or (relation == "==" and older(bound, version))
-        ):
-            state = "too new"
+    if not version:
+        state = "missing"
+    elif bounds.contains(version, prereleases=True):
+        state = "installed"
+    else:
+        least = [bound.version for bound in bounds if bound.operator in (">=", ">", "==", "~=")]
+        state = "too old" if any(older(version, bound) for bound in least) else "too new"
     line = "" if state == "installed" else f"pip install 'verirl[{extra}]'" if extra else "pip install verirl"
     purpose = f"extra '{extra}'" if extra else "core"
-    return ToolStatus(name, bounds.strip(" ()"), version, state, not extra, extra or "core", purpose, line)
+    return ToolStatus(name, str(bounds), version, state, not extra, extra or "core", purpose, line)

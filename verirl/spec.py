@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
@@ -12,7 +11,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, ErrorDetails
 
-from verirl.errors import SpecError
+from verirl.errors import SpecError, nearest
 
 SpecModel = TypeVar("SpecModel", bound="Spec")
 
@@ -119,8 +118,8 @@ def _message(model: type[Spec], details: ErrorDetails) -> str:
         key = str(details["loc"][-1])
         if len(details["loc"]) > 1:
             return "unknown"
-        near = difflib.get_close_matches(key, model.model_fields, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"{model.noun} has {', '.join(model.model_fields)}"
+        near = nearest(key, model.model_fields)
+        hint = f"did you mean '{near}'?" if near else f"{model.noun} has {', '.join(model.model_fields)}"
         return f"unknown; {hint}"
     if kind == "missing":
         field = model.model_fields.get(str(details["loc"][0])) if len(details["loc"]) == 1 else None

@@ -97,6 +97,11 @@ class Status(StrEnum):
     ERROR = "error"
     SKIPPED = "skipped"
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether the next stage is reached: `passed`, or `skipped`, which is neutral."""
+        return self in (Status.PASSED, Status.SKIPPED)
+
 
 class Stage(Record):
     """One rung of a domain's ladder. `levels`: how finely its score is quantised in a lexicographic key."""
@@ -148,14 +153,32 @@ class Verdict(Record):
         return any(stage.status is Status.ERROR for stage in self.stages)
 
 
-def all_correct(ladder: Ladder, stages: tuple[StageResult, ...]) -> bool:
-    """Whether every correctness stage of `ladder` was reached and passed (`skipped` stages are neutral)."""
-    status = {stage.name: stage.status for stage in stages}
-    return all(
-        status.get(rung.name) in (Status.PASSED, Status.SKIPPED)
-        for rung in ladder
-        if rung.kind == "correctness"
+def first_unpassed(ladder: Ladder, stages: Iterable[StageResult]) -> int | None:
+    """Return the index of the first correctness stage that is missing or did not pass.
+
+    Stages after it do not count as reached. A quality stage never ends the ladder, and `skipped` is neutral.
+
+    Args:
+        ladder: The domain's stages, in order.
+        stages: Results of some of them.
+
+    Returns:
+        An index into `ladder`; None if every correctness stage passed.
+    """
+    passing = {result.name for result in stages if result.status.is_passing}
+    return next(
+        (
+            index
+            for index, stage in enumerate(ladder)
+            if stage.kind == "correctness" and stage.name not in passing
+        ),
+        None,
     )
+
+
+def all_correct(ladder: Ladder, stages: Iterable[StageResult]) -> bool:
+    """Return whether every correctness stage of `ladder` was reached and passed."""
+    return first_unpassed(ladder, stages) is None
 
 
 def fingerprint(value: Mapping[str, Any]) -> str:

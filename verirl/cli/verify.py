@@ -78,7 +78,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Judge ANSWERS to TASKS and say how far each climbed.
+    """Judge ANSWERS to TASKS and show which stages each passed.
 
     TASKS is a file, a folder of files, '-', or a shipped set such as verirl:math-mini. ANSWERS is a JSONL of
     {"task_id", "completion", "sample"?}, a folder of them (a run's rollouts), '-', or the word reference
@@ -253,8 +253,10 @@ class _Count:
                 self._rewards.append(verdict.reward.value)
         self._outcomes[outcome(verdict)] += 1
         reached = {stage.name: str(stage.status) for stage in verdict.stages}
-        for rung in ladder:
-            self._stages.setdefault((name, rung.name), Counter())[reached.get(rung.name, "not reached")] += 1
+        for stage in ladder:
+            self._stages.setdefault((name, stage.name), Counter())[
+                reached.get(stage.name, "not reached")
+            ] += 1
         return verdict
 
     def note(self, task: Task, verdict: Verdict) -> None:
@@ -306,7 +308,7 @@ class _Count:
         )
 
     def table(self) -> Table:
-        """The ladder for a person: how many stood on each rung."""
+        """Table of how many answers ended at each stage."""
         from rich.table import Table
 
         columns: Sequence[str] = ("passed", "failed", "timeout", "error", "skipped", "not reached")

@@ -10,7 +10,6 @@ Values are compared exactly: a third is at least 1/3 whatever a float says of it
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from verirl.errors import InputError
+from verirl.errors import InputError, nearest, suggestion
 from verirl.evaluation.passk import mean, mean_interval
 from verirl.evaluation.result import (
     GROUPINGS,
@@ -89,8 +88,8 @@ def parse(text: str) -> Gate:
         if int(metric.removeprefix("pass@")) < 1:
             raise InputError(f"gate '{text}': k is at least 1")
     elif not (metric in ("mean_reward", "error_rate") or (name == "stage" and stage)):
-        near = difflib.get_close_matches(metric, ["mean_reward", "error_rate", "pass@1", "stage."], n=1)
-        hint = f"did you mean '{near[0]}'?" if near else EXAMPLE
+        near = nearest(metric, ["mean_reward", "error_rate", "pass@1", "stage."])
+        hint = f"did you mean '{near}'?" if near else EXAMPLE
         raise InputError(f"gate '{text}': no metric '{metric}'; {hint}")
     if end and not metric.startswith(("pass@", "mean_reward")):
         raise InputError(
@@ -128,7 +127,9 @@ def select(gate: Gate, rows: Sequence[TaskRow]) -> list[TaskRow]:
     chosen = list(rows)
     for grouping, name in gate.filters:
         if name not in present[grouping]:
-            raise InputError(f"gate '{gate.text}': no {grouping} '{name}'; {_near(name, present[grouping])}")
+            raise InputError(
+                f"gate '{gate.text}': no {grouping} '{name}'; {suggestion(name, present[grouping])}"
+            )
         chosen = [row for row in chosen if name in GROUPINGS[grouping](row)]
     if not chosen:
         raise InputError(f"gate '{gate.text}': no task is in all of its groups")
@@ -136,13 +137,8 @@ def select(gate: Gate, rows: Sequence[TaskRow]) -> list[TaskRow]:
         stage = gate.metric.removeprefix("stage.")
         known = dict.fromkeys(name for row in chosen for name in row.stages)
         if stage not in known:
-            raise InputError(f"gate '{gate.text}': no stage '{stage}'; {_near(stage, known)}")
+            raise InputError(f"gate '{gate.text}': no stage '{stage}'; {suggestion(stage, known)}")
     return chosen
-
-
-def _near(name: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"
 
 
 def check(gates: Sequence[Gate], evaluation: Evaluation) -> list[GateResult]:

@@ -212,7 +212,7 @@ def _row(task: Task, verdicts: Sequence[Verdict], ladder: Ladder) -> TaskRow:
         c=sum(verdict.passed for verdict in usable),
         errors=len(verdicts) - len(usable),
         mean_reward=None if average is None else _round(average),
-        stages={rung.name: _count(rung.name, usable) for rung in ladder},
+        stages={stage.name: _count(stage.name, usable) for stage in ladder},
     )
 
 
@@ -307,15 +307,15 @@ def _shares(rows: Sequence[TaskRow], ladders: Mapping[str, Ladder]) -> tuple[Sta
     found = []
     for domain, members in groups(rows)["domain"].items():
         samples = sum(row.n for row in members)
-        for rung in ladders[domain]:
-            counts = [row.stages[rung.name] for row in members]
-            share = stage_share(members, rung.name)
+        for stage in ladders[domain]:
+            counts = [row.stages[stage.name] for row in members]
+            share = stage_share(members, stage.name)
             reached = sum(count.reached for count in counts)
             found.append(
                 StageShare(
                     domain=domain,
-                    name=rung.name,
-                    kind=rung.kind,
+                    name=stage.name,
+                    kind=stage.kind,
                     reached=reached,
                     passed=sum(count.passed for count in counts),
                     skipped=sum(count.skipped for count in counts),

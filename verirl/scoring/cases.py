@@ -1,4 +1,4 @@
-"""What an audit tries: every small ladder with its answers, larger ones drawn, and what breaks shrunken."""
+"""Cases of an audit: all small ladders and answers, larger random ones, and the shrinking of failures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from verirl.types import Ladder, Stage, StageResult, Status
 
 Answer = tuple[StageResult, ...]
 
-AWKWARD = (0.0, 1.0, 0.5, 1 - 2**-53, 0.999, 5e-324, 1e-9, 0.29, 1 / 3)
+AWKWARD_SCORES = (0.0, 1.0, 0.5, 1 - 2**-53, 0.999, 5e-324, 1e-9, 0.29, 1 / 3)
 """Scores at which arithmetic goes wrong: borders, next to borders, and fractions no float holds."""
 
-FALLS = (Status.FAILED, Status.TIMEOUT)
-CLIMBS = (Status.PASSED, Status.SKIPPED)
+FAILING = (Status.FAILED, Status.TIMEOUT)
+PASSING = (Status.PASSED, Status.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Case:
 
     def describe(self) -> list[str]:
         """The case in a line for the ladder and a line for each answer."""
-        rungs = [f"{s.name} ({s.kind}, weight {s.weight:g}, levels {s.levels})" for s in self.ladder]
-        lines = ["ladder: " + " > ".join(rungs)]
+        stages = [f"{s.name} ({s.kind}, weight {s.weight:g}, levels {s.levels})" for s in self.ladder]
+        lines = ["ladder: " + " > ".join(stages)]
         lines += [f"{label(i)}: {tell(answer)}" for i, answer in enumerate(self.answers)]
         return lines
 
@@ -81,7 +81,7 @@ def draw_ladder(rng: random.Random) -> Ladder:
 def draw_score(rng: random.Random) -> float:
     """A score in [0, 1]; half of them awkward ones."""
     if rng.random() < 0.5:
-        return rng.choice(AWKWARD)
+        return rng.choice(AWKWARD_SCORES)
     return rng.choice((rng.random(), rng.randint(0, 20) / 20))
 
 
@@ -90,18 +90,20 @@ def draw_result(rng: random.Random, name: str, status: Status) -> StageResult:
     return StageResult(name=name, status=status, score=draw_score(rng))
 
 
-def draw_answer(rng: random.Random, ladder: Ladder, *, past: int = 0, fall: int | None = None) -> Answer:
-    """An answer that passes the first `past` stages and falls at the stage of index `fall`, else by chance.
+def draw_answer(rng: random.Random, ladder: Ladder, *, past: int = 0, fails_at: int | None = None) -> Answer:
+    """An answer that passes the first `past` stages and fails at the stage of index `fall`, else by chance.
 
     One in four goes on past its fall, as after a quality stage, or where checks do not need one another.
     """
     goes_on = rng.random() < 0.25
     results: list[StageResult] = []
     for index, stage in enumerate(ladder):
-        falls = index == fall or (index >= past and (fall is None or index > fall) and rng.random() < 0.35)
-        status = rng.choice(FALLS) if falls else rng.choices(CLIMBS, (9, 1))[0]
+        fails = index == fails_at or (
+            index >= past and (fails_at is None or index > fails_at) and rng.random() < 0.35
+        )
+        status = rng.choice(FAILING) if fails else rng.choices(PASSING, (9, 1))[0]
         results.append(draw_result(rng, stage.name, status))
-        if falls and not goes_on:
+        if fails and not goes_on:
             break
     return tuple(results)
 
@@ -156,7 +158,7 @@ def _size(case: Case) -> tuple[float, ...]:
         sum(len(f"{s.weight:g}") + abs(s.weight - 1) + s.levels for s in case.ladder),
         sum(list(Status).index(r.status) for r in results),
         sum(len(f"{r.score:g}") for r in results),
-        sum(1 - r.score if r.status in CLIMBS else r.score for r in results),
+        sum(1 - r.score if r.status in PASSING else r.score for r in results),
         len(repr(case.gamma)) + len(repr(case.power)),
     )
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from verirl.scoring.advantages import advantages
 from verirl.scoring.cases import (
-    CLIMBS,
-    FALLS,
+    FAILING,
+    PASSING,
     Answer,
     Case,
     draw_answer,
@@ -25,7 +25,7 @@ from verirl.scoring.cases import (
     tell,
 )
 from verirl.scoring.schemes import Scheme, scheme
-from verirl.types import Ladder, RewardValue, StageResult, Status
+from verirl.types import Ladder, RewardValue, StageResult, Status, first_unpassed
 
 Rate = Callable[[Ladder, Answer], RewardValue]
 Weigh = Callable[[Sequence[RewardValue | None], float], list[float | None]]
@@ -47,13 +47,11 @@ class Property:
 
 
 def passes(ladder: Ladder, answer: Answer, name: str) -> bool:
-    """Whether an answer climbed past stage `name`: it and every correctness stage before it passed."""
-    results = {result.name: result for result in answer}
-    for stage in ladder:
-        passed = stage.name in results and results[stage.name].status in CLIMBS
-        if stage.name == name or (stage.kind == "correctness" and not passed):
-            return passed and stage.name == name
-    return False
+    """Return whether an answer reached stage `name` and passed it."""
+    end = first_unpassed(ladder, answer)
+    index = next((index for index, stage in enumerate(ladder) if stage.name == name), None)
+    reached = index is not None and (end is None or index <= end)
+    return reached and any(result.name == name and result.status.is_passing for result in answer)
 
 
 def _draw_one(rng: random.Random, ladder: Ladder) -> Case:
@@ -104,7 +102,7 @@ def _draw_dominance(rng: random.Random, ladder: Ladder) -> Case | None:
     if not graded:
         return None
     at = rng.choice(graded)
-    worse = draw_answer(rng, ladder, past=at, fall=rng.randint(0, at) if rng.random() < 0.3 else at)
+    worse = draw_answer(rng, ladder, past=at, fails_at=rng.randint(0, at) if rng.random() < 0.3 else at)
     return Case(ladder, (worse, draw_answer(rng, ladder, past=at + 1)))
 
 
@@ -133,10 +131,10 @@ def _draw_tried(rng: random.Random, ladder: Ladder) -> Case | None:
     if len(ladder) < 2:
         return None
     stop = rng.randrange(1, len(ladder))
-    before = tuple(draw_result(rng, s.name, rng.choices(CLIMBS, (9, 1))[0]) for s in ladder[: stop - 1])
-    last = draw_result(rng, ladder[stop - 1].name, rng.choice((*FALLS, Status.PASSED)))
+    before = tuple(draw_result(rng, s.name, rng.choices(PASSING, (9, 1))[0]) for s in ladder[: stop - 1])
+    last = draw_result(rng, ladder[stop - 1].name, rng.choice((*FAILING, Status.PASSED)))
     passed = last.model_copy(update={"status": Status.PASSED})
-    tried = StageResult(name=ladder[stop].name, status=rng.choice((*FALLS, Status.PASSED)), score=0.0)
+    tried = StageResult(name=ladder[stop].name, status=rng.choice((*FAILING, Status.PASSED)), score=0.0)
     return Case(ladder, ((*before, last), (*before, passed, tried)))
 
 
@@ -149,7 +147,7 @@ def _is_tried(case: Case) -> bool:
         return False
     return (
         long[:-2] == short[:-1]
-        and all(result.status in CLIMBS for result in long[:-1])
+        and all(result.status in PASSING for result in long[:-1])
         and long[-2] == short[-1].model_copy(update={"status": long[-2].status})
         and long[-2].status is Status.PASSED
         and long[-1].score == 0

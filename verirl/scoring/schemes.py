@@ -64,41 +64,43 @@ class LadderScheme:
 
     def __call__(self, ladder: Ladder, stages: Sequence[StageResult]) -> RewardValue:
         """The value and the key of a verdict's stages."""
-        rungs = read_stages(ladder, stages)
-        counted = rungs if self.stops else read_stages(ladder, stages, stops=False)
-        return RewardValue(scheme=self.name, value=float(self.worth(counted)), key=key_of(rungs))
+        readings = read_stages(ladder, stages)
+        counted = readings if self.stops else read_stages(ladder, stages, stops=False)
+        return RewardValue(scheme=self.name, value=float(self.worth(counted)), key=key_of(readings))
 
 
-def _binary(rungs: StageReadings) -> Fraction:
-    return Fraction(all(rung.passed for rung in rungs if rung.stage.kind == "correctness"))
+def _binary(readings: StageReadings) -> Fraction:
+    return Fraction(all(reading.passed for reading in readings if reading.stage.kind == "correctness"))
 
 
-def _weighted(rungs: StageReadings) -> Fraction:
-    return sum((w * rung.credit for w, rung in zip(shares(rungs), rungs, strict=True)), Fraction(0))
+def _weighted(readings: StageReadings) -> Fraction:
+    return sum(
+        (w * reading.credit for w, reading in zip(shares(readings), readings, strict=True)), Fraction(0)
+    )
 
 
-def _hierarchical(rungs: StageReadings) -> Fraction:
-    if tiers(rungs) != list(rungs):
+def _hierarchical(readings: StageReadings) -> Fraction:
+    if tiers(readings) != list(readings):
         raise InputError(
             "the hierarchical scheme needs a ladder with its correctness stages before its quality stages; "
             "for this one use `lexicographic`"
         )
-    return _weighted(rungs)
+    return _weighted(readings)
 
 
-def _lexicographic(rungs: StageReadings) -> Fraction:
-    return mixed_radix(key_of(rungs), [rung.radix for rung in tiers(rungs)])
+def _lexicographic(readings: StageReadings) -> Fraction:
+    return mixed_radix(key_of(readings), [reading.radix for reading in tiers(readings)])
 
 
-def _gated(rungs: StageReadings) -> Fraction:
-    return _binary(rungs) * _weighted(rungs)
+def _gated(readings: StageReadings) -> Fraction:
+    return _binary(readings) * _weighted(readings)
 
 
-def _harmonic(rungs: StageReadings, smoothing: Fraction) -> Fraction:
-    shifted = [rung.credit + smoothing for rung in rungs]
+def _harmonic(readings: StageReadings, smoothing: Fraction) -> Fraction:
+    shifted = [reading.credit + smoothing for reading in readings]
     if not all(shifted):
         return Fraction(0)
-    inverse = sum((w / x for w, x in zip(shares(rungs), shifted, strict=True)), Fraction(0))
+    inverse = sum((w / x for w, x in zip(shares(readings), shifted, strict=True)), Fraction(0))
     return 1 / inverse - smoothing
 
 

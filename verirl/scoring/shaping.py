@@ -13,7 +13,7 @@ from math import floor, isfinite
 from typing import NamedTuple
 
 from verirl.errors import InputError
-from verirl.scoring.stages import SNAP, mixed_radix, read_stages, tiers
+from verirl.scoring.stages import LEVEL_TOLERANCE, mixed_radix, read_stages, tiers
 from verirl.types import Ladder, RewardValue, StageResult
 
 
@@ -79,13 +79,13 @@ def length(
     """
     if tokens < 0 or budget < 0 or span < 1 or levels < 2:
         raise InputError("length: tokens and budget are at least 0, span at least 1 and levels at least 2")
-    rungs = tiers(read_stages(ladder, stages))
-    digits = tuple(rung.digit for rung in rungs)
+    readings = tiers(read_stages(ladder, stages))
+    digits = tuple(reading.digit for reading in readings)
     if reward.scheme != "lexicographic" or reward.key != digits:
         raise InputError("length refines the lexicographic reward of the same verdict, and no other")
     within = 1 - min(max(Fraction(tokens - budget, span), Fraction(0)), Fraction(1))
-    key = (*digits, floor(within * (levels - 1) + SNAP))
-    value = mixed_radix(key, [*(rung.radix for rung in rungs), levels])
+    key = (*digits, floor(within * (levels - 1) + LEVEL_TOLERANCE))
+    value = mixed_radix(key, [*(reading.radix for reading in readings), levels])
     return RewardValue(scheme="lexicographic+length", value=float(value), key=key)
 
 

@@ -1,4 +1,4 @@
-"""How far a verdict climbed its ladder, as exact numbers: the one reading that every scheme shares."""
+"""A verdict's stages as exact numbers: the one reading that every scheme shares."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from math import floor, isfinite, prod
 from typing import NamedTuple
 
 from verirl.errors import InputError
-from verirl.types import Ladder, Stage, StageResult, Status
+from verirl.types import Ladder, Stage, StageResult, Status, first_unpassed
 
-EDGE = Fraction(1, 2**20)
+MIN_CREDIT = Fraction(1, 2**20)
 """How close to 0 and 1 a credit may come without being nothing or a pass."""
 
-SNAP = Fraction(1, 2**40)
+LEVEL_TOLERANCE = Fraction(1, 2**40)
 """A score this close below the edge of a level is on it: 29 of 100 tests is level 29, whatever 0.29 is."""
 
 RADIX_LIMIT = 2**52
 """Largest product of radices whose mixed-radix values are still distinct floats in [0, 1]."""
 
-LIGHTEST = Fraction(1, 2**30)
-"""Smallest share of a ladder's weight that one stage may have; EDGE of it is still visible in a float."""
+MIN_WEIGHT_SHARE = Fraction(1, 2**30)
+"""Smallest share of a ladder's weight that one stage may have; a float still shows MIN_CREDIT of it."""
 
 
 class StageReading(NamedTuple):
-    """One stage of the ladder as a verdict climbed it. `score` is exact, and 1 where full marks are due."""
+    """One stage of the ladder in a verdict. `score` is exact, and 1 if full marks are due."""
 
     stage: Stage
     first: bool
@@ -35,14 +35,14 @@ class StageReading(NamedTuple):
 
     @property
     def credit(self) -> Fraction:
-        """The score with its borders kept: not reached < reached and scored 0 < … < fell < passed.
+        """The score with its borders kept: not reached < reached and scored 0 < … < failed < passed.
 
         Every verdict reaches a correctness stage that comes first, so that 0 there is worth exactly nothing.
         """
         if not self.reached:
             return Fraction(0)
-        low = Fraction(0) if self.first else EDGE
-        high = Fraction(1) if self.passed else 1 - EDGE
+        low = Fraction(0) if self.first else MIN_CREDIT
+        high = Fraction(1) if self.passed else 1 - MIN_CREDIT
         return min(max(self.score, low), high)
 
     @property
@@ -56,41 +56,51 @@ class StageReading(NamedTuple):
         if not self.reached:
             return 0
         top = self.stage.levels - 1
-        level = floor(self.score * top + SNAP)
+        level = floor(self.score * top + LEVEL_TOLERANCE)
         return min(level, top if self.passed else top - 1) + (0 if self.first else 1)
 
 
 StageReadings = tuple[StageReading, ...]
-"""One rung for each stage of the ladder, in its order."""
+"""One reading per stage of the ladder, in its order."""
 
 
 def read_stages(ladder: Ladder, stages: Sequence[StageResult], *, stops: bool = True) -> StageReadings:
     """Read a verdict's stage results against its ladder.
 
-    The climb ends at the first correctness stage that is missing or did not pass: whatever a verdict says
-    of later stages counts as not reached, unless `stops` is False, which takes every result as reached. A
-    quality stage that is missing or did not pass costs its own credit alone. `timeout` counts like `failed`.
-    `skipped` is neutral: the stage does not apply to the task, so that every answer that gets there has
-    full marks for it. A correctness stage that passed has full marks whatever its score says.
+    Stages after the first correctness stage that is missing or did not pass count as not reached. A quality
+    stage that is missing or did not pass costs only its own credit. `timeout` counts like `failed`. `skipped`
+    is neutral: the stage does not apply to the task, so every answer that reaches it has full marks for it.
+    A correctness stage that passed has full marks whatever its score.
 
-    Raises InputError for a ladder that has no sound reading, for a result that names no stage of the
-    ladder (or one twice), for a score outside [0, 1], and for an `error`, which never becomes a reward.
+    Args:
+        ladder: The domain's stages, in order.
+        stages: A verdict's results.
+        stops: False reads every result as reached.
+
+    Returns:
+        One reading per stage of the ladder.
+
+    Raises:
+        InputError: If the ladder is unsound, a result names no stage of the ladder or one twice, a score is
+            outside [0, 1], or a result is an `error`, which never becomes a reward.
     """
     check_ladder(ladder)
     results = _by_name(ladder, stages)
-    rungs: list[StageReading] = []
-    climbing = True
-    for index, stage in enumerate(ladder):
-        result = results.get(stage.name) if climbing else None
-        rungs.append(_rung(stage, index == 0 and stage.kind == "correctness", result))
-        climbing = climbing and (rungs[-1].passed or stage.kind == "quality" or not stops)
-    return tuple(rungs)
+    last = first_unpassed(ladder, stages) if stops else None
+    return tuple(
+        _reading(
+            stage,
+            index == 0 and stage.kind == "correctness",
+            results.get(stage.name) if last is None or index <= last else None,
+        )
+        for index, stage in enumerate(ladder)
+    )
 
 
-def _rung(stage: Stage, first: bool, result: StageResult | None) -> StageReading:
+def _reading(stage: Stage, first: bool, result: StageResult | None) -> StageReading:
     if result is None:
         return StageReading(stage, first, reached=False, passed=False, score=Fraction(0))
-    passed = result.status in (Status.PASSED, Status.SKIPPED)
+    passed = result.status.is_passing
     full = result.status is Status.SKIPPED or (passed and stage.kind == "correctness")
     return StageReading(
         stage, first, reached=True, passed=passed, score=Fraction(1 if full else result.score)
@@ -129,30 +139,30 @@ def check_ladder(ladder: Ladder) -> None:
             raise InputError(f"stage '{stage.name}' has the weight {stage.weight}; weights are finite")
     total = sum(Fraction(stage.weight) for stage in ladder)
     for stage in ladder:
-        if Fraction(stage.weight) < total * LIGHTEST:
+        if Fraction(stage.weight) < total * MIN_WEIGHT_SHARE:
             raise InputError(
                 f"stage '{stage.name}' has less than 2^-30 of the ladder's weight; a float cannot show that"
             )
 
 
-def shares(rungs: StageReadings) -> list[Fraction]:
-    """The weights of the rungs, scaled to sum to exactly 1."""
-    total = sum(Fraction(rung.stage.weight) for rung in rungs)
-    return [Fraction(rung.stage.weight) / total for rung in rungs]
+def shares(readings: StageReadings) -> list[Fraction]:
+    """Return the weights of the stages, scaled to sum to exactly 1."""
+    total = sum(Fraction(reading.stage.weight) for reading in readings)
+    return [Fraction(reading.stage.weight) / total for reading in readings]
 
 
-def tiers(rungs: StageReadings) -> list[StageReading]:
-    """The rungs in the order in which they are compared: correctness before quality, then ladder order."""
-    return sorted(rungs, key=lambda rung: rung.stage.kind != "correctness")
+def tiers(readings: StageReadings) -> list[StageReading]:
+    """Return the readings in the order of comparison: correctness before quality, then ladder order."""
+    return sorted(readings, key=lambda reading: reading.stage.kind != "correctness")
 
 
-def key_of(rungs: StageReadings) -> tuple[int, ...]:
-    """The lexicographic key: one digit a tier, gravest first."""
-    return tuple(rung.digit for rung in tiers(rungs))
+def key_of(readings: StageReadings) -> tuple[int, ...]:
+    """The lexicographic key: one digit per tier, most important first."""
+    return tuple(reading.digit for reading in tiers(readings))
 
 
 def mixed_radix(digits: Sequence[int], radices: Sequence[int]) -> Fraction:
-    """The number in [0, 1] whose order is exactly that of `digits`; InputError past 2^52 values."""
+    """Return the number in [0, 1] whose order is exactly that of `digits`; InputError past 2^52 values."""
     size = prod(radices)
     if size > RADIX_LIMIT:
         raise InputError(

@@ -15,7 +15,7 @@ from verirl.scoring.advantages import names
 from verirl.scoring.shaping import clip, delta, length, progressive, thoughts
 from verirl.types import RewardValue, Stage, StageResult, Status
 
-CLIMBS = (Status.PASSED, Status.SKIPPED)
+PASSING = (Status.PASSED, Status.SKIPPED)
 STATUSES = tuple(status for status in Status if status is not Status.ERROR)
 LADDERED = ("hierarchical", "lexicographic")
 
@@ -53,7 +53,7 @@ def climbs(draw, ladder):
         stages.append(
             StageResult(name=stage.name, status=draw(st.sampled_from(STATUSES)), score=draw(scores))
         )
-        if stage.kind == "correctness" and stages[-1].status not in CLIMBS and not goes_on:
+        if stage.kind == "correctness" and stages[-1].status not in PASSING and not goes_on:
             break
     return tuple(stages)
 
@@ -62,7 +62,7 @@ def passes(ladder, stages, name):
     found = {result.name: result.status for result in stages}
     before = itertools.takewhile(lambda stage: stage.name != name, ladder)
     graded = [stage.name for stage in before if stage.kind == "correctness"]
-    return all(found.get(n) in CLIMBS for n in [*graded, name])
+    return all(found.get(n) in PASSING for n in [*graded, name])
 
 
 def rated(name, ladder, stages):
@@ -130,7 +130,7 @@ def test_not_reached_is_below_reached_and_scored_0(data, name):
     assume(len(ladder) > 1)
     stop = data.draw(st.integers(1, len(ladder) - 1))
     climbed = [
-        StageResult(name=s.name, status=data.draw(st.sampled_from(CLIMBS)), score=data.draw(scores))
+        StageResult(name=s.name, status=data.draw(st.sampled_from(PASSING)), score=data.draw(scores))
         for s in ladder[: stop - 1]
     ]
     score = data.draw(scores)
