@@ -175,7 +175,7 @@ def agrees(task: dict[str, Any], output: bytes) -> bool:
 
 def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
     """Return where the time of a verdict goes, one at a time: medians, in milliseconds."""
-    names = ("fork and walls", "compile and run", "calls", "kill")
+    names = ("fork and isolation", "compile and run", "calls", "kill")
     spent: dict[str, list[float]] = {name: [] for name in names}
     for task in tasks:
         until = time.monotonic() + SECONDS
@@ -186,7 +186,7 @@ def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
         marks.append(time.perf_counter())
         child.close()
         marks.append(time.perf_counter())
-        walls, killed = marks[1] - marks[0], marks[2] - marks[1]
+        isolated, killed = marks[1] - marks[0], marks[2] - marks[1]
         child = shared_pool(sandboxed=True).take(ChildLimits())
         marks = [time.perf_counter()]
         child.send({"role": "answer", "code": task["code"], "entry_point": task["name"]}, until)
@@ -198,8 +198,8 @@ def parts(tasks: list[dict[str, Any]]) -> dict[str, float]:
             child.receive(until)
         marks.append(time.perf_counter())
         child.close()
-        loaded = max(0.0, marks[1] - marks[0] - walls)
-        for name, seconds in zip(names, (walls, loaded, marks[2] - marks[1], killed), strict=True):
+        loaded = max(0.0, marks[1] - marks[0] - isolated)
+        for name, seconds in zip(names, (isolated, loaded, marks[2] - marks[1], killed), strict=True):
             spent[name].append(1000 * seconds)
     return {name: round(statistics.median(values), 2) for name, values in spent.items()}
 

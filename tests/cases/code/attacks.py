@@ -22,7 +22,7 @@ _EQUAL = "class Yes({base}):\n    def __eq__(self, other):\n        return True\
 FORGED = {
     "os._exit at import": _top("import os\nos._exit(0)"),
     "os._exit in the call": _inside("import os\nos._exit(0)"),
-    "os._exit with the code of broken walls": _top("import os\nos._exit(97)"),
+    "os._exit with the code of a failed setup": _top("import os\nos._exit(97)"),
     "os._exit 97 in the call": _inside("import os\nos._exit(97)"),
     "sys.exit at import": _top("import sys\nsys.exit(0)"),
     "sys.exit in the call": _inside("import sys\nsys.exit(0)"),
