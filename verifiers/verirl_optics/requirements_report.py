@@ -77,8 +77,8 @@ def find_task(path: Path, name: str | None) -> Task:
     """Return the optics task `name` of a file (None: its only one); InputError if there is none."""
     found = [task for task in read_tasks(path) if task.domain == "optics" and name in (None, task.id)]
     if len(found) != 1:
-        told = f"holds {len(found)} optics tasks" if name is None else f"holds no optics task '{name}'"
-        raise InputError.at(path, told + ("; choose one with --id" if len(found) > 1 else ""))
+        reason = f"holds {len(found)} optics tasks" if name is None else f"holds no optics task '{name}'"
+        raise InputError.at(path, reason + ("; choose one with --id" if len(found) > 1 else ""))
     return found[0]
 
 

@@ -45,7 +45,7 @@ def summary(lens: Prescription, *, aim: bool = False) -> dict[str, Any]:
         first = first_order(system)
         epd = pupil_diameter(lens.aperture, first, system)
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
-        found = evaluate(system, epd, fields, pupil_sampling(lens), clip=True, aim=aim)
+        performance = evaluate(system, epd, fields, pupil_sampling(lens), clip=True, aim=aim)
         p = lens.primary
         widest = torch.tan(fields.abs().amax(-1))
         efl, diameter = float(first.efl_BW[0, p]), float(epd[0])
@@ -59,12 +59,12 @@ def summary(lens: Prescription, *, aim: bool = False) -> dict[str, Any]:
             "exit_pupil_z_mm": _known(first.exit_B[0]),
             "total_track_mm": _known(lens.total_track),
             "elements": lens.elements,
-            "axial_colour_mm": _known(found.axial_B[0]),
+            "axial_colour_mm": _known(performance.axial_B[0]),
             "seidel_mm": [_known(value) for value in seidel(system, epd, widest).sum(1)[0]],
             "wavelengths_um": list(lens.wavelengths),
             "primary": p,
-            "fields": _fields(lens, system, epd, fields, found, aim=aim),
-            "spaces": _spaces(lens, system, found),
+            "fields": _fields(lens, system, epd, fields, performance, aim=aim),
+            "spaces": _spaces(lens, system, performance),
             "notes": list(lens.notes),
         }
 
@@ -83,7 +83,7 @@ def _fields(
     system: System,
     epd: torch.Tensor,
     fields: torch.Tensor,
-    found: Performance,
+    performance: Performance,
     *,
     aim: bool,
 ) -> list[dict[str, Any]]:
@@ -94,17 +94,17 @@ def _fields(
     modulation = [(cycles, *mtf(traced, dense, cycles)) for cycles in MTF_CYCLES_PER_MM]
     rows = []
     for f, angle in enumerate(lens.fields):
-        failed = found.traced.failure[0, f]
+        failed = performance.traced.failure[0, f]
         lost = {name: int((failed == int(kind)).sum()) for kind, name in FAILURE_NAMES.items()}
         rows.append(
             {
                 "field_deg": angle,
-                "rms_poly_um": _micron(found.spots.poly_BF[0, f]),
-                "rms_um": [_micron(value) for value in found.spots.rms_BFW[0, f]],
-                "rms_chief_um": [_micron(value) for value in found.rms_chief_BFW[0, f]],
-                "chief_y_mm": _known(found.chief_BFW[0, f, lens.primary]),
-                "distortion_pct": _known(100.0 * found.distortion_BF[0, f]),
-                "lateral_colour_um": _micron(found.lateral_BF[0, f]),
+                "rms_poly_um": _micron(performance.spots.poly_BF[0, f]),
+                "rms_um": [_micron(value) for value in performance.spots.rms_BFW[0, f]],
+                "rms_chief_um": [_micron(value) for value in performance.rms_chief_BFW[0, f]],
+                "chief_y_mm": _known(performance.chief_BFW[0, f, lens.primary]),
+                "distortion_pct": _known(100.0 * performance.distortion_BF[0, f]),
+                "lateral_colour_um": _micron(performance.lateral_BF[0, f]),
                 "tangential_focus_mm": _known(tangential[0, f]),
                 "sagittal_focus_mm": _known(sagittal[0, f]),
                 "mtf": [
@@ -115,15 +115,15 @@ def _fields(
                     }
                     for cycles, along, across in modulation
                 ],
-                "vignetted_fraction": _known(1.0 - found.spots.arrived_BF[0, f].clamp(0.0, 1.0)),
+                "vignetted_fraction": _known(1.0 - performance.spots.arrived_BF[0, f].clamp(0.0, 1.0)),
                 "lost": {name: count for name, count in lost.items() if count},
             }
         )
     return rows
 
 
-def _spaces(lens: Prescription, system: System, found: Performance) -> list[dict[str, Any]]:
-    height = torch.where(torch.isfinite(system.semi_BS), system.semi_BS, found.reach_BS)
+def _spaces(lens: Prescription, system: System, performance: Performance) -> list[dict[str, Any]]:
+    height = torch.where(torch.isfinite(system.semi_BS), system.semi_BS, performance.reach_BS)
     center, edge = gaps(system, height)
     return [
         {

@@ -187,12 +187,12 @@ def _table(item: dict[str, Any]) -> RenderableType:
     contrast = Table("MTF, tangential / sagittal", *(f"{part['field_deg']:g}°" for part in item["fields"]))
     for i, part in enumerate(item["fields"][0]["mtf"]):
         sides = [(row["mtf"][i]["tangential"], row["mtf"][i]["sagittal"]) for row in item["fields"]]
-        told = (" / ".join("–" if side is None else f"{side:.3f}" for side in pair) for pair in sides)
-        contrast.add_row(f"{part['cycles_per_mm']:g} cycles/mm", *told)
+        cells = (" / ".join("–" if side is None else f"{side:.3f}" for side in pair) for pair in sides)
+        contrast.add_row(f"{part['cycles_per_mm']:g} cycles/mm", *cells)
     limits = Table("figure", "found", "asked for")
     for row in item.get("limits", ()):
         limits.add_row(row["figure"], _shown(row["found"]), row["limit"])
-    notes = [Text(f"✗ {told}", style="red") for told in item.get("broken", ())]
+    notes = [Text(f"✗ {limit}", style="red") for limit in item.get("broken", ())]
     narrow = [
         f"surfaces {s['behind']} and {s['behind'] + 1} overlap" for s in item["spaces"] if s["overlaps"]
     ]

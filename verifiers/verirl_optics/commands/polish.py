@@ -71,11 +71,11 @@ def command(
     if tasks is None:
         if name is not None:
             raise InputError("--id names a task: give --task too")
-        found, text = _lens(file, steps, not no_glasses, digits, wanted=output is not None)
+        result, text = _lens(file, steps, not no_glasses, digits, wanted=output is not None)
     else:
         from verirl_optics.requirements_report import find_task
 
-        found, text = _answer(file, find_task(tasks, name), steps, not no_glasses, digits)
+        result, text = _answer(file, find_task(tasks, name), steps, not no_glasses, digits)
     if output is not None:
         from verirl.io.atomic import write_atomically
 
@@ -83,7 +83,7 @@ def command(
             stream.write(text + "\n")
 
         write_atomically(output, put)
-    data = report(found)
+    data = report(result)
     if as_json:
         console.emit_json(data)
     else:
@@ -101,8 +101,8 @@ def _lens(
         raise InputError.at(file, f"has {len(lenses)} lenses; polish takes one")
     if wanted:
         to_object(lenses[0])
-    found = polish(lenses[0], steps=steps, glasses=glasses, digits=digits or SIGNIFICANT_DIGITS)
-    return found, json.dumps(to_object(found.lens), indent=1) if wanted else ""
+    result = polish(lenses[0], steps=steps, glasses=glasses, digits=digits or SIGNIFICANT_DIGITS)
+    return result, json.dumps(to_object(result.lens), indent=1) if wanted else ""
 
 
 def _answer(
@@ -117,11 +117,11 @@ def _answer(
     spec = read_spec(task.spec)
     text, rows = read_answer(file, spec)
     try:
-        better, found = polish_rows(spec, rows, steps=steps, glasses=glasses, digits=digits)
+        better, result = polish_rows(spec, rows, steps=steps, glasses=glasses, digits=digits)
     except GlassError as error:
         raise InputError.at(file, str(error)) from error
     write = to_json if text.startswith(("{", "[")) else to_lines
-    return found, write(better, 12)
+    return result, write(better, 12)
 
 
 def to_object(lens: Prescription) -> dict[str, Any]:
@@ -153,29 +153,29 @@ def _surface(number: int, surface: Surface) -> dict[str, Any]:
         glass = medium.name if same else {"nd": medium.nd, "vd": medium.vd}
     if (medium is not None and glass is None) or (isinstance(glass, dict) and not 0 < glass["vd"] < 1e6):
         raise InputError(f"-o: the glass of surface {number} has neither a catalogue name nor nd and Vd")
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "radius": None if abs(surface.radius) == float("inf") else surface.radius,
         "thickness": surface.thickness,
         "glass": glass,
         "stop": surface.stop,
     }
     if surface.conic:
-        found["conic"] = surface.conic
+        result["conic"] = surface.conic
     if surface.asphere:
-        found["asphere"] = list(surface.asphere)
+        result["asphere"] = list(surface.asphere)
     if surface.semi_diameter is not None:
-        found["semi_diameter"] = surface.semi_diameter
-    return found
+        result["semi_diameter"] = surface.semi_diameter
+    return result
 
 
-def report(found: PolishResult) -> dict[str, Any]:
+def report(result: PolishResult) -> dict[str, Any]:
     """Return the JSON object of `--json`: before and after."""
     return {
-        "better": found.better,
-        "before": _figures(found.start, found.before.figures, found.before.rank[0]),
-        "after": _figures(found.lens, found.after.figures, found.after.rank[0]),
-        "active": list(found.active),
-        "exchanged": [{"surface": surface, "from": old, "to": new} for surface, old, new in found.swaps],
+        "better": result.better,
+        "before": _figures(result.start, result.before.figures, result.before.rank[0]),
+        "after": _figures(result.lens, result.after.figures, result.after.rank[0]),
+        "active": list(result.active),
+        "exchanged": [{"surface": surface, "from": old, "to": new} for surface, old, new in result.swaps],
         "surfaces": [
             {
                 "radius": None if abs(surface.radius) == float("inf") else surface.radius,
@@ -185,7 +185,7 @@ def report(found: PolishResult) -> dict[str, Any]:
                 "asphere": list(surface.asphere),
                 "stop": surface.stop,
             }
-            for surface in found.lens.surfaces
+            for surface in result.lens.surfaces
         ],
     }
 

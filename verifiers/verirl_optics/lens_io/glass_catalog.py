@@ -84,8 +84,8 @@ def _agf(path: Path) -> dict[str, Medium]:
                     keep((float(words[1]), float(words[2])))
                     name, coefficients = "", []
         except (IndexError, ValueError, OverflowError) as error:
-            told = f"'{' '.join(words[:3])}' is no line of a glass catalogue"
-            raise InputError.at(path, told, line=number) from error
+            reason = f"'{' '.join(words[:3])}' is not a line of a glass catalog"
+            raise InputError.at(path, reason, line=number) from error
     if name and coefficients:
         keep((0.0, math.inf))
     if unknown:

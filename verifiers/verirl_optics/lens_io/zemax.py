@@ -120,8 +120,8 @@ def read_zmx(text: str, catalog: Mapping[str, Medium] | None = None) -> Prescrip
             else:
                 _system(words, system)
         except (IndexError, ValueError, GlassError) as error:
-            told = "the line is too short" if isinstance(error, IndexError) else error
-            raise InputError(f"line {number}: '{' '.join(words[:4])}': {told}") from error
+            reason = "the line is too short" if isinstance(error, IndexError) else error
+            raise InputError(f"line {number}: '{' '.join(words[:4])}': {reason}") from error
     return _lens(system, drafts)
 
 

@@ -64,8 +64,10 @@ def spec_of_lens(lens: Prescription) -> OpticsSpec:
     with torch.no_grad():
         fields = torch.deg2rad(torch.tensor([lens.fields], dtype=FLOAT))
         diameter = torch.tensor([loose.epd_mm], dtype=FLOAT)
-        found = evaluate(system, diameter, fields, rim=True, clip=has_semi_diameters(lens))
-        edges = gaps(system, found.reach_BS * EDGE_HEIGHT_FACTOR)[1][0].tolist() if system.count > 1 else []
+        performance = evaluate(system, diameter, fields, rim=True, clip=has_semi_diameters(lens))
+        edges = (
+            gaps(system, performance.reach_BS * EDGE_HEIGHT_FACTOR)[1][0].tolist() if system.count > 1 else []
+        )
     parts = refracting_surfaces(system)
     thin: dict[bool, list[float]] = {True: [], False: list(air)}
     for s, edge in enumerate(edges):
@@ -76,7 +78,7 @@ def spec_of_lens(lens: Prescription) -> OpticsSpec:
             "min_edge_thickness_mm": max(0.0, min(thin[True], default=0.0)),
             "min_air_gap_mm": max(0.0, min(thin[False], default=0.0)),
             "min_valid_ray_fraction": RayFractions.model_construct(
-                axis=float(found.rim_BF.min()), full_field=float(found.spots.arrived_BF.min())
+                axis=float(performance.rim_BF.min()), full_field=float(performance.spots.arrived_BF.min())
             ),
         }
     )

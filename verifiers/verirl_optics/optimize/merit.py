@@ -144,15 +144,15 @@ class MeritFunction:
                 system = self.free.write(self.base, variables)
                 first = first_order(system)
             done = trace(system, self._rays(first.entrance_B), clip=self.clip)
-            found = self._bundle(done, len(variables))
+            bundle = self._bundle(done, len(variables))
             if self._focus is not None:
-                found, variables = self._with_focus(found, done, variables)
+                bundle, variables = self._with_focus(bundle, done, variables)
             system = self.free.write(self.base, variables)
-            figures = self._figures(system, self._first(system), found.square)
-            values = [self._aberrations(found)[0]]
-            if found.outside is not None:
-                values.append(self._rim_residuals(found.outside)[0])
-            return torch.cat([*values, *self._limit_residuals(figures, found.y)], dim=1), variables
+            figures = self._figures(system, self._first(system), bundle.square)
+            values = [self._aberrations(bundle)[0]]
+            if bundle.outside is not None:
+                values.append(self._rim_residuals(bundle.outside)[0])
+            return torch.cat([*values, *self._limit_residuals(figures, bundle.y)], dim=1), variables
 
     def _with_efl(self, system: System, variables: Tensor, efl: Tensor, bfl: Tensor) -> Tensor:
         """Return the variables with the last curvature that gives the EFL asked for, if it is near."""
@@ -166,15 +166,15 @@ class MeritFunction:
         variables[:, self._power] += torch.where(near, bend, torch.zeros_like(bend))
         return variables
 
-    def _with_focus(self, found: _Bundle, done: TracedRays, variables: Tensor) -> tuple[_Bundle, Tensor]:
+    def _with_focus(self, bundle: _Bundle, done: TracedRays, variables: Tensor) -> tuple[_Bundle, Tensor]:
         """Return the bundle at best common focus, and the variables with the image plane there."""
-        along_x = torch.nan_to_num((done.rays.l / done.rays.n).view(found.x.shape))
-        along_y = torch.nan_to_num((done.rays.m / done.rays.n).view(found.x.shape))
-        weight = torch.where(found.valid, self._weight, torch.zeros_like(found.x))
+        along_x = torch.nan_to_num((done.rays.l / done.rays.n).view(bundle.x.shape))
+        along_y = torch.nan_to_num((done.rays.m / done.rays.n).view(bundle.x.shape))
+        weight = torch.where(bundle.valid, self._weight, torch.zeros_like(bundle.x))
         total = weight.sum((-2, -1), keepdim=True)
         weight = weight / torch.where(total > 0.0, total, torch.ones_like(total))
         steep = along_y - (weight * along_y).sum((-2, -1), keepdim=True)
-        turned = (weight * (found.x * along_x + found.y * steep)).nan_to_num().sum((1, 2, 3))
+        turned = (weight * (bundle.x * along_x + bundle.y * steep)).nan_to_num().sum((1, 2, 3))
         bend = (weight * (along_x * along_x + steep * steep)).sum((1, 2, 3))
         move = -turned / torch.where(bend > 0.0, bend, torch.inf)
         column = variables[:, self._focus]
@@ -182,7 +182,7 @@ class MeritFunction:
         by = move[:, None, None, None]
         variables = variables.clone()
         variables[:, self._focus] = column + move
-        return replace(found, x=found.x + by * along_x, y=found.y + by * along_y), variables
+        return replace(bundle, x=bundle.x + by * along_x, y=bundle.y + by * along_y), variables
 
     def linear(self, variables: Tensor) -> Linearization:
         """Return residuals and limits at variables (B, P), with their derivatives.
@@ -197,22 +197,22 @@ class MeritFunction:
             start = self._rays(first_order(system).entrance_B)
         alone = PerRayLenses.of(system, start, self.free)
         done = trace(alone.system, alone.rays, clip=self.clip)
-        found = self._bundle(done, count)
-        shape = found.x.shape
+        bundle = self._bundle(done, count)
+        shape = bundle.x.shape
         slope_x = alone.derivatives(done.rays.x, shape, keep=True)
         slope_y = alone.derivatives(done.rays.y, shape, keep=self.clip)
         slope_out = alone.derivatives(self._outside(done), shape) if self.clip else None
         slope_far = self._outermost_ray_derivatives(alone, done, count)
         with torch.no_grad():
-            figures, turned = self._limit_derivatives(variables, found.square, slope_far)
+            figures, turned = self._limit_derivatives(variables, bundle.square, slope_far)
             moved = turned[:, None, None, None, 0]
             slope_x = torch.nan_to_num(slope_x[..., :-1] + slope_x[..., -1:] * moved)
             slope_y = torch.nan_to_num(slope_y[..., :-1] + slope_y[..., -1:] * moved)
-            spots, kept, root = self._aberrations(found)
+            spots, kept, root = self._aberrations(bundle)
             total = kept.sum((-2, -1), keepdim=True)
             share = (kept / torch.where(total > 0.0, total, torch.ones_like(total)))[..., None]
             middle = (share * slope_y).sum((2, 3), keepdim=True)
-            there = (found.valid * root)[..., None]
+            there = (bundle.valid * root)[..., None]
             keep = slice(0, self._spots)
             across = (there * slope_x)[..., keep, :].flatten(1, 3)
             along = (there * (slope_y - middle))[..., keep, :].flatten(1, 3)
@@ -220,13 +220,13 @@ class MeritFunction:
             walls = [self.penalty * turned[:, 2:]]
             if self.spec.max_distortion_pct is not None:
                 chief = slope_y[:, :, self.spec.primary, -1]
-                beyond, by = self._distortion_limits(figures, turned, found.y, chief)
+                beyond, by = self._distortion_limits(figures, turned, bundle.y, chief)
                 room.append(beyond)
                 walls.append(by)
             values, slopes = [spots], [across, along]
-            if found.outside is not None and slope_out is not None:
+            if bundle.outside is not None and slope_out is not None:
                 slope_out = torch.nan_to_num(slope_out[..., :-1] + slope_out[..., -1:] * moved)
-                beyond, weight = self._rim_residuals(found.outside)
+                beyond, weight = self._rim_residuals(bundle.outside)
                 values.append(beyond)
                 slopes.append((weight[..., None] * slope_out[..., keep, :]).flatten(1, 3))
             whole = torch.cat([*slopes, *walls], dim=1)
@@ -261,7 +261,7 @@ class MeritFunction:
         moved = along[:, 0].view(wide, count, 1)
         rate = torch.nan_to_num(by[..., :-1].movedim(-1, 0) + by[..., -1] * moved)
         both = torch.func.jvp(
-            lambda at, found, far: self._figures(self.free.write(self.base, at), found, far),
+            lambda at, start, far: self._figures(self.free.write(self.base, at), start, far),
             (tiled, first, square.repeat(wide, 1)),
             (eye, along, rate.flatten(0, 1)),
         )
@@ -304,11 +304,11 @@ class MeritFunction:
         with torch.no_grad():
             system = self.free.write(self.base, variables[None])
             done = trace(system, self._rays(first_order(system).entrance_B), clip=self.clip)
-            found = self._bundle(done, 1)
-            figures = self._figures(system, self._first(system), found.square)
+            bundle = self._bundle(done, 1)
+            figures = self._figures(system, self._first(system), bundle.square)
             close = (figures[0, 2:] > -self._space_limits.small).tolist()
             names = [name for name, near in zip(self._space_limits.names(), close, strict=True) if near]
-            off, ideal = self._distortion_error(figures, found.y)
+            off, ideal = self._distortion_error(figures, bundle.y)
             if self.spec.max_distortion_pct is not None and bool(
                 (off.abs() > 0.98 * self._allowed(ideal)).any()
             ):
@@ -363,16 +363,16 @@ class MeritFunction:
         held = self.penalty * must * torch.sqrt(weight / len(self._fields))
         return (held * outside.nan_to_num(posinf=0.0)).flatten(1), held * (outside > 0.0)
 
-    def _aberrations(self, found: _Bundle) -> tuple[Tensor, Tensor, Tensor]:
+    def _aberrations(self, bundle: _Bundle) -> tuple[Tensor, Tensor, Tensor]:
         """Return aberrations (B, …), the weight of each ray that arrived, and the root of every weight."""
-        kept = torch.where(found.valid, self._weight, torch.zeros_like(found.x)) / self._wavelength_count
+        kept = torch.where(bundle.valid, self._weight, torch.zeros_like(bundle.x)) / self._wavelength_count
         total = kept.sum((-2, -1), keepdim=True)
-        height = torch.where(found.valid, found.y, torch.zeros_like(found.y))
+        height = torch.where(bundle.valid, bundle.y, torch.zeros_like(bundle.y))
         middle = (kept * height).sum((-2, -1), keepdim=True) / torch.where(total > 0.0, total, 1.0)
         root = torch.sqrt(self._weight / (self._wavelength_count * len(self._fields)))
-        lost = torch.full_like(found.x, self.spec.epd_mm / 2.0)
-        across = torch.where(found.valid, found.x, lost) * root
-        along = torch.where(found.valid, found.y - middle, torch.zeros_like(middle)) * root
+        lost = torch.full_like(bundle.x, self.spec.epd_mm / 2.0)
+        across = torch.where(bundle.valid, bundle.x, lost) * root
+        along = torch.where(bundle.valid, bundle.y - middle, torch.zeros_like(middle)) * root
         keep = slice(0, self._spots)
         return torch.cat([across[..., keep].flatten(1), along[..., keep].flatten(1)], dim=1), kept, root
 
@@ -391,11 +391,11 @@ class MeritFunction:
 
     def _limit_residuals(self, figures: Tensor, height: Tensor) -> list[Tensor]:
         """Return the residuals of the limits."""
-        found = [self.penalty * torch.relu(figures[:, 2:])]
+        residuals = [self.penalty * torch.relu(figures[:, 2:])]
         off, ideal = self._distortion_error(figures, height)
         if self.spec.max_distortion_pct is not None:
-            found.append(self.penalty * torch.relu(off.abs() - self._allowed(ideal)))
-        return found
+            residuals.append(self.penalty * torch.relu(off.abs() - self._allowed(ideal)))
+        return residuals
 
     def _distortion_limits(
         self, figures: Tensor, turned: Tensor, height: Tensor, chief: Tensor

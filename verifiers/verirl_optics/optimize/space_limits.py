@@ -63,17 +63,17 @@ class SpaceLimits:
         `square`: r² of the rays (BS).
         """
         spec, thickness, small = self.spec, system.thickness_BS, self.small
-        found = [
+        violations = [
             (efl - spec.efl_mm).abs() - self.band,
             spec.min_bfl_mm + small - bfl,
             small - thickness[:, -1],
         ]
         if spec.max_total_track_mm is not None:
-            found.append(thickness.sum(1) + small - spec.max_total_track_mm)
+            violations.append(thickness.sum(1) + small - spec.max_total_track_mm)
         end = torch.cumsum(thickness, 1)
         between = (end[:, self.far] - thickness[:, self.far]) - (end[:, self.near] - thickness[:, self.near])
         widest = torch.maximum(square[:, self.near], square[:, self.far]) * EDGE_HEIGHT_FACTOR**2
-        parts = [torch.stack(found, dim=1), self.center + small - between]
+        parts = [torch.stack(violations, dim=1), self.center + small - between]
         parts.append(self.edge + small - self._room(system, between, widest))
         parts += [self.zone + small - self._room(system, between, widest * share) for share in self.shares]
         if self.bounded:
@@ -93,13 +93,13 @@ class SpaceLimits:
 
     def names(self) -> list[str]:
         """Return the name of each limit of `violations`."""
-        found = ["EFL", "BFL", "image distance"] + ["track"] * (self.spec.max_total_track_mm is not None)
+        names = ["EFL", "BFL", "image distance"] + ["track"] * (self.spec.max_total_track_mm is not None)
         spaces = [f"surfaces {near + 1} to {far + 1}" for near, far in zip(self.near, self.far, strict=True)]
         for kind in ("centre", "edge", *["room"] * len(self.shares), *["centre at most"] * self.bounded):
-            found += [f"{kind}, {space}" for space in spaces]
-        found += [f"thickness behind surface {s + 1}" for s in self.alone]
-        found += [f"slope of surface {s + 1}" for s in self.surfaces] * (1 + len(self.slopes))
-        return found + [f"edge, {space}" for space in spaces]
+            names += [f"{kind}, {space}" for space in spaces]
+        names += [f"thickness behind surface {s + 1}" for s in self.alone]
+        names += [f"slope of surface {s + 1}" for s in self.surfaces] * (1 + len(self.slopes))
+        return names + [f"edge, {space}" for space in spaces]
 
     def _room(self, system: System, between: Tensor, square: Tensor) -> Tensor:
         return between + self._sag(system, self.far, square) - self._sag(system, self.near, square)

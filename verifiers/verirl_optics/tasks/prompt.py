@@ -48,7 +48,7 @@ def _limits(spec: Mapping[str, Any]) -> list[str]:
     ]
     if "glasses" in spec:
         lines.append(f"Glasses: {', '.join(spec['glasses'])}.")
-    told = (
+    optional_lines = (
         ("max_total_track_mm", "First surface to image at most {:g} mm."),
         ("min_bfl_mm", "Last surface to paraxial focus at least {:g} mm."),
         (
@@ -64,7 +64,7 @@ def _limits(spec: Mapping[str, Any]) -> list[str]:
             "the fields.",
         ),
     )
-    lines += [text.format(spec[name]) for name, text in told if name in spec]
+    lines += [text.format(spec[name]) for name, text in optional_lines if name in spec]
     center = spec.get("center_thickness_mm")
     if center:
         words = [

@@ -61,8 +61,8 @@ def spot_diagrams(lens: Prescription) -> Picture:
             dots = [(left + PANEL_PX / 2 + x * scale, top + PANEL_PX / 2 - y * scale) for x, y in cloud]
             picture.items.append(Dots(dots, COLORS[w % len(COLORS)], 1.1))
         rms = 1e3 * float(size[f])
-        told = f"{angle:.4g}°, RMS {rms:.3g} µm" if math.isfinite(rms) else f"{angle:.4g}°, no ray arrives"
-        picture.items.append(Label((left, top - 6.0), told))
+        caption = f"{angle:.4g}°, RMS {rms:.3g} µm" if math.isfinite(rms) else f"{angle:.4g}°, no ray arrives"
+        picture.items.append(Label((left, top - 6.0), caption))
     return picture
 
 
