@@ -71,10 +71,10 @@ def cases(seed: int) -> Iterator[Case]:
 
 
 def simulated(case: Case, recording: GoldenTrace, text: str, engine: str, folder: Path) -> str:
-    found = replay(recording, text, case.spec.reference_top, folder, engine, bounds=SIMULATION)
-    if found.late or found.problem:
+    found = replay(recording, text, case.spec.reference_top, folder, engine, limits=SIMULATION)
+    if found.timed_out or found.error:
         return "undecided"
-    return "equal" if found.right else "different"
+    return "equal" if found.passed else "different"
 
 
 def reason(
@@ -86,7 +86,7 @@ def reason(
         return apart(case, recording, text, folder)
     if simulators == {"equal"}:
         return missed(case, recording, text, proof, folder)
-    found = replay(recording, text, case.spec.reference_top, folder, "icarus", bounds=SIMULATION)
+    found = replay(recording, text, case.spec.reference_top, folder, "icarus", limits=SIMULATION)
     return too_deep(recording, found)
 
 
@@ -94,7 +94,7 @@ def apart(case: Case, recording: GoldenTrace, text: str, folder: Path) -> str:
     """The simulators disagree: what the first sample looks like in which they do."""
     top = case.spec.reference_top
     first, second = (simulate(recording, text, top, folder, engine) for engine in ("icarus", "verilator"))
-    if second.doubted:
+    if second.order_unreliable:
         return "blocking and nonblocking assignments to one variable, which Verilator does not support"
     for one, two, wanted in zip(first.lines, second.lines, recording.expected, strict=False):
         if one != two:
@@ -147,8 +147,8 @@ def main() -> int:
             try:
                 recording = record(case.spec, folder)
                 mutant = inspect_trusted(case.text, case.spec.reference_top, recording.parameters)
-            except VerirlError as problem:
-                print(f"left out: {case.name}: {problem}")
+            except VerirlError as error:
+                print(f"left out: {case.name}: {error}")
                 continue
             if not mutant.ok or mutant.ports != recording.ports:
                 continue  # another width of a port, mostly

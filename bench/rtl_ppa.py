@@ -112,14 +112,14 @@ def main() -> int:
                 spec = read_spec({"top": top, "reference": reference})
                 answer = inspect_trusted(reference, top)
                 recording = record(spec, folder)
-            except Exception as problem:  # noqa: BLE001 - a task that does not run is named and left out
-                print(f"left out: {task.id}: {problem}")
+            except Exception as error:  # noqa: BLE001 - a task that does not run is named and left out
+                print(f"left out: {task.id}: {error}")
                 continue
             text = folder / "plain.sv"
             text.write_text(answer.text)
             base = baseline(spec, recording, cells, folder)
-            if base.problem:
-                print(f"left out: {task.id}: {base.problem}")
+            if base.error:
+                print(f"left out: {task.id}: {base.error}")
                 continue
             flow = (
                 f"read_verilog -sv {text}; hierarchy -check -top {top}; synth -flatten; "
@@ -141,8 +141,8 @@ def main() -> int:
 
             try:
                 alone()
-            except subprocess.CalledProcessError as problem:
-                print(f"left out: {task.id}: Yosys alone does not map it: {problem.stderr.decode()[:120]}")
+            except subprocess.CalledProcessError as error:
+                print(f"left out: {task.id}: Yosys alone does not map it: {error.stderr.decode()[:120]}")
                 continue
             made = 0
             bare, ours = [timed(alone)], [timed(verdict)]

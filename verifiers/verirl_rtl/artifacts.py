@@ -72,8 +72,8 @@ def main() -> None:
         if name in question["wanted"]:
             try:
                 Path(name).write_text(maker(question, Path.cwd()), encoding="utf-8")
-            except (VerirlError, ValueError) as problem:
-                why[name] = str(problem)
+            except (VerirlError, ValueError) as error:
+                why[name] = str(error)
     sys.stdout.write(json.dumps(why))
 
 
@@ -96,8 +96,8 @@ def _waves(question: Mapping[str, Any], folder: Path) -> str:
     if {(port.name, port.direction, port.width) for port in answer.ports} != wanted:
         raise ValueError("the design has other ports than those asked for")
     played = simulate(recording, answer.text, spec.top, folder, parameters=tuple(answer.parameters))
-    if played.problem or played.late:
-        raise ValueError(played.problem or "the simulation does not end")
+    if played.error or played.timed_out:
+        raise ValueError(played.error or "the simulation does not end")
     return vcd(recording, played.lines)
 
 

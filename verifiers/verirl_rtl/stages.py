@@ -1,4 +1,4 @@
-"""The ladder: extract → policy → elaborate → simulate → equivalent, then synthesise and ppa."""
+"""The stages of the domain: extract, policy, elaborate, simulate, equivalent, then synthesise and ppa."""
 
 from __future__ import annotations
 
@@ -24,141 +24,148 @@ from verirl_rtl.spec import RtlSpec, read_spec
 from verirl_rtl.synthesis import ppa
 from verirl_rtl.tools import ToolLimits
 
-MAX_SHOWN = 3
+MAX_SHOWN_FAULTS = 3
 REFERENCE_SCORE = 0.5
-"""The score of figures as good as the reference's."""
-MIN_SIMULATION_CPU_S, SIMULATION_CPU_FACTOR = 2, 20
-"""CPU seconds that any simulation may take, and how many times those of the reference's on top."""
+"""The `ppa` score of figures that are as good as the reference's."""
+MIN_SIMULATION_CPU_S = 2
+SIMULATION_CPU_FACTOR = 20
+"""A simulation may take `MIN_SIMULATION_CPU_S` plus so many times the CPU time of the reference."""
 
 
-def run_stages(task: Task, completion: str, job: StageContext) -> Iterator[StageOutcome]:
-    """One finding a stage, in order, up to the first that was not climbed."""
-    until = time.monotonic() + job.seconds
+def run_stages(task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
+    """Judge one completion.
+
+    Args:
+        task: An RTL task.
+        completion: What the model wrote. Untrusted.
+        context: Folder and time budget.
+
+    Yields:
+        One outcome per stage in the order of the ladder, up to the first correctness stage that did not pass.
+
+    Raises:
+        BrokenTaskError: If the reference or the testbench of the task does not run.
+    """
+    until = time.monotonic() + context.seconds
     spec = read_spec(task.spec)
     try:
         source = extract(completion)
-    except NoAnswerError as problem:
-        yield failed("extract", detail=str(problem))
+    except NoAnswerError as error:
+        yield failed("extract", detail=str(error))
         return
     yield passed("extract")
-    began = time.monotonic()
-    recording = record(spec, job.folder, until=until) if spec.rule == "replay" else None
-    spent = time.monotonic() - began
-    answer = inspect_answer(source, spec.top, recording.parameters if recording else None)
+    recording_started = time.monotonic()
+    trace = record(spec, context.folder, until=until) if spec.rule == "replay" else None
+    recording_s = time.monotonic() - recording_started
+    answer = inspect_answer(source, spec.top, trace.parameters if trace else None)
     if answer.refusal:
         yield failed("policy", detail=answer.refusal, feedback=f"The design was refused: {answer.refusal}.")
         return
     yield passed("policy")
-    found = _elaborated(answer, recording)
-    yield found
-    if found.stage.status is not Status.PASSED:
+    outcome = _elaborate(answer, trace)
+    yield outcome
+    if outcome.stage.status is not Status.PASSED:
         return
-    found = (
-        _replayed(recording, answer, spec.top, job.folder, until)
-        if recording
-        else _benched(spec, answer, job.folder, until)
+    outcome = (
+        _replay(trace, answer, spec.top, context.folder, until)
+        if trace
+        else _run_testbench(spec, answer, context.folder, until)
     )
-    if found.stage.status is Status.TIMEOUT and spent > job.seconds / 4:
-        found = errored(
-            "simulate", f"recording the reference took {spent:.1f} s of {job.seconds:.0f}; try again"
+    if outcome.stage.status is Status.TIMEOUT and recording_s > context.seconds / 4:
+        outcome = errored(
+            "simulate",
+            f"recording the reference took {recording_s:.1f} s of {context.seconds:.0f}; try again",
         )
-    yield found
-    if found.stage.status is not Status.PASSED:
+    yield outcome
+    if outcome.stage.status is not Status.PASSED:
         return
-    found = equivalence.judge(spec, recording, answer, job.folder, until=until)
-    yield found
-    if found.stage.status in (Status.PASSED, Status.SKIPPED):
-        for finding in ppa.judge(spec, recording, answer, job.folder, until=until):
-            gained = finding.stage.name == "ppa" and finding.stage.score > REFERENCE_SCORE
-            yield _deserved(spec, recording, answer, job.folder, until, finding) if gained else finding
+    outcome = equivalence.judge(spec, trace, answer, context.folder, until=until)
+    yield outcome
+    if outcome.stage.status in (Status.PASSED, Status.SKIPPED):
+        for quality in ppa.judge(spec, trace, answer, context.folder, until=until):
+            gains = quality.stage.name == "ppa" and quality.stage.score > REFERENCE_SCORE
+            yield _limit_gain(spec, trace, answer, context.folder, until, quality) if gains else quality
 
 
-def _deserved(
+def _limit_gain(
     spec: RtlSpec,
-    recording: GoldenTrace | None,
+    trace: GoldenTrace | None,
     answer: Inspection,
     folder: Path,
     until: float,
-    found: StageOutcome,
+    outcome: StageOutcome,
 ) -> StageOutcome:
-    """A gain, but none by what the simulation cannot see: bits that stay as they are all the time."""
-    if recording is None or not recording.unmoved or equivalence.held(spec, recording, answer, folder, until):
-        return found
-    words = (
-        f"no gain, for {recording.unmoved} bits of the outputs never change, so that anything is right there"
-    )
-    stage = found.stage.model_copy(
-        update={"score": REFERENCE_SCORE, "detail": f"{found.stage.detail}; {words}"}
-    )
-    return replace(found, stage=stage)
+    """Take back a gain that may come from output bits that the simulation never changes."""
+    if trace is None or not trace.unmoved or equivalence.is_proved_equal(spec, trace, answer, folder, until):
+        return outcome
+    reason = f"no gain, for {trace.unmoved} bits of the outputs never change, so that anything is right there"
+    detail = f"{outcome.stage.detail}; {reason}"
+    stage = outcome.stage.model_copy(update={"score": REFERENCE_SCORE, "detail": detail})
+    return replace(outcome, stage=stage)
 
 
-def _elaborated(answer: Inspection, recording: GoldenTrace | None) -> StageOutcome:
-    """Whether it elaborates and has the ports that were asked for; half a score for what elaborates."""
+def _elaborate(answer: Inspection, trace: GoldenTrace | None) -> StageOutcome:
+    """Whether the answer elaborates with the right ports; with other ports it gets up to half the score."""
     if answer.errors:
-        words = "; ".join(answer.errors)
-        return failed("elaborate", 0.0, words, f"The design does not elaborate: {words}")
-    wrong = _differences(answer.ports, recording.ports) if recording else []
-    if wrong and recording:
-        share = max(0.0, 1 - len(wrong) / len(recording.ports))
-        words = "; ".join(wrong[:MAX_SHOWN]) + (
-            f"; and {len(wrong) - MAX_SHOWN} more" if len(wrong) > MAX_SHOWN else ""
-        )
-        return failed("elaborate", 0.5 * share, words, f"The ports are not those asked for: {words}.")
+        reasons = "; ".join(answer.errors)
+        return failed("elaborate", 0.0, reasons, f"The design does not elaborate: {reasons}")
+    faults = _port_faults(answer.ports, trace.ports) if trace else []
+    if faults and trace:
+        share = max(0.0, 1 - len(faults) / len(trace.ports))
+        more = f"; and {len(faults) - MAX_SHOWN_FAULTS} more" if len(faults) > MAX_SHOWN_FAULTS else ""
+        reasons = "; ".join(faults[:MAX_SHOWN_FAULTS]) + more
+        return failed("elaborate", 0.5 * share, reasons, f"The ports are not those asked for: {reasons}.")
     return passed("elaborate")
 
 
-def _differences(got: Sequence[Port], wanted: Sequence[Port]) -> list[str]:
-    have = {port.name: port for port in got}
-    wrong = []
+def _port_faults(got: Sequence[Port], wanted: Sequence[Port]) -> list[str]:
+    remaining = {port.name: port for port in got}
+    faults = []
     for port in wanted:
-        other = have.pop(port.name, None)
+        other = remaining.pop(port.name, None)
         if other is None:
-            wrong.append(f"no port '{port}'")
+            faults.append(f"no port '{port}'")
         elif (other.direction, other.width) != (port.direction, port.width):
-            wrong.append(f"port '{other}' should be '{port}'")
-    return wrong + [f"an extra port '{port}'" for port in have.values()]
+            faults.append(f"port '{other}' should be '{port}'")
+    return faults + [f"an extra port '{port}'" for port in remaining.values()]
 
 
-def _replayed(
-    recording: GoldenTrace, answer: Inspection, top: str, folder: Path, until: float
-) -> StageOutcome:
-    """The share of samples that agree with the reference, beyond what a constant would earn."""
-    bounds = _bounds(until)
-    allowed = math.ceil(MIN_SIMULATION_CPU_S + SIMULATION_CPU_FACTOR * recording.seconds)
-    bounds = replace(bounds, cpu_s=min(bounds.cpu_s, allowed))
+def _replay(trace: GoldenTrace, answer: Inspection, top: str, folder: Path, until: float) -> StageOutcome:
+    """The share of samples that match the reference, beyond what a constant would earn."""
+    limits = _tool_limits(until)
+    allowed_cpu_s = math.ceil(MIN_SIMULATION_CPU_S + SIMULATION_CPU_FACTOR * trace.seconds)
+    limits = replace(limits, cpu_s=min(limits.cpu_s, allowed_cpu_s))
     names = tuple(answer.parameters)
-    found = replay(recording, answer.text, top, folder, bounds=bounds, parameters=names)
-    metrics = {"samples_matched": float(found.matched), "samples_total": float(found.total)}
-    count = f"{found.matched} of {found.total} samples agree"
-    if found.right:
+    result = replay(trace, answer.text, top, folder, limits=limits, parameters=names)
+    metrics = {"samples_matched": float(result.matched), "samples_total": float(result.total)}
+    count = f"{result.matched} of {result.total} samples agree"
+    if result.passed:
         return passed("simulate", 1.0, count, **metrics)
-    if found.late:
-        return timed_out("simulate", found.problem)
-    if found.problem:
-        return failed("simulate", 0.0, found.problem, f"The design does not simulate: {found.problem}")
-    if found.learnt:
-        words = "it agrees with the bench as it is, and not when the bench is played in another order"
+    if result.timed_out:
+        return timed_out("simulate", result.error)
+    if result.error:
+        return failed("simulate", 0.0, result.error, f"The design does not simulate: {result.error}")
+    if result.memorized:
+        reason = "it agrees with the bench as it is, and not when the bench is played in another order"
         return failed(
-            "simulate", found.score, words, f"The design seems to know the bench: {words}.", **metrics
+            "simulate", result.score, reason, f"The design seems to know the bench: {reason}.", **metrics
         )
-    words = "; ".join(_told(recording, one) for one in found.mismatches[:1])
-    driven = [event.bits for event in recording.events if event.sampled]
-    waves = mismatch_table(recording.inputs, recording.outputs, driven, recording.expected, found.mismatches)
-    return failed(
-        "simulate", found.score, f"{count}; {words}\n{waves}", f"{count}. {words}\n{waves}", **metrics
-    )
+    first = "; ".join(_describe(trace, mismatch) for mismatch in result.mismatches[:1])
+    driven = [event.bits for event in trace.events if event.sampled]
+    table = mismatch_table(trace.inputs, trace.outputs, driven, trace.expected, result.mismatches)
+    detail, feedback = f"{count}; {first}\n{table}", f"{count}. {first}\n{table}"
+    return failed("simulate", result.score, detail, feedback, **metrics)
 
 
-def _told(recording: GoldenTrace, one: Mismatch) -> str:
+def _describe(trace: GoldenTrace, mismatch: Mismatch) -> str:
     """The first outputs that are wrong in a sample."""
-    words, start = [], 0
-    for port in recording.outputs:
-        want, got = (side[start : start + port.width] for side in (one.expected, one.got))
+    faults, start = [], 0
+    for port in trace.outputs:
+        wanted, got = (side[start : start + port.width] for side in (mismatch.expected, mismatch.got))
         start += port.width
-        if any(w not in ("x", g) for w, g in zip(want, got, strict=True)):
-            words.append(f"{port.name} = {_value(got)} where {_value(want)} is right")
-    return f"first at sample {one.step}: {', '.join(words[:MAX_SHOWN])}"
+        if any(w not in ("x", g) for w, g in zip(wanted, got, strict=True)):
+            faults.append(f"{port.name} = {_value(got)} where {_value(wanted)} is right")
+    return f"first at sample {mismatch.step}: {', '.join(faults[:MAX_SHOWN_FAULTS])}"
 
 
 def _value(bits: str) -> str:
@@ -169,19 +176,19 @@ def _value(bits: str) -> str:
     return f"{len(bits)}'b{bits if len(bits) <= 32 else bits[:32] + '…'}"
 
 
-def _benched(spec: RtlSpec, answer: Inspection, folder: Path, until: float) -> StageOutcome:
-    """What the benchmark's own bench says."""
-    said = testbench_verdict.judge(spec, answer, folder, _bounds(until))
-    if said.late:
-        return timed_out("simulate", said.words, said.score)
-    if said.broken:
-        return errored("simulate", f"{said.words}; nor with the reference in its place")
-    if not said.right:
-        return failed("simulate", said.score, f"the bench says: {said.words}")
-    return passed("simulate", 1.0, f"the bench says: {said.words}")
+def _run_testbench(spec: RtlSpec, answer: Inspection, folder: Path, until: float) -> StageOutcome:
+    """The outcome of the benchmark's own testbench."""
+    verdict = testbench_verdict.judge(spec, answer, folder, _tool_limits(until))
+    if verdict.timed_out:
+        return timed_out("simulate", verdict.summary, verdict.score)
+    if verdict.broken:
+        return errored("simulate", f"{verdict.summary}; nor with the reference in its place")
+    if not verdict.passed:
+        return failed("simulate", verdict.score, f"the bench says: {verdict.summary}")
+    return passed("simulate", 1.0, f"the bench says: {verdict.summary}")
 
 
-def _bounds(until: float) -> ToolLimits:
-    # CPU time is the answer's own; of wall-clock time a busy machine takes its part, which the pool judges.
+def _tool_limits(until: float) -> ToolLimits:
+    # CPU time is the answer's alone. A busy machine takes part of the wall-clock time; the pool judges that.
     left = max(1.0, until - time.monotonic())
     return ToolLimits(wall_s=left + 5, cpu_s=max(1, int(0.9 * left)))

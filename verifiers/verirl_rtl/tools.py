@@ -1,4 +1,4 @@
-"""The outside tools: their versions, and one run of one of them within limits.
+"""External tools: their versions, and running one of them within limits.
 
 The worker that runs them is sandboxed as a whole (the domain is `confined`). A tool that reads a model's text
 gets a process group, limits and a folder of its own on top, and nothing of the worker's descriptors.
@@ -26,13 +26,21 @@ from verirl.requirements import install_line
 
 _MIB = 1024 * 1024
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
-_COMES_WITH = {"vvp": "iverilog"}
-_ASKED = {"iverilog": "-V", "verilator": "--version", "yosys": "-V", "sta": "-version"}
+_PACKAGE_OF = {"vvp": "iverilog"}
+_VERSION_OPTIONS = {"iverilog": "-V", "verilator": "--version", "yosys": "-V", "sta": "-version"}
 
 
 @dataclass(frozen=True)
 class ToolLimits:
-    """What one run of a tool may use: seconds of wall clock and of CPU, address space, bytes of a file."""
+    """Limits of one run of a tool.
+
+    Attributes:
+        wall_s: Wall-clock time in seconds.
+        cpu_s: CPU time in seconds.
+        memory_mb: Address space in MiB.
+        file_mb: Size of each file that it writes, in MiB.
+        output_bytes: How much of its standard output and of its standard error is read.
+    """
 
     wall_s: float = 10.0
     cpu_s: int = 10
@@ -43,40 +51,61 @@ class ToolLimits:
 
 @dataclass(frozen=True)
 class ToolRun:
-    """What came of a run. `late`: the wall clock or CPU limit ended it; `cut`: output beyond the limit.
+    """The result of one run of a tool.
 
-    `seconds`: wall clock. `cpu_s`: CPU time of it and of its children.
+    Attributes:
+        returncode: Its exit status.
+        stdout: Its standard output, cut to `ToolLimits.output_bytes`.
+        stderr: Its standard error, cut in the same way.
+        timed_out: Whether the limit on wall-clock or CPU time ended it.
+        truncated: Whether there was more standard output than was read.
+        seconds: Wall-clock time in seconds.
+        cpu_s: CPU time of the process and its children in seconds.
     """
 
-    code: int
-    out: str
-    err: str
-    late: bool
-    cut: bool
+    returncode: int
+    stdout: str
+    stderr: str
+    timed_out: bool
+    truncated: bool
     seconds: float
     cpu_s: float = 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether it ended by itself, with 0."""
-        return self.code == 0 and not self.late and not self.cut
+        """Whether it ended by itself with exit status 0, and its output is complete."""
+        return self.returncode == 0 and not self.timed_out and not self.truncated
 
 
 def run(
     argv: Sequence[str],
     folder: Path,
-    bounds: ToolLimits = ToolLimits(),
+    limits: ToolLimits = ToolLimits(),
     *,
     stdin: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> ToolRun:
-    """Run a tool in `folder`; ToolMissingError where it is not installed."""
+    """Run a tool in a folder, within limits, in a process group of its own.
+
+    Args:
+        argv: Command and arguments.
+        folder: Working and home directory of the tool; its output goes through files there.
+        limits: Limits of the run.
+        stdin: Text for its standard input.
+        environment: Variables on top of PATH, HOME and LC_ALL.
+
+    Returns:
+        The result. The whole process group has ended.
+
+    Raises:
+        ToolMissingError: If the tool is not installed.
+    """
     if shutil.which(argv[0]) is None:
-        raise ToolMissingError(argv[0], install_line(_COMES_WITH.get(argv[0], argv[0])))
+        raise ToolMissingError(argv[0], install_line(_PACKAGE_OF.get(argv[0], argv[0])))
     out, err = folder / ".out", folder / ".err"
     started = time.monotonic()
-    used = _used()
-    late = False
+    cpu_before = _children_cpu_s()
+    timed_out = False
     with out.open("wb") as out_file, err.open("wb") as err_file:
         process = subprocess.Popen(
             argv,
@@ -90,22 +119,28 @@ def run(
         )
         try:
             # From outside, right after the exec: a function run before it would make each start a slow fork.
-            _limit(process.pid, bounds)
-            late = not _ended(process, stdin.encode(), bounds.wall_s)
+            _limit(process.pid, limits)
+            timed_out = not _ended(process, stdin.encode(), limits.wall_s)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    said, cut = _read(out, bounds.output_bytes)
-    complained, _ = _read(err, bounds.output_bytes)
-    late = late or process.returncode == -signal.SIGXCPU
+    stdout, truncated = _read(out, limits.output_bytes)
+    stderr, _ = _read(err, limits.output_bytes)
+    timed_out = timed_out or process.returncode == -signal.SIGXCPU
     return ToolRun(
-        process.returncode, said, complained, late, cut, time.monotonic() - started, _used() - used
+        returncode=process.returncode,
+        stdout=stdout,
+        stderr=stderr,
+        timed_out=timed_out,
+        truncated=truncated,
+        seconds=time.monotonic() - started,
+        cpu_s=_children_cpu_s() - cpu_before,
     )
 
 
 def _ended(process: subprocess.Popen[bytes], stdin: bytes, seconds: float) -> bool:
-    """Whether it ended in time. A descriptor of the process wakes us at once, where `wait` would poll."""
+    """Whether it ended in time. Waiting on a pidfd returns at once when it ends; `wait` would poll."""
     if stdin:
         try:
             process.communicate(stdin, timeout=seconds)
@@ -119,16 +154,16 @@ def _ended(process: subprocess.Popen[bytes], stdin: bytes, seconds: float) -> bo
         os.close(pidfd)
 
 
-def _used() -> float:
+def _children_cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-def _limit(pid: int, bounds: ToolLimits) -> None:
+def _limit(pid: int, limits: ToolLimits) -> None:
     for which, value in (
-        (resource.RLIMIT_CPU, bounds.cpu_s),
-        (resource.RLIMIT_AS, bounds.memory_mb * _MIB),
-        (resource.RLIMIT_FSIZE, bounds.file_mb * _MIB),
+        (resource.RLIMIT_CPU, limits.cpu_s),
+        (resource.RLIMIT_AS, limits.memory_mb * _MIB),
+        (resource.RLIMIT_FSIZE, limits.file_mb * _MIB),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(which)[1]
@@ -145,8 +180,8 @@ def _read(path: Path, limit: int) -> tuple[str, bool]:
 
 @cache
 def versions() -> Mapping[str, str]:
-    """Tool → version (`missing` where it is not installed)."""
-    found = {name: version(name) for name in _ASKED}
+    """Return tool → version; `missing` if it is not installed."""
+    found = {name: version(name) for name in _VERSION_OPTIONS}
     try:
         found["pyslang"] = metadata.version("pyslang")
     except metadata.PackageNotFoundError:
@@ -156,10 +191,12 @@ def versions() -> Mapping[str, str]:
 
 @cache
 def version(name: str) -> str:
-    """The version of one of the tools; `missing` where it is not installed."""
+    """Return the version of a tool; `missing` if it is not installed."""
     path = shutil.which(name)
     if path is None:
         return "missing"
-    done = subprocess.run([path, _ASKED[name]], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        [path, _VERSION_OPTIONS[name]], capture_output=True, text=True, timeout=20, check=False
+    )
     match = _VERSION.search(done.stdout + done.stderr)
     return match[0] if match else "unknown"

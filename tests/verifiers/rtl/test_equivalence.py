@@ -124,7 +124,7 @@ def test_what_cannot_be_read_is_undecided(gate: str, tmp_path) -> None:
 def test_time_is_bounded(tmp_path) -> None:
     wide = "module m(input [31:0] a, b, output [63:0] s); assign s = a * b; endmodule"
     started = time.monotonic()
-    found = held(wide, wide.replace("a * b", "b * a"), tmp_path, bounds=replace(PROOF_LIMITS, wall_s=1.0))
+    found = held(wide, wide.replace("a * b", "b * a"), tmp_path, limits=replace(PROOF_LIMITS, wall_s=1.0))
     assert found.outcome == "undecided"
     assert "too long" in found.reason
     assert time.monotonic() - started < 30

@@ -62,10 +62,10 @@ def test_a_bench_is_recorded_in_its_order(tmp_path: Path) -> None:
 def test_the_reference_agrees_and_a_near_miss_is_counted(tmp_path: Path) -> None:
     recording = record(SPEC, tmp_path)
     right = against(recording, REFERENCE, tmp_path)
-    assert right.right
+    assert right.passed
     assert right.matched == right.total == recording.total
     wrong = against(recording, design("always @(posedge clk) q <= a - b;"), tmp_path)
-    assert not wrong.right
+    assert not wrong.passed
     assert wrong.matched < wrong.total
     assert wrong.mismatches[0].expected != wrong.mismatches[0].got
 
@@ -73,7 +73,7 @@ def test_the_reference_agrees_and_a_near_miss_is_counted(tmp_path: Path) -> None
 @pytest.mark.parametrize("value", ["0", "8'hff", "8'bx", "8'bz"])
 def test_a_constant_earns_nothing(value: str, tmp_path: Path) -> None:
     found = against(record(SPEC, tmp_path), design(f"always @* q = {value};"), tmp_path)
-    assert not found.right
+    assert not found.passed
     assert found.score == 0.0
 
 
@@ -101,7 +101,7 @@ def test_partial_credit_grows_with_what_is_right(tmp_path: Path) -> None:
 def test_both_engines_say_the_same(text: str, tmp_path: Path) -> None:
     recording = record(SPEC, tmp_path)
     first, second = (against(recording, text, tmp_path, engine) for engine in ("icarus", "verilator"))
-    assert (first.right, first.matched, first.total) == (second.right, second.matched, second.total)
+    assert (first.passed, first.matched, first.total) == (second.passed, second.matched, second.total)
     assert first.score == second.score
 
 
@@ -112,7 +112,7 @@ def test_a_reset_from_the_start_is_the_same_in_both(edge: str, tmp_path: Path) -
     recording = record(RtlSpec(top="top", reference=text, reference_top="top"), tmp_path)
     first, second = (against(recording, COUNTER, tmp_path, engine) for engine in ("icarus", "verilator"))
     assert (first.matched, first.total, first.score) == (second.matched, second.total, second.score)
-    assert first.right == (edge == "negedge rst_n")
+    assert first.passed == (edge == "negedge rst_n")
 
 
 @needs_verilator
@@ -132,7 +132,7 @@ def test_verilator_does_not_define_what_is_undefined(body: str, tmp_path: Path) 
     recording = dataclasses.replace(record(SPEC, tmp_path), seconds=60.0)
     found = against(recording, design(body), tmp_path, "auto")
     assert found.engine == "verilator"
-    assert not found.right
+    assert not found.passed
 
 
 @needs_verilator
@@ -144,11 +144,11 @@ def test_a_reference_too_slow_for_icarus_is_judged_by_both(tmp_path: Path) -> No
     recording = record(RtlSpec(top="top", reference=reference, reference_top="top"), tmp_path)
     assert recording.engine == "verilator"
     assert 0 < recording.icarus_prefix < len(recording.events)
-    assert against(recording, reference, tmp_path, "auto").right
+    assert against(recording, reference, tmp_path, "auto").passed
     nothing = " function [3:0] f(input i); if (i & ~i) f = 1; endfunction "
     answer = design(slow + nothing + " always @(posedge clk) q <= {f(a[0]), n[3:0]};")
-    assert against(recording, answer, tmp_path, "verilator").right
-    assert not against(recording, answer, tmp_path, "auto").right
+    assert against(recording, answer, tmp_path, "verilator").passed
+    assert not against(recording, answer, tmp_path, "auto").passed
 
 
 @needs_verilator
@@ -157,7 +157,7 @@ def test_what_icarus_cannot_read_is_given_to_verilator(tmp_path: Path) -> None:
         "typedef enum logic [7:0] {A, B} e; e s; always_comb s = e'(a + b); always_ff @(posedge clk) q <= s;"
     )
     found = against(record(SPEC, tmp_path), text, tmp_path, "auto")
-    assert found.right
+    assert found.passed
     assert found.engine == "verilator"
 
 
@@ -168,7 +168,7 @@ def test_what_verilator_cannot_read_is_given_to_icarus(tmp_path: Path) -> None:
     recording = dataclasses.replace(record(SPEC, tmp_path), seconds=60.0)
     assert against(recording, REFERENCE, tmp_path, "auto").engine == "verilator"
     found = against(recording, text, tmp_path, "auto")
-    assert found.right
+    assert found.passed
     assert found.engine == "icarus"
 
 
@@ -184,8 +184,8 @@ def test_what_verilator_does_in_another_order_is_left_to_icarus(tmp_path: Path) 
         icarus_prefix=64,
     )
     assert against(recording, COUNTER, tmp_path, "auto").engine == "verilator"
-    assert not against(recording, MIXED, tmp_path, "verilator").right
-    assert against(recording, MIXED, tmp_path, "auto").right
+    assert not against(recording, MIXED, tmp_path, "verilator").passed
+    assert against(recording, MIXED, tmp_path, "auto").passed
 
 
 @pytest.mark.slow
@@ -198,15 +198,15 @@ def test_a_slow_reference_in_another_order_is_recorded_by_icarus(tmp_path: Path)
     assert recording.long
     assert not any("x" in line for line in recording.expected[64:])
     for answer in (reference, plain):
-        assert against(recording, answer, tmp_path, "auto").right
+        assert against(recording, answer, tmp_path, "auto").passed
 
 
 def test_undefined_is_wrong_where_the_reference_is_defined(tmp_path: Path) -> None:
     reference = design("always @(posedge clk) q <= b[0] ? a : {a[7:1], 1'bx};")
     recording = record(RtlSpec(top="top", reference=reference, reference_top="top"), tmp_path)
     assert any("x" in line for line in recording.expected)
-    assert against(recording, design("always @(posedge clk) q <= a;"), tmp_path).right
-    assert not against(recording, design("always @(posedge clk) q <= {a[7:1], 1'bx};"), tmp_path).right
+    assert against(recording, design("always @(posedge clk) q <= a;"), tmp_path).passed
+    assert not against(recording, design("always @(posedge clk) q <= {a[7:1], 1'bx};"), tmp_path).passed
 
 
 def test_data_and_clock_in_the_same_moment_are_no_race(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_data_and_clock_in_the_same_moment_are_no_race(tmp_path: Path) -> None:
     spec = RtlSpec(top="top", reference=REFERENCE, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
     through = design("wire [7:0] w = a + b; wire [7:0] v = w; always @(posedge clk) q <= v;")
-    assert against(recording, through, tmp_path).right
+    assert against(recording, through, tmp_path).passed
 
 
 def test_stale_memory_in_the_second_playing_is_nobodys_fault(tmp_path: Path) -> None:
@@ -238,8 +238,8 @@ def test_stale_memory_in_the_second_playing_is_nobodys_fault(tmp_path: Path) -> 
     recording = record(spec, tmp_path)
     assert 0 < recording.replay_offset < recording.steps
     cleared = memory.replace("CLEARED", "for (i = 0; i < 8; i = i + 1) m[i] <= 0;")
-    assert against(recording, reference, tmp_path).right
-    assert against(recording, cleared, tmp_path).right
+    assert against(recording, reference, tmp_path).passed
+    assert against(recording, cleared, tmp_path).passed
 
 
 def test_a_bench_that_waits_for_the_design_is_recorded(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_bench_that_waits_for_the_design_is_recorded(tmp_path: Path) -> None:
     spec = RtlSpec(top="top", reference=COUNTER, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
     assert "1001" in recording.expected
-    assert against(recording, COUNTER, tmp_path).right
+    assert against(recording, COUNTER, tmp_path).passed
 
 
 def test_parameters_of_the_bench_hold_for_the_answer(tmp_path: Path) -> None:
@@ -266,9 +266,9 @@ def test_parameters_of_the_bench_hold_for_the_answer(tmp_path: Path) -> None:
     spec = RtlSpec(top="top", reference=reference, reference_top="top", testbench=bench)
     recording = record(spec, tmp_path)
     assert recording.parameters == {"N": "4"}
-    assert against(recording, reference, tmp_path).right
+    assert against(recording, reference, tmp_path).passed
     plain = "module top(input [3:0] a, output [3:0] q); assign q = a + 4; endmodule"
-    assert against(recording, plain, tmp_path).right
+    assert against(recording, plain, tmp_path).passed
 
 
 def test_parameters_that_no_bench_sets_are_the_answers_own(tmp_path: Path) -> None:
@@ -278,8 +278,8 @@ def test_parameters_that_no_bench_sets_are_the_answers_own(tmp_path: Path) -> No
         RtlSpec(top="top", reference=reference, reference_top="top", testbench=BENCH), tmp_path
     )
     assert recording.parameters == {}
-    assert not against(recording, reference.replace("B = 2", "B = 1"), tmp_path).right
-    assert against(recording, reference.replace("A = 1, B = 2", "B = 2, A = 1"), tmp_path).right
+    assert not against(recording, reference.replace("B = 2", "B = 1"), tmp_path).passed
+    assert against(recording, reference.replace("A = 1, B = 2", "B = 2, A = 1"), tmp_path).passed
 
 
 def test_a_bench_that_moves_nothing_is_continued(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_bench_that_moves_nothing_is_continued(tmp_path: Path) -> None:
     recording = record(spec, tmp_path)
     still = "module top(input clk, input rst_n, input en, output [3:0] q); assign q = 0; endmodule"
     assert len(set(recording.expected)) == 16, "every count"
-    assert not against(recording, still, tmp_path).right
+    assert not against(recording, still, tmp_path).passed
 
 
 @pytest.mark.parametrize(
@@ -400,8 +400,8 @@ RARE = {
 def test_what_chance_seldom_meets_is_tried(what: str, tmp_path: Path) -> None:
     reference, (old, new) = RARE[what]
     recording = record(RtlSpec(top="top", reference=reference, reference_top="top"), tmp_path)
-    assert against(recording, reference, tmp_path).right
-    assert not against(recording, reference.replace(old, new), tmp_path).right
+    assert against(recording, reference, tmp_path).passed
+    assert not against(recording, reference.replace(old, new), tmp_path).passed
 
 
 def test_numbers_of_a_text() -> None:

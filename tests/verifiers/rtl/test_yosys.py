@@ -180,7 +180,7 @@ def test_hostile_names_reach_no_tool(tmp_path) -> None:
 
 def test_a_design_that_is_too_large_is_late(tmp_path) -> None:
     source = "module m(input [2047:0] a, b, output [4095:0] y); assign y = a * b; endmodule"
-    assert refused(source, tmp_path).late
+    assert refused(source, tmp_path).timed_out
 
 
 # The library itself
@@ -401,7 +401,7 @@ def test_flip_flops_that_no_cell_is_are_made_of_cells_that_are(body: str, tmp_pa
     assert found.area_um2 > 4 * min(current_library().areas[kind] for kind in flops)
     # The solver knows the level of an asynchronous input, which a simulation of the text does not.
     proof = prove(
-        source, "m", found.simulated + current_library().modelled(found.cells), "m", tmp_path, bounds=AMPLE
+        source, "m", found.simulated + current_library().modelled(found.cells), "m", tmp_path, limits=AMPLE
     )
     assert proof.outcome == "equal", proof
 

@@ -104,7 +104,9 @@ def judge(
     return passed("equivalent", 1.0, proof.detail, **metrics)
 
 
-def held(spec: RtlSpec, recording: GoldenTrace, answer: Inspection, folder: Path, until: float) -> bool:
+def is_proved_equal(
+    spec: RtlSpec, recording: GoldenTrace, answer: Inspection, folder: Path, until: float
+) -> bool:
     """Whether a complete proof says that an answer does in all cases what the reference does."""
     proof = _proof(spec, recording, answer, folder, until)
     return proof.outcome == "equal" and not proof.sequential
@@ -124,10 +126,10 @@ def _confirmed(
         asked = replace(
             recording, events=(*start, *story), expected=(), replay_offset=0, engine="icarus", seconds=0.0
         )
-        gold = simulate(asked, found.text, spec.reference_top, folder, bounds=CONFIRMATION_LIMITS)
+        gold = simulate(asked, found.text, spec.reference_top, folder, limits=CONFIRMATION_LIMITS)
         names = tuple(answer.parameters)
-        gate = simulate(asked, answer.text, spec.top, folder, bounds=CONFIRMATION_LIMITS, parameters=names)
-        if gold.problem or gate.problem or compare(replace(asked, expected=gold.lines), gate).mismatches:
+        gate = simulate(asked, answer.text, spec.top, folder, limits=CONFIRMATION_LIMITS, parameters=names)
+        if gold.error or gate.error or compare(replace(asked, expected=gold.lines), gate).mismatches:
             return proof
     return Proof("undecided", True, reason="it differs only from a state that nothing leads to")
 
@@ -160,7 +162,7 @@ def _proof(
         what=roles(
             [port for port in found.ports if port.direction == "input"], found.edges, spec.clock, spec.reset
         ),
-        bounds=replace(PROOF_LIMITS, wall_s=seconds),
+        limits=replace(PROOF_LIMITS, wall_s=seconds),
     )
     return proof if recording is None else _confirmed(proof, found, spec, recording, answer, folder)
 
@@ -175,7 +177,7 @@ def prove(
     parameters: Mapping[str, str] | None = None,
     gate_parameters: Mapping[str, str] | None = None,
     what: Roles | None = None,
-    bounds: ToolLimits = PROOF_LIMITS,
+    limits: ToolLimits = PROOF_LIMITS,
 ) -> Proof:
     """Hold module `gate_top` of one text against `gold_top` of another; their ports have the same names.
 
@@ -191,7 +193,7 @@ def prove(
             *_read("gold", gold_top, parameter_options(parameters or {})),
             *_read("gate", gate_top, parameter_options(gate_parameters or {})),
         ]
-        return _prove(reading, place, bounds, _started(what))
+        return _prove(reading, place, limits, _started(what))
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -205,22 +207,22 @@ def _started(what: Roles | None) -> list[str]:
     return [f"-set-at {step} in_{name} {value}" for step, name, value in held if name.isidentifier()]
 
 
-def _prove(reading: Sequence[str], place: Path, bounds: ToolLimits, start: Sequence[str]) -> Proof:
-    built = _run([*reading, *_MITER], place, bounds)
+def _prove(reading: Sequence[str], place: Path, limits: ToolLimits, start: Sequence[str]) -> Proof:
+    built = _run([*reading, *_MITER], place, limits)
     if not built.ok:
         return Proof("undecided", reason=_reason(built), seconds=built.seconds)
     sequential = bool((place / "state").read_text().strip())
     seconds, equal, reason = built.seconds, 0, "it takes too long"
     for steps in (FIRST_BOUND_STEPS, BOUND_STEPS) if sequential else (0,):
-        left = bounds.wall_s - seconds
+        left = limits.wall_s - seconds
         if left <= 0:
             break
-        solved = _run(_solve(steps, left, start), place, replace(bounds, wall_s=left))
+        solved = _run(_solve(steps, left, start), place, replace(limits, wall_s=left))
         seconds += solved.seconds
-        if _REFUTED in solved.out:
-            inputs, gold_out, gate_out = _model(solved.out.splitlines())
+        if _REFUTED in solved.stdout:
+            inputs, gold_out, gate_out = _model(solved.stdout.splitlines())
             return Proof("different", sequential, inputs, gold_out, gate_out, seconds=seconds)
-        if _PROVED not in solved.out:
+        if _PROVED not in solved.stdout:
             reason = _reason(solved)
             break
         equal = steps
@@ -267,15 +269,15 @@ def _solve(steps: int, seconds: float, start: Sequence[str]) -> list[str]:
     ]
 
 
-def _run(script: Sequence[str], place: Path, bounds: ToolLimits) -> ToolRun:
+def _run(script: Sequence[str], place: Path, limits: ToolLimits) -> ToolRun:
     (place / "script.ys").write_text("\n".join(script))
-    return run(["yosys", "script.ys"], place, bounds, environment={"TMPDIR": str(place)})
+    return run(["yosys", "script.ys"], place, limits, environment={"TMPDIR": str(place)})
 
 
 def _reason(ran: ToolRun) -> str:
-    if ran.late or "SAT solver timed out" in ran.out or "Interrupted" in ran.out:
+    if ran.timed_out or "SAT solver timed out" in ran.stdout or "Interrupted" in ran.stdout:
         return "it takes too long"
-    said = _ERROR.search(ran.err) or _ERROR.search(ran.out)
+    said = _ERROR.search(ran.stderr) or _ERROR.search(ran.stdout)
     return f"Yosys: {said[1].strip()[:300]}" if said else "it takes too much memory"
 
 

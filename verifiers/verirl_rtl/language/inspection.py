@@ -126,9 +126,9 @@ def _child(write_end: int, work: Callable[[], Inspection], limits: list[tuple[in
             resource.setrlimit(which, (allowed, allowed))
         try:
             found = _to_json(work())
-        except (AttributeError, ImportError, KeyError, NameError, TypeError) as problem:
+        except (AttributeError, ImportError, KeyError, NameError, TypeError) as error:
             # Ours, which the parent raises; whatever else the reader throws, the text has made it throw.
-            found = {"broken": f"{type(problem).__name__}: {problem}"[:500]}
+            found = {"broken": f"{type(error).__name__}: {error}"[:500]}
         data = json.dumps(found).encode()
         while data:
             data = data[os.write(write_end, data) :]
@@ -205,8 +205,8 @@ def _read(source: str, top: str, parameters: Mapping[str, str], *, trusted: bool
     root = roots[top]
     try:
         ports = tuple(_port(one) for one in root.body.portList)
-    except ValueError as problem:
-        return Inspection(errors=(str(problem),), modules=modules)
+    except ValueError as error:
+        return Inspection(errors=(str(error),), modules=modules)
     inputs = [port.name for port in ports if port.direction == "input"]
     edges = _edges(root) if trusted else frozenset[str]()
     return Inspection(

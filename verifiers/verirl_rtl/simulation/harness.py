@@ -35,8 +35,8 @@ def for_icarus(text: str) -> str:
 class CompileResult:
     """A compiled simulation, or what the compiler said against it."""
 
-    problem: str = ""
-    late: bool = False
+    error: str = ""
+    timed_out: bool = False
 
 
 def fresh_name(stem: str) -> str:
@@ -97,16 +97,16 @@ def harness(name: str, top: str, ports: Sequence[Port], parameters: Mapping[str,
     return "\n".join(lines) + "\n"
 
 
-def compile_icarus(folder: Path, root: str, files: Sequence[str], bounds: ToolLimits) -> CompileResult:
+def compile_icarus(folder: Path, root: str, files: Sequence[str], limits: ToolLimits) -> CompileResult:
     """Compile files of `folder` into `folder/sim`."""
-    return _built(run([*ICARUS_COMMAND, "-s", root, "-o", "sim", *files], folder, bounds), folder)
+    return _built(run([*ICARUS_COMMAND, "-s", root, "-o", "sim", *files], folder, limits), folder)
 
 
-def compile_canonical(folder: Path, root: str, files: Sequence[str], bounds: ToolLimits) -> CompileResult:
+def compile_canonical(folder: Path, root: str, files: Sequence[str], limits: ToolLimits) -> CompileResult:
     """The same for texts without macros: the compiler itself, without preprocessor, driver and shells."""
     base = _base()
     if base is None:
-        return compile_icarus(folder, root, files, bounds)
+        return compile_icarus(folder, root, files, limits)
     (folder / "settings").write_text(
         f"root:{root}\nbasedir:{base}\n"
         + "".join(f"module:{base}/{name}.vpi\n" for name in ("system", "v2005_math", "va_math", "v2009"))
@@ -114,13 +114,13 @@ def compile_canonical(folder: Path, root: str, files: Sequence[str], bounds: Too
         + "warnings:n\nignore_missing_modules:false\nout:sim\niwidth:32\nwidthcap:65536\n"
     )
     argv = [f"{base}/ivl", "-C", "settings", "-C", f"{base}/vvp.conf", "--", *files]
-    return _built(run(argv, folder, bounds), folder)
+    return _built(run(argv, folder, limits), folder)
 
 
 def _built(done: ToolRun, folder: Path) -> CompileResult:
     if done.ok and (folder / "sim").is_file():
         return CompileResult()
-    return CompileResult(problem=first_complaint(done) or "it does not compile", late=done.late)
+    return CompileResult(error=first_complaint(done) or "it does not compile", timed_out=done.timed_out)
 
 
 _GENERATION = (
@@ -150,6 +150,6 @@ def _base() -> Path | None:
 
 def first_complaint(ran: ToolRun) -> str:
     """The first complaint of a tool, on one line."""
-    lines = [line.strip() for line in (ran.err + "\n" + ran.out).splitlines() if line.strip()]
+    lines = [line.strip() for line in (ran.stderr + "\n" + ran.stdout).splitlines() if line.strip()]
     telling = [line for line in lines if "error" in line.lower() or "sorry" in line.lower()] or lines
     return telling[0][:300] if telling else ""

@@ -172,16 +172,16 @@ def _trace(
     """Simulate the reference with these inputs."""
     inputs = [port for port in reference.ports if port.direction == "input"]
     trace = GoldenTrace(reference.ports, reference.overridden, tuple(serialized(events, inputs, input_roles)))
-    outcome = simulate(trace, reference.text, top, folder, "icarus", bounds=budget.brief)
-    if (outcome.late or outcome.uncompiled) and verilator_usable(budget.full.wall_s):
-        icarus_compiles = not outcome.uncompiled
+    outcome = simulate(trace, reference.text, top, folder, "icarus", limits=budget.brief)
+    if (outcome.timed_out or outcome.not_compiled) and verilator_usable(budget.full.wall_s):
+        icarus_compiles = not outcome.not_compiled
         trace, first_lines = _icarus_prefix(trace, reference, top, folder, budget)
-        outcome = simulate(trace, reference.text, top, folder, "verilator", bounds=budget.full)
+        outcome = simulate(trace, reference.text, top, folder, "verilator", limits=budget.full)
         outcome = replace(outcome, lines=first_lines + outcome.lines[len(first_lines) :])
-        if outcome.doubted and icarus_compiles:
-            outcome = simulate(trace, reference.text, top, folder, "icarus", bounds=budget.full)
-    if outcome.problem or outcome.late:
-        why = "it takes longer than a verdict may (--deadline)" if outcome.late else outcome.problem
+        if outcome.order_unreliable and icarus_compiles:
+            outcome = simulate(trace, reference.text, top, folder, "icarus", limits=budget.full)
+    if outcome.error or outcome.timed_out:
+        why = "it takes longer than a verdict may (--deadline)" if outcome.timed_out else outcome.error
         raise BrokenTaskError(f"the reference does not run: {why}")
     return replace(trace, expected=outcome.lines, engine=outcome.engine, seconds=outcome.seconds)
 
@@ -191,10 +191,10 @@ def _icarus_prefix(
 ) -> tuple[GoldenTrace, tuple[str, ...]]:
     """The trace with a prefix that Icarus simulates in a short time, and the outputs of that prefix."""
     while trace.icarus_prefix >= MIN_ICARUS_PREFIX_EVENTS:
-        outcome = simulate(trace.prefix, reference.text, top, folder, "icarus", bounds=budget.brief)
-        if not outcome.late and outcome.seconds <= LONG_SIMULATION_S:
+        outcome = simulate(trace.prefix, reference.text, top, folder, "icarus", limits=budget.brief)
+        if not outcome.timed_out and outcome.seconds <= LONG_SIMULATION_S:
             # Verilator, which knows no Z, simulates the rest.
-            sound = not outcome.problem and not any("z" in line for line in outcome.lines)
+            sound = not outcome.error and not any("z" in line for line in outcome.lines)
             return (trace, outcome.lines) if sound else (replace(trace, icarus_prefix=0), ())
         trace = replace(trace, icarus_prefix=trace.icarus_prefix // 2)
     return replace(trace, icarus_prefix=0), ()
@@ -217,9 +217,9 @@ def _watch_bench(spec: RtlSpec, reference: Inspection, folder: Path, budget: _Ti
         names = [name for name in ("bench.sv", "reference.sv", "core.sv", "watch.sv") if name in files]
         done = _run_bench(bench_folder, spec.testbench_top, names, budget)
         record_file = bench_folder / "trace"
-        if done.late or not record_file.is_file():
+        if done.timed_out or not record_file.is_file():
             slow = "it takes longer than a verdict may (--deadline)"
-            why = slow if done.late else first_complaint(done) or f"'{spec.top}' is not used"
+            why = slow if done.timed_out else first_complaint(done) or f"'{spec.top}' is not used"
             raise BrokenTaskError(f"the bench does not run: {why}")
         width = sum(port.width for port in reference.ports if port.direction == "input")
         return _read_events(record_file.read_text().splitlines(), width)
@@ -231,20 +231,20 @@ def _run_bench(bench_folder: Path, top: str, names: Sequence[str], budget: _Time
     """Run the testbench under Icarus, or under Verilator if Icarus does not compile it."""
     built = compile_icarus(bench_folder, top, names, budget.full)
     simulation = ["vvp", "-n", "sim", "-none"]
-    if not built.problem:
+    if not built.error:
         done = run(simulation, bench_folder, budget.brief if verilator_installed() else budget.full)
-        if not done.late or not verilator_installed():
+        if not done.timed_out or not verilator_installed():
             return done
         if not verilator_usable(budget.full.wall_s):
             return run(simulation, bench_folder, budget.full)
     elif not verilator_usable(budget.full.wall_s):
-        raise BrokenTaskError(f"the bench does not compile with the reference: {built.problem}")
+        raise BrokenTaskError(f"the bench does not compile with the reference: {built.error}")
     second = run(["sh", "-c", bench_script(top, names)], bench_folder, budget.full)
-    if second.late:
+    if second.timed_out:
         return second
     if not second.ok:
         raise BrokenTaskError(
-            f"the bench does not compile with the reference: {built.problem}; {first_complaint(second)}"
+            f"the bench does not compile with the reference: {built.error}; {first_complaint(second)}"
         )
     return run([str(bench_folder / "model")], bench_folder, budget.full)
 

@@ -105,10 +105,8 @@ def runtime_folder() -> Path:
             raise RuntimeBuildError(f"{RUNTIME_VARIABLE}: '{told}' is no compiled runtime of Verilator's")
         try:
             _make(where)
-        except OSError as problem:
-            raise RuntimeBuildError(
-                f"Verilator's runtime cannot be kept in '{where}': {problem}"
-            ) from problem
+        except OSError as error:
+            raise RuntimeBuildError(f"Verilator's runtime cannot be kept in '{where}': {error}") from error
     return where
 
 
@@ -127,8 +125,8 @@ def start_runtime_build() -> Path:
             subprocess.run(
                 ["sh", "-c", f"{maker} </dev/null &"], env=environment, check=True, start_new_session=True
             )
-    except OSError as problem:
-        warnings.warn(f"Verilator's runtime cannot be kept in '{where}': {problem}", stacklevel=2)
+    except OSError as error:
+        warnings.warn(f"Verilator's runtime cannot be kept in '{where}': {error}", stacklevel=2)
     return where
 
 
@@ -144,8 +142,8 @@ def verilator_usable(seconds: float) -> bool:
         _await(Path(told), seconds)
     try:
         runtime_folder()
-    except RuntimeBuildError as problem:
-        warnings.warn(f"{problem}; going on without Verilator", stacklevel=2)
+    except RuntimeBuildError as error:
+        warnings.warn(f"{error}; going on without Verilator", stacklevel=2)
         return False
     return True
 

@@ -156,8 +156,8 @@ class Module:
 
     def _asked(self, line: bytes) -> bytes:
         """One line to the model and the one that it answers."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        if self._process.stdin is None or self._process.stdout is None:
+            raise SimulationError("the simulation has no pipes")
         wanted = sum(port.width for port in self.outputs) + 1
         answer = b""
         until = time.monotonic() + EVAL_TIMEOUT_S
@@ -226,8 +226,8 @@ class Values(MutableMapping[str, int]):
     def __setattr__(self, name: str, value: int) -> None:
         try:
             self[name] = value
-        except KeyError as problem:
-            raise AttributeError(str(problem)) from None
+        except KeyError as error:
+            raise AttributeError(str(error)) from None
 
 
 class Clock:
@@ -341,7 +341,7 @@ def _build_here(order: Mapping[str, Any], folder: Path, errors: IO[str]) -> int:
         ToolLimits(wall_s=BUILD_TIMEOUT_S, cpu_s=int(BUILD_TIMEOUT_S), memory_mb=4096),
     )
     if not done.ok:
-        print(" ".join((done.err or done.out).split())[-400:], file=errors)
+        print(" ".join((done.stderr or done.stdout).split())[-400:], file=errors)
     return 0 if done.ok else 1
 
 

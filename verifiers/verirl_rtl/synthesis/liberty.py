@@ -169,7 +169,7 @@ def _try_out(cells: CellLibrary) -> None:
         done = run(["yosys", "-p", script], folder, _READING, environment={"TMPDIR": str(folder)})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if not done.ok or "Delay =" not in done.out:
+    if not done.ok or "Delay =" not in done.stdout:
         raise InputError.at(cells.path, "ABC maps nothing to it; gates need an area, a function and timing")
     _tried.add(cells.path)
 
@@ -177,9 +177,9 @@ def _try_out(cells: CellLibrary) -> None:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as problem:
+    except OSError as error:
         raise InputError.at(
-            path, f"cannot be read ({problem.strerror}); set {LIBERTY_VARIABLE} to a Liberty file"
+            path, f"cannot be read ({error.strerror}); set {LIBERTY_VARIABLE} to a Liberty file"
         ) from None
 
 
@@ -212,11 +212,11 @@ def _as_yosys_reads(path: Path) -> tuple[Mapping[str, Any], str]:
         commands = "read_liberty -ignore_miss_func -ignore_miss_dir -ignore_miss_data_latch cells.lib"
         writing = "write_verilog -noattr cells.v; write_json cells.json"
         done = run(["yosys", "-q", "-p", f"{commands}; {writing}"], folder, _READING)
-        if not done.ok and (done.late or "ERROR" not in done.err):
+        if not done.ok and (done.timed_out or "ERROR" not in done.stderr):
             limits = f"{_READING.wall_s:.0f} s or {_READING.memory_mb} MB"
             raise InputError.at(path, f"takes Yosys more than {limits} to read; name a smaller one")
         if not done.ok:
-            said = (done.err.strip().splitlines() or ["it is no Liberty file"])[-1]
+            said = (done.stderr.strip().splitlines() or ["it is no Liberty file"])[-1]
             raise InputError.at(path, f"Yosys cannot read it: {said}")
         modules: Mapping[str, Any] = json.loads((folder / "cells.json").read_text())["modules"]
         return modules, (folder / "cells.v").read_text()

@@ -77,7 +77,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What answers to a task are compared with; `problem` says why there is nothing.
+    """What answers to a task are compared with; `error` says why there is nothing.
 
     `first`: the figures of the reference under its own names; `figures`: those of its best run. What lies
     between is the tools' noise. `faithful`: the reference's own netlist does what the reference does, so
@@ -92,7 +92,7 @@ class Baseline:
     undefined: frozenset[tuple[str, int]] = frozenset()
     looped: bool = False
     cpu_s: float = 0.0
-    problem: str = ""
+    error: str = ""
 
 
 def score(mine: Mapping[str, float], reference: Mapping[str, float]) -> float | None:
@@ -136,12 +136,12 @@ def judge(
         return
     cells = current_library()
     base = baseline(spec, recording, cells, folder)
-    if base.problem:
-        yield from _skipped(base.problem)
+    if base.error:
+        yield from _skipped(base.error)
         return
     mapped = _mapped(spec, recording, answer, cells, folder, range(1), until, base)
     if isinstance(mapped, Unmapped):
-        how = timed_out if mapped.late else failed
+        how = timed_out if mapped.timed_out else failed
         yield how("synthesise", detail=mapped.reason)
         return
     yield replace(passed("synthesise"), metrics={"cells": float(sum(mapped.cells.values()))})
@@ -174,7 +174,7 @@ def _mapped(
         runs=runs,
         parameters=given,
         undefined=base.undefined,
-        bounds=replace(SYNTHESIS_LIMITS, wall_s=left, cpu_s=allowed),
+        limits=replace(SYNTHESIS_LIMITS, wall_s=left, cpu_s=allowed),
     )
     if isinstance(found, MappedDesign) and found.looped and not base.looped:
         return Unmapped("gates feed themselves, with no register or latch of the library between")
@@ -214,10 +214,10 @@ def _scored(
     words = _describe(figures.known(), reference)
     if value > 0.5:
         checked = _replay_netlist(mapped, spec.top, recording, cells, folder)
-        if not checked.right and base.faithful:
-            problem = checked.problem or f"{checked.matched} of {checked.total} samples agree"
-            return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {problem}")
-        if not checked.right:
+        if not checked.passed and base.faithful:
+            error = checked.error or f"{checked.matched} of {checked.total} samples agree"
+            return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {error}")
+        if not checked.passed:
             value, words = 0.5, f"{words}; no gain, for a netlist cannot be checked here"
     beside = {f"reference_{name}": figure for name, figure in reference.items()}
     return replace(passed("ppa", value, words), metrics={**figures.known(), **beside})
@@ -281,24 +281,24 @@ def _baseline(spec: RtlSpec, recording: GoldenTrace, cells: CellLibrary, folder:
     def mapped_by(runs: range) -> MappedDesign | Unmapped:
         top, given = spec.reference_top, recording.parameters
         return synthesize(
-            found.text, top, cells, folder, runs=runs, parameters=given, undefined=None, bounds=_REFERENCE
+            found.text, top, cells, folder, runs=runs, parameters=given, undefined=None, limits=_REFERENCE
         )
 
     plain = mapped_by(range(1))
     if isinstance(plain, Unmapped):
-        return Baseline({}, problem=f"the reference has no figures: {plain.reason}")
+        return Baseline({}, error=f"the reference has no figures: {plain.reason}")
     mapped = _better(plain, mapped_by)
     figures, played = measure(mapped, spec.reference_top, recording, cells, folder)
     if figures.delay_ps is None:
-        return Baseline({}, problem="OpenSTA cannot read the reference's netlist")
+        return Baseline({}, error="OpenSTA cannot read the reference's netlist")
     known = _stated(figures, spec)
     if not any(value > 0 for value in known.values()):
-        return Baseline({}, problem="the reference takes no cells")
+        return Baseline({}, error="the reference takes no cells")
     first = known
     if mapped is not plain:
         first = _stated(measure(plain, spec.reference_top, recording, cells, folder)[0], spec)
     faithful = (
-        not played.broken and _replay_netlist(mapped, spec.reference_top, recording, cells, folder).right
+        not played.broken and _replay_netlist(mapped, spec.reference_top, recording, cells, folder).passed
     )
     return Baseline(known, first, faithful, mapped.undefined, mapped.looped, plain.cpu_s)
 
@@ -332,8 +332,8 @@ def measure(
     try:
         dumping = mapped.simulated.rstrip().removesuffix("endmodule") + dump
         played = _simulate_netlist(mapped, dumping, top, start, cells, folder)
-        broken = played.problem or _difference(compare(start, played))
-        activity = None if played.problem else toggles(wave.read_text(), len(start.events))
+        broken = played.error or _difference(compare(start, played))
+        activity = None if played.error else toggles(wave.read_text(), len(start.events))
     finally:
         wave.unlink(missing_ok=True)
     timing = analyze(mapped, top, cells, folder, activity)
@@ -343,15 +343,15 @@ def measure(
 
 
 def _difference(found: ReplayResult) -> str:
-    return "" if found.right or not found.total else f"{found.matched} of {found.total} samples agree"
+    return "" if found.passed or not found.total else f"{found.matched} of {found.total} samples agree"
 
 
 def _replay_netlist(
     mapped: MappedDesign, top: str, recording: GoldenTrace, cells: CellLibrary, folder: Path
 ) -> ReplayResult:
     played = _simulate_netlist(mapped, mapped.simulated, top, recording, cells, folder)
-    if played.problem or played.late:
-        return ReplayResult(0, 1, 0.0, (), played.late, played.problem or "it takes too long")
+    if played.error or played.timed_out:
+        return ReplayResult(0, 1, 0.0, (), played.timed_out, played.error or "it takes too long")
     return compare(recording, played)
 
 
@@ -360,4 +360,4 @@ def _simulate_netlist(
 ) -> SimulationRun:
     text = netlist + cells.modelled(mapped.cells)
     # A netlist has no parameters any more.
-    return simulate(recording, text, top, folder, bounds=_SIMULATION, parameters=(), engine="icarus")
+    return simulate(recording, text, top, folder, limits=_SIMULATION, parameters=(), engine="icarus")

@@ -47,7 +47,7 @@ def _netlistsvg(read: list[str], place: Path) -> str:
     _yosys([*read, "write_json design.json"], place)
     drawn = run(["netlistsvg", "design.json", "-o", "design.svg"], place, _DRAWING)
     if not drawn.ok:
-        raise UndrawableError(f"netlistsvg cannot draw it: {_last(drawn.err or drawn.out)}")
+        raise UndrawableError(f"netlistsvg cannot draw it: {_last(drawn.stderr or drawn.stdout)}")
     return (place / "design.svg").read_text(encoding="utf-8")
 
 
@@ -55,14 +55,14 @@ def _graphviz(read: list[str], top: str, place: Path) -> str:
     _yosys([*read, f"show -format dot -viewer none -prefix design -colors 3 {top}"], place)
     drawn = run(["dot", "-Tsvg", "design.dot"], place, _DRAWING)
     if not drawn.ok:
-        raise UndrawableError(f"Graphviz cannot draw it: {_last(drawn.err) or 'it is too large'}")
-    return drawn.out
+        raise UndrawableError(f"Graphviz cannot draw it: {_last(drawn.stderr) or 'it is too large'}")
+    return drawn.stdout
 
 
 def _yosys(commands: list[str], place: Path) -> None:
     done = run(["yosys", "-q", "-p", "; ".join(commands)], place, _DRAWING)
     if not done.ok:
-        raise UndrawableError(f"Yosys cannot read it: {_last(done.err) or 'it is too large'}")
+        raise UndrawableError(f"Yosys cannot read it: {_last(done.stderr) or 'it is too large'}")
 
 
 def _last(text: str) -> str:

@@ -66,8 +66,8 @@ def analyze(
         ran = run(["sta", "-no_splash", "-no_init", "-exit", "script.tcl"], place, _STA)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    paths = _PATHS.search(ran.out)
-    if not ran.ok or "Error:" in ran.out + ran.err or paths is None:
+    paths = _PATHS.search(ran.stdout)
+    if not ran.ok or "Error:" in ran.stdout + ran.stderr or paths is None:
         return None
     period, slack = float(paths[1]), float(paths[2])
     # Whole cycles fit the period by its choice; half a cycle lacks `slack` of its half.
@@ -75,7 +75,7 @@ def analyze(
     delay *= 1 + ripples(design, library)
     if activity is None:
         return TimingPower(delay, None)
-    idle, busy = (_instances(text) for text in ran.out[paths.end() :].partition("BUSY")[::2])
+    idle, busy = (_instances(text) for text in ran.stdout[paths.end() :].partition("BUSY")[::2])
     registers = {name for name, cell in design.module["cells"].items() if cell["type"] in library.clocks}
     if set(busy) != set(design.module["cells"]) or not registers <= set(idle):
         return None

@@ -64,10 +64,10 @@ class MappedDesign:
 
 @dataclass(frozen=True)
 class Unmapped:
-    """Why a design has no figures. `late`: it took more time or memory than it may."""
+    """Why a design has no figures. `timed_out`: it took more time or memory than it may."""
 
     reason: str
-    late: bool = False
+    timed_out: bool = False
 
 
 def synthesize(
@@ -79,7 +79,7 @@ def synthesize(
     runs: range = range(1),
     parameters: Mapping[str, str] | None = None,
     undefined: Container[tuple[str, int]] | None = (),
-    bounds: ToolLimits = SYNTHESIS_LIMITS,
+    limits: ToolLimits = SYNTHESIS_LIMITS,
 ) -> MappedDesign | Unmapped:
     """Map `top` of a Verilog text to the library.
 
@@ -89,7 +89,7 @@ def synthesize(
     """
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
-        return _synthesise(source, top, library, place, runs, parameters or {}, undefined, bounds)
+        return _synthesise(source, top, library, place, runs, parameters or {}, undefined, limits)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
@@ -138,7 +138,7 @@ def _synthesise(
     runs: range,
     parameters: Mapping[str, str],
     undefined: Container[tuple[str, int]] | None,
-    bounds: ToolLimits,
+    limits: ToolLimits,
 ) -> MappedDesign | Unmapped:
     (place / "design.sv").write_text(without_tool_directives(source))
     (place / "cells.lib").symlink_to(library.path)
@@ -146,7 +146,7 @@ def _synthesise(
     (place / "latches.v").write_text(library.latches)
     (place / "abc.constr").write_text(f"set_driving_cell {library.driver}\nset_load {library.load_ff:g}\n")
     (place / "script.ys").write_text("\n".join(_script(checked_name(top), library, runs, parameters)))
-    ran = run(["yosys", "-q", "script.ys"], place, bounds, environment={"TMPDIR": str(place)})
+    ran = run(["yosys", "-q", "script.ys"], place, limits, environment={"TMPDIR": str(place)})
     if not ran.ok:
         return _why(ran)
     found = [_read(place, number, top, library, ran.cpu_s / len(runs)) for number in runs]
@@ -197,11 +197,11 @@ def _script(top: str, library: CellLibrary, runs: range, parameters: Mapping[str
 
 
 def _why(ran: ToolRun) -> Unmapped:
-    if ran.late:
-        return Unmapped("synthesis takes too long", late=True)
-    said = _ERROR.search(ran.err) or _ERROR.search(ran.out)
+    if ran.timed_out:
+        return Unmapped("synthesis takes too long", timed_out=True)
+    said = _ERROR.search(ran.stderr) or _ERROR.search(ran.stdout)
     if said is None:
-        return Unmapped("synthesis takes too much memory", late=True)
+        return Unmapped("synthesis takes too much memory", timed_out=True)
     if _ABC_ENDED in said[1]:
         return Unmapped("ABC ends without a result")
     return Unmapped(f"Yosys: {said[1].strip()[:300]}")

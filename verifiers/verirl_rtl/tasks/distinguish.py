@@ -63,9 +63,9 @@ def _simulate(face: ModuleInterface, reference: str, others: Sequence[str], step
         if not built.ok:
             return None
         ran = run(["vvp", "-n", "all.vvp"], folder, _BOUNDS)
-        if ran.late and steps > FALLBACK_STEPS:
+        if ran.timed_out and steps > FALLBACK_STEPS:
             return _simulate(face, reference, others, FALLBACK_STEPS)
-    said = next((line for line in ran.out.splitlines() if line.startswith("differ ")), None)
+    said = next((line for line in ran.stdout.splitlines() if line.startswith("differ ")), None)
     if not ran.ok or said is None:
         return None
     return [bit == "1" for bit in reversed(said.removeprefix("differ "))]
