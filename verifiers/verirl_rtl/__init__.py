@@ -22,31 +22,31 @@ if TYPE_CHECKING:
 
 
 class RtlDomain(Domain):
-    """The domain `rtl`; its modules are imported when they are first needed."""
+    """The domain `rtl`. Its modules are imported when they are first used."""
 
     name = "rtl"
     version = "1.1"
     confined = True
     deadline_s = 60.0
-    """A verdict with area, delay and power runs a dozen tools; each has limits of its own."""
+    """Wall-clock limit of a verdict in seconds: with area, delay and power it runs a dozen tools."""
 
     @property
     def ladder(self) -> Ladder:
-        """extract → policy → elaborate → simulate → equivalent, then synthesise and ppa."""
+        """The stages extract, policy, elaborate, simulate, equivalent, synthesise and ppa."""
         from verirl_rtl.ladder import LADDER
 
         return LADDER
 
     def reward_presets(self) -> Mapping[str, Scheme]:
-        """Published rewards for this ladder."""
+        """Return published rewards for this ladder."""
         from verirl_rtl.presets import PRESETS
 
         return PRESETS
 
     def worker_files(self) -> Mapping[str, Path]:
-        """What a worker reads: the Liberty file in use and, if there is Verilator, its compiled runtime.
+        """Return the Liberty file in use and, if Verilator is installed, the folder of its compiled runtime.
 
-        That is compiled once for a machine; a worker that needs it before it is there waits for it.
+        The runtime is compiled once per machine, in the background; a worker that needs it earlier waits.
         """
         from verirl_rtl.simulation.verilator_build import (
             RUNTIME_VARIABLE,
@@ -61,14 +61,14 @@ class RtlDomain(Domain):
         }
 
     def tools(self) -> Mapping[str, str]:
-        """The tools whose version could change a verdict, and the standard cells."""
+        """Return the tools whose version could change a verdict, and the standard-cell library."""
         from verirl_rtl.synthesis.liberty import library_version
         from verirl_rtl.tools import versions
 
         return {**versions(), "liberty": library_version()}
 
     def warm_up(self) -> None:
-        """Import what every verdict needs, once a worker, and let the reader make what it keeps."""
+        """Import what every verdict needs, and let pyslang fill its caches."""
         from verirl.optional_dependencies import import_optional
 
         import_optional("pyslang", "rtl")
@@ -99,7 +99,7 @@ class RtlDomain(Domain):
         return FAMILIES
 
     def families_for(self, options: GenerationOptions) -> tuple[str, ...]:
-        """The families that have tasks in a style."""
+        """Return the families that have tasks in the chosen style."""
         from verirl_rtl.tasks.generate import families_with
 
         return families_with(self._read(options).style)
@@ -134,7 +134,7 @@ class RtlDomain(Domain):
         return run_stages(task, completion, context)
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
-        """Wrong completions near the task's reference."""
+        """Return wrong completions close to the task's reference."""
         from verirl_rtl.tasks.mutants import mutants
 
         return mutants(task)
@@ -166,7 +166,7 @@ class RtlDomain(Domain):
         return (liberty_option(),)
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
-        """The answer beside its first mismatching cycle and its area, delay and power."""
+        """Return the answer with its first mismatching samples and its area, delay and power."""
         from verirl_rtl.render import render
 
         return render(task, completion, verdict)

@@ -1,7 +1,7 @@
-"""The waveform file and the schematic of one answer, made where its text may be run: in a sandbox.
+"""Make the waveform file and the schematic of one answer in a sandbox, because its text is untrusted.
 
-`make` starts this module as a program there; it leaves its files in the working folder and says what it could
-not make.
+`make_artifacts` starts this module there as a program. It leaves its files in the working folder and prints
+why others could not be made.
 """
 
 from __future__ import annotations
@@ -19,16 +19,27 @@ from verirl import sandbox
 from verirl.errors import VerirlError
 from verirl.types import Task
 
-WAVES_FILE, SCHEMATIC_FILE = "waves.vcd", "schematic.svg"
+WAVES_FILE = "waves.vcd"
+SCHEMATIC_FILE = "schematic.svg"
 _LIMITS = sandbox.Limits(wall_s=90, cpu_s=60, memory_mb=4096, file_mb=64)
 
 
 def make_artifacts(
     task: Task, completion: str, wanted: tuple[str, ...]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The files of `wanted` (`WAVES`, `DRAWING`) by name, and for those that there are not, why.
+    """Make the waveforms and the schematic of an answer.
 
-    Raises ToolMissingError where bubblewrap is missing, SandboxError where the sandbox cannot be made.
+    Args:
+        task: An RTL task.
+        completion: The answer. Untrusted.
+        wanted: Which of `WAVES_FILE` and `SCHEMATIC_FILE` to make.
+
+    Returns:
+        File name → text, and for each file that could not be made: file name → reason.
+
+    Raises:
+        ToolMissingError: If bubblewrap is not installed.
+        SandboxError: If the sandbox cannot be set up.
     """
     packages = [_package(name) for name in ("verirl", "verirl_rtl")]
     question = {"spec": dict(task.spec), "completion": completion, "wanted": list(wanted)}
@@ -65,7 +76,7 @@ def _said(stdout: bytes) -> Mapping[str, str]:
 
 
 def main() -> None:
-    """The program inside: reads question.json, writes the files, prints why others could not be made."""
+    """Run inside the sandbox: read question.json, write the files, print why others could not be made."""
     question = json.loads(Path("question.json").read_text(encoding="utf-8"))
     why: dict[str, str] = {}
     for name, maker in ((WAVES_FILE, _waves), (SCHEMATIC_FILE, _drawing)):

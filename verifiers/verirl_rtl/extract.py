@@ -1,8 +1,8 @@
-"""Find the one design that a completion commits to, or say why there is none.
+"""Find the design that a completion gives as its answer, or say why there is none.
 
 The answer is the last fenced block of Verilog (else the last block without a language), or the whole
-completion where it is nothing but code. Thinking is never an answer. Nothing is parsed here: the text is
-hostile, and the parser runs within limits of its own.
+completion if it contains nothing but code. Text inside a thinking section never counts. Nothing is parsed
+here: the text is untrusted, and the parser runs within limits of its own.
 """
 
 from __future__ import annotations
@@ -24,14 +24,21 @@ _LAST = re.compile(
 
 
 def extract(completion: str) -> str:
-    """The text of the design. Raises NoAnswerError where the completion has none."""
+    """Return the text of the design.
+
+    Args:
+        completion: What the model wrote. Untrusted.
+
+    Raises:
+        NoAnswerError: If the completion has no answer; the message says why.
+    """
     text = said(completion)
     block = last_block(text, _VERILOG, "Verilog")
     return _bare(text) if block is None else block
 
 
 def _bare(text: str) -> str:
-    """A completion that is nothing but code: it begins with a design unit and ends where one ends."""
+    """Accept a completion that is nothing but code: it begins and ends with a design unit."""
     if not _FIRST.match(text) or not _LAST.search(text[-2000:]):
         raise NoAnswerError("no code was found; end with the design in one ```verilog block")
     return text

@@ -1,4 +1,4 @@
-"""The rungs of the domain, most important first."""
+"""The ladder of the domain: its stages, most important first."""
 
 from __future__ import annotations
 

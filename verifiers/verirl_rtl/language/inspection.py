@@ -1,9 +1,9 @@
-"""Whether a design may be run, and what its ports are: pyslang, in a forked child, within limits.
+"""Check whether a design may be simulated, and read its ports: pyslang in a forked child, within limits.
 
-`inspect` reads the text as IEEE 1800-2017 says, expands its macros, and prints it anew without comments,
-directives or attributes. Every later tool is given that canonical text, so that no preprocessor, pragma or
-comment which one tool reads differently from another means anything. It is held to a list of system functions
-and keywords, then read and elaborated alone: a name outside the answer is an unknown name.
+`inspect_answer` reads the text according to IEEE 1800-2017, expands its macros, and prints it again without
+comments, directives or attributes. All later tools read only this canonical text, so that preprocessing,
+pragmas and comments, which tools interpret differently, have no effect. The text is checked against lists of
+system functions and keywords, then read and elaborated alone: a name outside the answer is unknown.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pyslang.syntax import SyntaxTree
 
 READER_MEMORY_MB = 512
-"""Address space that reading one design may take beyond the worker's own."""
+"""Address space that reading one design may take in addition to the worker's own."""
 READER_CPU_S = 4
 MAX_ERRORS = 4
 MAX_EXPANDED_CHARS = 2_000_000
-"""Characters of canonical text: macros may make an answer longer, but not by everything."""
+"""Characters of canonical text: limits how much macros may expand an answer."""
 
 Direction = Literal["input", "output", "inout"]
 
@@ -49,12 +49,17 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What reading a design found.
+    """The result of reading a design.
 
-    `refusal`: why the policy does not allow it. `errors`: what keeps it from being elaborated. Where both are
-    empty, `text` is the canonical text; `ports` and `parameters` are those of the elaborated top, of which
-    `overridden` were set from outside; `modules` are the names it defines, and `edges` the inputs whose edges
-    some process waits for.
+    Attributes:
+        refusal: Why the language rules do not allow it; empty if they do.
+        errors: Why it does not elaborate.
+        text: The canonical text, if there is no refusal and no error.
+        ports: The ports of the elaborated top module.
+        parameters: Its parameters: name → value.
+        overridden: The parameters that were set from outside.
+        modules: The names that the text defines.
+        edges: The inputs whose edges a process waits for (trusted texts only).
     """
 
     refusal: str = ""
@@ -73,7 +78,20 @@ class Inspection:
 
 
 def inspect_answer(source: str, top: str, parameters: Mapping[str, str] | None = None) -> Inspection:
-    """Read a design that a model wrote, with `top` as its one root; `parameters` override those it has."""
+    """Read a design that a model wrote.
+
+    Args:
+        source: The text. Untrusted.
+        top: The module that must be the only root.
+        parameters: Values for the parameters of `top`; names that it does not have are ignored.
+
+    Returns:
+        The inspection. A text that exceeds the limits of the reader is a refusal.
+
+    Example:
+        >>> inspect_answer("module m(input a, output y); assign y = ~a; endmodule", "m").ok
+        True
+    """
     if refusal := refusal_of_source(source):
         return Inspection(refusal=refusal)
     import pyslang  # noqa: F401 - once, before the fork
@@ -82,20 +100,29 @@ def inspect_answer(source: str, top: str, parameters: Mapping[str, str] | None =
 
 
 def inspect_trusted(source: str, top: str, parameters: Mapping[str, str] | None = None) -> Inspection:
-    """The same for a text that comes with the task: whatever it says, as long as `top` elaborates."""
+    """Read a text that belongs to the task: anything is allowed, as long as `top` elaborates.
+
+    Args:
+        source: The text. Trusted: it is read in this process, without limits.
+        top: The module to elaborate.
+        parameters: Values for the parameters of `top`; names that it does not have are ignored.
+
+    Returns:
+        The inspection, with `edges`.
+    """
     return _read(source, top, parameters or {}, trusted=True)
 
 
 def _confined(work: Callable[[], Inspection]) -> Inspection:
-    """`work` in a forked child with limits; being ended by them is a refusal."""
-    # Whatever the child does first costs it the copy of a page: what can be done before is.
+    """Run `work` in a forked child with limits; a child that the limits end is a refusal."""
+    # Each page that the child writes is copied first, so everything possible is done before the fork.
     limits = _limits()
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
         _child(write_end, work, limits)
     os.close(write_end)
-    # No clock on the wall: the child does nothing but compute, so its CPU limit ends it.
+    # No wall-clock limit is needed: the child only computes, so its CPU limit ends it.
     with os.fdopen(read_end, "rb") as said:
         data = said.read()
     _, status = os.waitpid(pid, 0)
@@ -107,7 +134,7 @@ def _confined(work: Callable[[], Inspection]) -> Inspection:
 
 
 def _limits() -> list[tuple[int, int]]:
-    """Which resources a child has how much of: memory on top of our own, and no more than we may."""
+    """The resource limits of a child: memory on top of the parent's, and nothing above the hard limits."""
     own = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     wanted = (
         (resource.RLIMIT_AS, own + READER_MEMORY_MB * 1024 * 1024),
@@ -127,7 +154,7 @@ def _child(write_end: int, work: Callable[[], Inspection], limits: list[tuple[in
         try:
             found = _to_json(work())
         except (AttributeError, ImportError, KeyError, NameError, TypeError) as error:
-            # Ours, which the parent raises; whatever else the reader throws, the text has made it throw.
+            # A fault of this code, which the parent raises; any other exception was caused by the text.
             found = {"broken": f"{type(error).__name__}: {error}"[:500]}
         data = json.dumps(found).encode()
         while data:
@@ -138,7 +165,7 @@ def _child(write_end: int, work: Callable[[], Inspection], limits: list[tuple[in
 
 
 def _to_json(found: Inspection) -> dict[str, Any]:
-    # By hand, for the same reason: `dataclasses.asdict` copies all there is.
+    # Not with `dataclasses.asdict`, which would copy everything.
     return {
         "refusal": found.refusal,
         "errors": found.errors,
@@ -183,7 +210,7 @@ def _read(source: str, top: str, parameters: Mapping[str, str], *, trusted: bool
     if "`default_nettype" in source and (
         errors := _told(_compiled(tree, manager, {}, set()).getAllDiagnostics(), manager)
     ):
-        # What an undeclared name means is lost with the directive.
+        # The meaning of an undeclared name is lost with the directive.
         return Inspection(errors=errors)
     tree = _parsed(text, manager)
     if not trusted and (twice := _twice(tree)):
@@ -257,7 +284,7 @@ def _compiled(
     options = CompilationOptions()
     options.topModules = tops
     options.paramOverrides = [f"{name}={value}" for name, value in parameters.items()]
-    # What the simulators take without a word.
+    # Constructs that the simulators accept without a warning.
     options.flags |= CompilationFlags.AllowUseBeforeDeclare | CompilationFlags.RelaxEnumConversions
     options.maxInstanceDepth = 48
     options.maxGenerateSteps = 20_000
@@ -271,7 +298,7 @@ def _compiled(
 
 
 def _twice(tree: SyntaxTree) -> str:
-    """A module, package or the like that is defined twice, of which each tool takes the one that it likes."""
+    """A module or package that is defined twice, of which each tool would use another one."""
     from pyslang.syntax import CompilationUnitSyntax, ModuleDeclarationSyntax
 
     members = tree.root.members if isinstance(tree.root, CompilationUnitSyntax) else ()
@@ -295,7 +322,7 @@ def _other_roots(top: str, roots: Iterable[str]) -> str:
 
 
 def _told(diagnostics: Any, manager: pyslang.SourceManager) -> tuple[str, ...]:
-    """The first errors as `line N: words`."""
+    """The first errors as `line N: message`."""
     from pyslang import DiagnosticEngine
 
     engine = DiagnosticEngine(manager)
@@ -324,7 +351,7 @@ def _port(port: Any) -> Port:
 
 
 def _edges(instance: InstanceSymbol) -> frozenset[str]:
-    """The names in an instance whose edges its processes, or those below it, wait for."""
+    """The names in an instance whose edges are waited for by its processes or by those below it."""
     from pyslang import ast
 
     waited: set[str] = set()

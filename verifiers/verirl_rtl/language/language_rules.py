@@ -1,11 +1,11 @@
-"""One reading of a design's text: the policy's rules on text, before and after macros are expanded."""
+"""The rules on the text of a design, before and after its macros are expanded."""
 
 from __future__ import annotations
 
 import re
 
 MAX_SOURCE_CHARS = 200_000
-"""Characters of an answer."""
+"""Longest answer that is read, in characters."""
 
 SYSTEM_FUNCTIONS = frozenset(
     [
@@ -36,7 +36,7 @@ SYSTEM_FUNCTIONS = frozenset(
         "$itor",
     ]
 )
-"""System functions whose value hangs on nothing but their arguments."""
+"""System functions whose value depends only on their arguments."""
 
 DIRECTIVES = frozenset(
     [
@@ -68,7 +68,7 @@ FORBIDDEN_KEYWORDS = {word: why for why, words in _REASONS.items() for word in w
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _ESCAPED = r"\\[!-~]+"
 _COMMENT = r"//[^\n]*|/\*.*?\*/"
-_SKIN = re.compile(rf"({_STRING}|{_ESCAPED}|\(\*\s*\))|{_COMMENT}|\(\*.*?\*\)", re.DOTALL)
+_COMMENT_OR_ATTRIBUTE = re.compile(rf"({_STRING}|{_ESCAPED}|\(\*\s*\))|{_COMMENT}|\(\*.*?\*\)", re.DOTALL)
 _TICK = re.compile(rf"{_STRING}|{_ESCAPED}|{_COMMENT}|(`[A-Za-z_]\w*|``|`.?)", re.DOTALL)
 _DEFINED = re.compile(r"`define\s+([A-Za-z_]\w*)")
 _WORD = re.compile(rf"{_STRING}|{_ESCAPED}|(\$[\w$]*|[A-Za-z_][\w$]*)", re.DOTALL)
@@ -89,16 +89,16 @@ _STANDARD = frozenset(
         "nounconnected_drive",
     )
 )
-"""Directives that are not allowed, and that no macro can be named after (IEEE 1800-2017, 22.5.1)."""
+"""Directives that are not allowed and cannot be names of macros (IEEE 1800-2017, 22.5.1)."""
 
 
 def line_of(text: str, position: int) -> int:
-    """The line, from 1, of a place in a text."""
+    """Return the line, from 1, of a position in a text."""
     return text.count("\n", 0, position) + 1
 
 
 def refusal_of_source(source: str) -> str:
-    """Why the text as written is refused, if it is: its characters, comments and directives."""
+    """Return why the text as written is refused (characters, comments, directives); empty if it is not."""
     if len(source) > MAX_SOURCE_CHARS:
         return f"the design is longer than {MAX_SOURCE_CHARS} characters"
     for sign, what in (("\0", "a character that is no text"), ("\\`", "a quoted directive")):
@@ -125,12 +125,12 @@ _ALLOWED = f"the directives are {', '.join(sorted('`' + name for name in DIRECTI
 
 
 def without_comments(text: str) -> str:
-    """The text without comments and attributes, which tools disagree about; its lines stay where they are."""
-    return _SKIN.sub(lambda found: found[1] or " " + "\n" * found[0].count("\n"), text)
+    """Return the text without comments and attributes, which tools disagree about; line numbers stay."""
+    return _COMMENT_OR_ATTRIBUTE.sub(lambda found: found[1] or " " + "\n" * found[0].count("\n"), text)
 
 
 def refusal_of_expanded(text: str) -> str:
-    """Why the text whose macros are expanded is refused, if it is: its keywords and system functions."""
+    """Return why the expanded text is refused (keywords, system functions); empty if it is not."""
     for found in _WORD.finditer(text):
         word = found[1]
         if not word:

@@ -39,7 +39,7 @@ class Outline:
 
 
 def outline(source: str) -> Outline:
-    """What `source` defines and instantiates, by its syntax alone."""
+    """Return what a text defines and instantiates, judged by its syntax alone."""
     from pyslang.syntax import HierarchyInstantiationSyntax, ModuleDeclarationSyntax, SyntaxTree
 
     defined: list[str] = []
@@ -56,9 +56,22 @@ def outline(source: str) -> Outline:
 
 
 def rename_textually(source: str, old: str, new: str) -> str:
-    """`source` with the identifier `old` turned into `new`, outside comments, strings and named ports.
+    """Replace an identifier everywhere except in comments, strings and named ports.
 
-    ValueError where `source` already uses `new` as a name of its own.
+    Args:
+        source: Trusted Verilog text.
+        old: The identifier to replace.
+        new: Its new name.
+
+    Returns:
+        The changed text.
+
+    Raises:
+        ValueError: If `source` already uses `new` as a name.
+
+    Example:
+        >>> rename_textually("module a; endmodule", "a", "b")
+        'module b; endmodule'
     """
     if old == new:
         return source
@@ -68,7 +81,15 @@ def rename_textually(source: str, old: str, new: str) -> str:
 
 
 def rename_modules(text: str, names: Mapping[str, str]) -> str:
-    """The text with its modules called otherwise, where they are defined and where they are instantiated."""
+    """Rename modules in their definitions and instantiations.
+
+    Args:
+        text: Verilog text.
+        names: Old name → new name.
+
+    Returns:
+        The changed text.
+    """
     from pyslang.syntax import (
         HierarchyInstantiationSyntax,
         ModuleDeclarationSyntax,
@@ -100,7 +121,18 @@ def rename_modules(text: str, names: Mapping[str, str]) -> str:
 def bench_parameters(
     bench: str, bench_top: str, reference: str, reference_top: str, top: str
 ) -> dict[str, str]:
-    """The parameters that a bench sets on its first `top`, with the reference in its place."""
+    """Return the parameters that a testbench sets on its first instance of `top`.
+
+    Args:
+        bench: The text of the testbench.
+        bench_top: Its root module.
+        reference: The text of the reference, which takes the place of `top`.
+        reference_top: The module of the reference.
+        top: The module under test.
+
+    Returns:
+        Name → value of each parameter that is overridden.
+    """
     from pyslang import Bag, SourceManager
     from pyslang.ast import Compilation, CompilationOptions, InstanceSymbol
     from pyslang.syntax import SyntaxTree
@@ -127,5 +159,5 @@ def bench_parameters(
 
 
 def to_fence(source: str) -> str:
-    """A completion that answers with `source`."""
+    """Return a completion that answers with `source`: a fenced Verilog block."""
     return f"```verilog\n{source.strip()}\n```"

@@ -1,6 +1,6 @@
-"""The harness that plays recorded inputs into a design under Icarus Verilog and prints its outputs.
+"""The harness that applies recorded inputs to a design under Icarus Verilog and prints its outputs.
 
-Design and harness share a simulation, so the harness holds nothing worth reading: inputs, no expectations.
+Design and harness share a simulation, so the harness holds only the inputs and no expected outputs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from verirl_rtl.tools import ToolLimits, ToolRun, run, version
 
 ICARUS_COMMAND = ("iverilog", "-g2012", "-gno-assertions")
 EVENT_SPACING_NS = 1000
-"""Time units from one event to the next, so that delays in a design have run out when it is sampled."""
+"""Nanoseconds between events, so that delays in a design have passed when it is sampled."""
 
 
 _HEAD = '`timescale 1ns/1ps\n`line 1 "design.sv" 0\n'
@@ -26,42 +26,54 @@ _CHECKED = re.compile(r"\b(?:unique0?|priority)(?=\s+(?:case[xz]?|if)\b)")
 
 
 def for_icarus(text: str) -> str:
-    """A canonical text as Icarus is given it: delays have a unit, lines keep their numbers, and no `unique`
-    makes it print a warning among the outputs."""
+    """Return canonical text for Icarus: with a time unit, and without `unique`, which prints warnings."""
     return _HEAD + _CHECKED.sub("", text)
 
 
 @dataclass(frozen=True)
 class CompileResult:
-    """A compiled simulation, or what the compiler said against it."""
+    """The result of a compilation.
+
+    Attributes:
+        error: The first complaint of the compiler; empty if it succeeded.
+        timed_out: Whether the compiler took too long.
+    """
 
     error: str = ""
     timed_out: bool = False
 
 
 def fresh_name(stem: str) -> str:
-    """A name that no text can know."""
+    """Return a random name, which no text can contain."""
     return f"{stem}_{secrets.token_hex(8)}"
 
 
 def escaped_identifier(name: str) -> str:
-    """A name in the writing that is right for all of them, keywords too (IEEE 1800-2017, 5.6.1)."""
+    """Return a name in the form that is valid for every name, even a keyword (IEEE 1800-2017, 5.6.1)."""
     return f"\\{name} "
 
 
 def vector_range(width: int) -> str:
-    """The range of a vector."""
+    """Return the range of a vector declaration, such as `[7:0]`; empty for one bit."""
     return f"[{width - 1}:0]" if width > 1 else ""
 
 
 def overrides(parameters: Mapping[str, str]) -> str:
-    """The parameter list of an instantiation."""
+    """Return the parameter list of an instantiation, with a trailing blank; empty without parameters."""
     given = ", ".join(f".{escaped_identifier(name)}({value})" for name, value in parameters.items())
     return f"#({given}) " if given else ""
 
 
 def harness(name: str, top: str, ports: Sequence[Port], parameters: Mapping[str, str], events: int) -> str:
-    """Verilog that plays `events` lines of the file `script` and prints the outputs where a line says so."""
+    """Return Verilog that applies the lines of the file `script` and prints the outputs if a line says so.
+
+    Args:
+        name: The name of the harness module.
+        top: The module under test.
+        ports: The ports of `top`.
+        parameters: Parameter values to set on `top`.
+        events: Number of lines in `script`.
+    """
     wires = {port.name: f"p{number}" for number, port in enumerate(ports)}
     inputs = [port for port in ports if port.direction == "input"]
     outputs = [port for port in ports if port.direction == "output"]
@@ -98,12 +110,12 @@ def harness(name: str, top: str, ports: Sequence[Port], parameters: Mapping[str,
 
 
 def compile_icarus(folder: Path, root: str, files: Sequence[str], limits: ToolLimits) -> CompileResult:
-    """Compile files of `folder` into `folder/sim`."""
+    """Compile files of a folder into `sim` in that folder."""
     return _built(run([*ICARUS_COMMAND, "-s", root, "-o", "sim", *files], folder, limits), folder)
 
 
 def compile_canonical(folder: Path, root: str, files: Sequence[str], limits: ToolLimits) -> CompileResult:
-    """The same for texts without macros: the compiler itself, without preprocessor, driver and shells."""
+    """Compile texts without macros: run the compiler itself, without preprocessor, driver and shells."""
     base = _base()
     if base is None:
         return compile_icarus(folder, root, files, limits)
@@ -139,7 +151,7 @@ _GENERATION = (
 
 @cache
 def _base() -> Path | None:
-    """Where Icarus 11 keeps its compiler; None where it is another version, whose settings are not known."""
+    """The folder of the compiler of Icarus 11; None for other versions, whose settings are not known."""
     driver = shutil.which("iverilog")
     if driver is None or not version("iverilog").startswith("11."):
         return None
@@ -149,7 +161,7 @@ def _base() -> Path | None:
 
 
 def first_complaint(ran: ToolRun) -> str:
-    """The first complaint of a tool, on one line."""
+    """Return the first complaint of a tool, on one line."""
     lines = [line.strip() for line in (ran.stderr + "\n" + ran.stdout).splitlines() if line.strip()]
     telling = [line for line in lines if "error" in line.lower() or "sorry" in line.lower()] or lines
     return telling[0][:300] if telling else ""

@@ -1,4 +1,4 @@
-"""The first mismatching sample as a small waveform table: signals down, samples across."""
+"""The first mismatching samples as a small waveform table: one row per signal, one column per sample."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-SAMPLES_BEFORE, SAMPLES_AFTER = 4, 3
+SAMPLES_BEFORE = 4
+SAMPLES_AFTER = 3
 MAX_SIGNALS = 12
 """Rows of inputs and, beside the outputs that are wrong, of outputs."""
 MAX_VALUE_CHARS = 12
@@ -19,12 +20,12 @@ class Line(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         ...
 
     @property
     def width(self) -> int:
-        """In bits."""
+        """Its width in bits."""
         ...
 
 
@@ -81,7 +82,7 @@ def mismatch_table(
 
 
 def value(bits: str) -> str:
-    """Bits as a table shows them: one as it is, more in hexadecimal, undefined digits as `x` or `z`."""
+    """Return bits as a table shows them: hexadecimal if there are several, undefined digits as `x` or `z`."""
     if len(bits) == 1:
         return bits
     padded = bits.zfill(-(-len(bits) // 4) * 4)
@@ -93,7 +94,7 @@ def value(bits: str) -> str:
 
 
 def cells(table: str) -> list[list[str]]:
-    """The rows of a table that `waveform` wrote; none where `table` is something else."""
+    """Return the rows of a table that `mismatch_table` wrote; none if the text is something else."""
     lines = table.strip("\n").split("\n")
     if not lines[0].startswith(SAMPLE_HEADING + " "):
         return []

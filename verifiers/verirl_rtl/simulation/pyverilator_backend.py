@@ -18,7 +18,7 @@ INSTALL_COMMAND = "pip install 'verirl[pyverilator]'"
 
 
 def require_pyverilator() -> None:
-    """ToolMissingError where the fork is not installed; PyPI's `pyverilator` itself does not even import."""
+    """Raise ToolMissingError if the fork is not installed; `pyverilator` from PyPI does not import."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
@@ -28,7 +28,7 @@ def require_pyverilator() -> None:
 
 
 def build(folder: Path, top: str) -> None:
-    """Make `model` of the files `harness.sv` and `design.sv` in a folder."""
+    """Build `model` from the files `harness.sv` and `design.sv` in a folder."""
     source = folder / f"{top}.sv"
     source.write_text((folder / "harness.sv").read_text() + (folder / "design.sv").read_text())
     options = ["--no-timing", "-Wno-lint", "-Wno-style", "-Wno-BLKANDNBLK", "--top-module", top]
@@ -38,7 +38,7 @@ def build(folder: Path, top: str) -> None:
 
 
 def serve() -> None:
-    """Play lines of bits from standard input into `model`, and print its outputs' bits."""
+    """Apply lines of bits from standard input to `model`, and print the bits of its outputs."""
     simulation = import_module("pyverilator").PyVerilator(os.path.abspath("model"), auto_eval=False)  # noqa: PTH100 - a string for dlopen
     inputs, outputs = (
         sorted(ports, key=lambda port: int(port[0][1:])) for ports in (simulation.inputs, simulation.outputs)

@@ -1,11 +1,12 @@
-"""Inputs for a design that comes without a bench: exhaustive where they are few, else random and corners.
+"""Generate inputs for a design without a testbench: all values if they are few, else random and corner cases.
 
-What a reference compares with is seldom met by chance, so the numbers in its text are among the values: as
+Random values seldom hit what a reference compares with, so the numbers in its text are among the values: as
 they are, off by one, in a field of a wider input, and bit by bit on an input of one bit.
 
-A script is a list of events; each is the value of every input (MSB first, in port order) and whether the
-outputs are looked at once everything has settled. An event that moves data and a clock is played as two, data
-first: what a register catches must not hang on the order in which a simulator runs two processes.
+The inputs are a list of events. Each has the value of every input (MSB first, in port order) and says whether
+the outputs are sampled when everything has settled. An event that changes data and a clock is played as two,
+data first: the value that a register captures must not depend on the order in which a simulator runs two
+processes.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from dataclasses import dataclass, replace
 from verirl_rtl.language.inspection import Port
 
 EXHAUSTIVE_BITS = 10
+"""Input bits up to which a design without a clock gets all values."""
 RANDOM_VECTORS = 1200
-RESET_PHASE_CYCLES, FREE_RUN_CYCLES = 640, 1100
-"""Clock cycles with resets now and then, and in one run without."""
+RESET_PHASE_CYCLES = 640
+"""Clock cycles with resets now and then."""
+FREE_RUN_CYCLES = 1100
+"""Clock cycles of the run without a reset that follows."""
 MAX_MEMORIZABLE_EVENTS = 20_000
-"""Events of a bench that an answer of the greatest length might hold a table of."""
+"""Longest testbench whose outputs an answer could hold in a table, in events."""
 
 MAX_LITERALS = 48
-"""Numbers of a reference's text that are tried."""
+"""How many numbers of the reference's text are tried."""
 
 _NUMBER = re.compile(
     r"(?<![\w'.])(?:(\d+)?\s*'\s*[sS]?([bodhBODH])\s*([0-9a-fA-F_]+)|(\d[\d_]*))(?![\w'.])", re.ASCII
@@ -41,7 +45,7 @@ _LOW = re.compile(r"(?:_n|_ni|_b|_l|n|_bar)$|^n_?(?:rst|reset)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The inputs' bits in port order, and whether the outputs are sampled after it."""
+    """The input bits in port order, and whether the outputs are sampled after the event."""
 
     bits: str
     sampled: bool
@@ -49,7 +53,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Roles:
-    """The inputs by what they do: clocks, resets (name → value that resets), and data."""
+    """The inputs by role: clocks, resets (name → active value), and data."""
 
     clocks: tuple[str, ...]
     resets: dict[str, int]
@@ -57,7 +61,17 @@ class Roles:
 
 
 def roles(inputs: Sequence[Port], edges: Iterable[str], clock: str | None, reset: str | None) -> Roles:
-    """Which input is what: from the task, from the edges that the reference waits for, and by name."""
+    """Assign a role to each input.
+
+    Args:
+        inputs: The input ports.
+        edges: Names of the inputs whose edges the reference waits for.
+        clock: The clock according to the spec, or None.
+        reset: The reset according to the spec, or None.
+
+    Returns:
+        The roles; names such as `clk` and `rst_n` decide what spec and edges leave open.
+    """
     single = {port.name for port in inputs if port.width == 1}
     waited = [name for name in edges if name in single]
     clocks = [name for name in waited if name == clock or (_CLOCK.search(name) and name != reset)]
@@ -79,7 +93,7 @@ def roles(inputs: Sequence[Port], edges: Iterable[str], clock: str | None, reset
 
 @dataclass(frozen=True, slots=True)
 class NumberLiteral:
-    """A number in a text, and its width where it states one."""
+    """A number in a text, and its width if the text gives one."""
 
     value: int
     width: int | None = None
@@ -87,7 +101,7 @@ class NumberLiteral:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """The numbers of a text, and the fields (of what, high and low bit) that it selects."""
+    """The numbers of a text, and the fields that it selects: (signal, high bit, low bit)."""
 
     numbers: tuple[NumberLiteral, ...] = ()
     fields: tuple[tuple[str, int, int], ...] = ()
@@ -97,8 +111,8 @@ NO_HINTS = Hints()
 
 
 def literals(text: str) -> tuple[NumberLiteral, ...]:
-    """The numbers above 1 in a Verilog text, in order."""
-    found: dict[NumberLiteral, None] = {}
+    """Return the numbers above 1 in a Verilog text, in order."""
+    numbers: dict[NumberLiteral, None] = {}
     for match in _NUMBER.finditer(text):
         width, base, digits, plain = match.groups()
         try:
@@ -106,28 +120,36 @@ def literals(text: str) -> tuple[NumberLiteral, ...]:
         except ValueError:
             continue
         if value > 1:
-            found[NumberLiteral(value, int(width) if width else None)] = None
-    return tuple(found)[:MAX_LITERALS]
+            numbers[NumberLiteral(value, int(width) if width else None)] = None
+    return tuple(numbers)[:MAX_LITERALS]
 
 
 def hints(text: str) -> Hints:
-    """What a Verilog text says of the values that matter to it."""
+    """Return the numbers and fields of a Verilog text, which its behavior is likely to depend on."""
     fields = {(name, int(high), int(low)): None for name, high, low in _FIELD.findall(text)}
     return Hints(literals(text), tuple(fields))
 
 
 def stimulus(
-    inputs: Sequence[Port], found: Roles, seed: int, telling: Hints = NO_HINTS, longer: int = 1
+    inputs: Sequence[Port], input_roles: Roles, seed: int, preferred: Hints = NO_HINTS, length_factor: int = 1
 ) -> list[Event]:
-    """The events for a design of these inputs; the same for the same seed.
+    """Generate the events for a design.
 
-    `telling`: what is to be tried. `longer`: how many times as long the run without a reset is.
+    Args:
+        inputs: The input ports in order.
+        input_roles: The roles of the inputs.
+        seed: The same seed gives the same events.
+        preferred: Numbers and fields to try.
+        length_factor: Factor for the length of the run without a reset.
+
+    Returns:
+        The events, each of them sampled.
     """
-    draw = _ValueSource(seed, telling)
+    draw = _ValueSource(seed, preferred)
     if not inputs:
         return [Event("", True)]
-    if found.clocks:
-        return list(_clocked(inputs, found, draw, FREE_RUN_CYCLES * longer))
+    if input_roles.clocks:
+        return list(_clocked(inputs, input_roles, draw, FREE_RUN_CYCLES * length_factor))
     total = sum(port.width for port in inputs)
     if total <= EXHAUSTIVE_BITS:
         values = list(range(1 << total))
@@ -138,20 +160,20 @@ def stimulus(
 
 
 class _ValueSource(random.Random):
-    """Chance, and the numbers to which it comes back."""
+    """Random values that prefer the numbers of the reference's text."""
 
-    def __init__(self, seed: int, telling: Hints) -> None:
+    def __init__(self, seed: int, preferred: Hints) -> None:
         super().__init__(seed)
-        self.telling = telling.numbers
-        self.fields = telling.fields
+        self.literals = preferred.numbers
+        self.fields = preferred.fields
         self.words = [
             format(one.value, f"0{one.width}b")
-            for one in telling.numbers
+            for one in preferred.numbers
             if one.width is not None and 2 < one.width <= 32 and one.value < 1 << one.width
         ]
 
     def value(self, port: Port) -> int:
-        """A value for a port, of one kind or another."""
+        """Draw a value for a port: a corner case, a power of two, a small, a random or a preferred number."""
         kind = self.random()
         if kind < 0.1:
             return self.choice(_corners(port))
@@ -161,21 +183,21 @@ class _ValueSource(random.Random):
             return self.getrandbits(port.width) & self.getrandbits(port.width)
         if kind < 0.4:
             return min(self.randrange(16), _mask(port))
-        if self.telling and kind < (0.8 if len(self.parts(port)) > 1 else 0.6):
-            return self.told(port, self.choice(self.telling))
+        if self.literals and kind < (0.8 if len(self.parts(port)) > 1 else 0.6):
+            return self.near(port, self.choice(self.literals))
         return self.getrandbits(port.width)
 
-    def either(self, port: Port) -> int:
-        """A value about a number, or any."""
-        if not self.telling:
+    def near_or_any(self, port: Port) -> int:
+        """Draw a value near a preferred number, or any value, with equal chance."""
+        if not self.literals:
             return self.value(port)
-        return self.told(port, self.choice(self.telling)) if self.random() < 0.5 else self.value(port)
+        return self.near(port, self.choice(self.literals)) if self.random() < 0.5 else self.value(port)
 
-    def told(self, port: Port, one: NumberLiteral) -> int:
-        """A value about a number: itself or next to it, or, in a wider port, a field of it."""
+    def near(self, port: Port, one: NumberLiteral) -> int:
+        """Draw a value near a number: the number, one next to it, or a wider value with it in a field."""
         fields = self.parts(port)
         if fields and self.random() < (0.8 if len(fields) > 1 else 0.4):
-            return self.filled(port, fields)
+            return self.with_fields(port, fields)
         width = one.width or one.value.bit_length()
         if width < port.width and self.random() < 0.4:
             place = self.choice((0, port.width - width, self.randrange(port.width - width + 1)))
@@ -184,15 +206,15 @@ class _ValueSource(random.Random):
         return (one.value + self.choice((-1, 0, 0, 0, 1, self.randrange(16)))) & _mask(port)
 
     def parts(self, port: Port) -> list[tuple[int, int]]:
-        """The fields of a port."""
+        """Return the fields of a port that the reference selects: (high bit, low bit)."""
         return [
             (high, low)
             for name, high, low in self.fields
             if name == port.name and low <= high < port.width > high - low + 1
         ]
 
-    def filled(self, port: Port, fields: Sequence[tuple[int, int]]) -> int:
-        """A value whose fields hold numbers of their width, as far as they do not overlap."""
+    def with_fields(self, port: Port, fields: Sequence[tuple[int, int]]) -> int:
+        """Draw a value whose fields hold numbers of their width, as far as they do not overlap."""
         value, taken = self.getrandbits(port.width), 0
         for high, low in self.sample(fields, len(fields)):
             width = high - low + 1
@@ -204,17 +226,17 @@ class _ValueSource(random.Random):
         return value
 
     def fitting(self, width: int) -> list[int]:
-        """The numbers of a width; where there is none, those that state no width."""
-        sized = [one.value for one in self.telling if one.width == width]
-        return sized or [one.value for one in self.telling if one.width is None and one.value < 1 << width]
+        """Return the numbers of a width; if there is none, those without a width that fit."""
+        sized = [one.value for one in self.literals if one.width == width]
+        return sized or [one.value for one in self.literals if one.width is None and one.value < 1 << width]
 
-    def beside(self, inputs: Sequence[Port]) -> dict[str, int]:
-        """For two inputs, two numbers that stand one after the other."""
+    def neighbors(self, inputs: Sequence[Port]) -> dict[str, int]:
+        """Draw two inputs and give them two neighboring numbers of the text."""
         wide = [port for port in inputs if port.width > 1]
-        if len(wide) < 2 or len(self.telling) < 2:
+        if len(wide) < 2 or len(self.literals) < 2:
             return {}
-        place = self.randrange(len(self.telling) - 1)
-        pair = zip(self.sample(wide, 2), self.telling[place : place + 2], strict=True)
+        place = self.randrange(len(self.literals) - 1)
+        pair = zip(self.sample(wide, 2), self.literals[place : place + 2], strict=True)
         return {port.name: one.value & _mask(port) for port, one in pair}
 
 
@@ -230,13 +252,13 @@ def _vectors(inputs: Sequence[Port], draw: _ValueSource) -> Iterator[str]:
     corners = [_corners(port) for port in inputs]
     for choice in itertools.islice(itertools.product(*corners), 128):
         yield _bits(inputs, {port.name: value for port, value in zip(inputs, choice, strict=True)})
-    for one, port in itertools.islice(itertools.product(draw.telling, inputs), 96):
+    for one, port in itertools.islice(itertools.product(draw.literals, inputs), 96):
         for value in (one.value - 1, one.value, one.value + 1):
             if 0 <= value <= _mask(port):
-                others = {other.name: draw.either(other) for other in inputs}
+                others = {other.name: draw.near_or_any(other) for other in inputs}
                 yield _bits(inputs, others | {port.name: value})
-    for _ in range(4 * len(draw.telling)):
-        yield _bits(inputs, {port.name: draw.either(port) for port in inputs} | draw.beside(inputs))
+    for _ in range(4 * len(draw.literals)):
+        yield _bits(inputs, {port.name: draw.near_or_any(port) for port in inputs} | draw.neighbors(inputs))
     while True:
         values = {port.name: draw.value(port) for port in inputs}
         if draw.random() < 0.2:
@@ -245,45 +267,47 @@ def _vectors(inputs: Sequence[Port], draw: _ValueSource) -> Iterator[str]:
         yield _bits(inputs, values)
 
 
-def _clocked(inputs: Sequence[Port], found: Roles, draw: _ValueSource, run: int) -> Iterator[Event]:
-    """Reset, then phases: each input keeps to a habit for a while, so that deep states are reached too."""
+def _clocked(inputs: Sequence[Port], input_roles: Roles, draw: _ValueSource, run: int) -> Iterator[Event]:
+    """Reset, then phases in which each input follows one pattern, so that deep states are reached."""
     widths = {port.name: port for port in inputs}
-    state = {port.name: 0 for port in inputs} | found.resets
-    periods = {name: 1 if number == 0 else draw.choice((1, 2, 3)) for number, name in enumerate(found.clocks)}
-    habits: dict[str, _ActivityPattern] = {}
+    state = {port.name: 0 for port in inputs} | input_roles.resets
+    periods = {
+        name: 1 if number == 0 else draw.choice((1, 2, 3)) for number, name in enumerate(input_roles.clocks)
+    }
+    patterns: dict[str, ActivityPattern] = {}
     left = 0
     yield Event(_bits(inputs, state), True)
     for cycle in range(RESET_PHASE_CYCLES + run):
         running = cycle >= RESET_PHASE_CYCLES + 3
         if left == 0 or cycle == RESET_PHASE_CYCLES:
             left = draw.choice((64, 160, 320)) if running else draw.choice((8, 16, 32, 64, 160))
-            habits = {name: _ActivityPattern(widths[name], draw) for name in found.data}
+            patterns = {name: ActivityPattern(widths[name], draw) for name in input_roles.data}
         left -= 1
-        for name in found.data:
-            value = habits[name].next(cycle < 2)
+        for name in input_roles.data:
+            value = patterns[name].next(cycle < 2)
             if value is not None:
                 state[name] = value
         if draw.random() < 0.1:
-            _repeat(found.data, widths, state, draw)
+            _repeat(input_roles.data, widths, state, draw)
         elif draw.random() < 0.05:
-            state |= draw.beside([widths[name] for name in found.data])
-        for name, active in found.resets.items():
+            state |= draw.neighbors([widths[name] for name in input_roles.data])
+        for name, active in input_roles.resets.items():
             hit = cycle < 3 or (not running and (cycle >= RESET_PHASE_CYCLES or draw.random() < 1 / 60))
             state[name] = active if hit else 1 - active
         yield Event(_bits(inputs, state), True)
         for level in (1, 0):
-            moving = [name for name in found.clocks if (2 * cycle + 1 - level) % periods[name] == 0]
+            moving = [name for name in input_roles.clocks if (2 * cycle + 1 - level) % periods[name] == 0]
             for name in moving:
                 state[name] = level if periods[name] == 1 else 1 - state[name]
             yield Event(_bits(inputs, state), True)
             if level == 1 and not running and draw.random() < 1 / 30:
-                for name, active in found.resets.items():
+                for name, active in input_roles.resets.items():
                     state[name] = active
                     yield Event(_bits(inputs, state), True)
                     state[name] = 1 - active
                     yield Event(_bits(inputs, state), True)
             if level == 1 and not running and draw.random() < 1 / 8:
-                for name in found.data:
+                for name in input_roles.data:
                     if draw.random() < 0.5:
                         state[name] = draw.value(widths[name])
                 yield Event(_bits(inputs, state), True)
@@ -292,32 +316,32 @@ def _clocked(inputs: Sequence[Port], found: Roles, draw: _ValueSource, run: int)
 def _repeat(
     names: Sequence[str], widths: Mapping[str, Port], state: dict[str, int], draw: _ValueSource
 ) -> None:
-    """Give one wide input the value of another: equality of operands is seldom met by chance."""
+    """Give one wide input the value of another, because operands are seldom equal by chance."""
     wide = [name for name in names if widths[name].width > 3]
     if len(wide) > 1:
         one, other = draw.sample(wide, 2)
         state[one] = state[other] & _mask(widths[one])
 
 
-class _ActivityPattern:
-    """What one input does for one phase."""
+class ActivityPattern:
+    """The activity of one input during one phase."""
 
     def __init__(self, port: Port, draw: _ValueSource) -> None:
         self.port, self.draw = port, draw
         self.bias = draw.choice((0.0, 0.1, 0.5, 0.5, 0.5, 0.9, 1.0))
         self.change = draw.choice((0.05, 0.5, 1.0, 1.0))
-        self.fond = bool(draw.telling) and draw.random() < 0.3
+        self.favors_literals = bool(draw.literals) and draw.random() < 0.3
         self.queue: list[int] = []
         self.backwards = draw.random() < 0.3
 
     def next(self, first: bool) -> int | None:
-        """The value for the coming cycle; None where it stays."""
+        """Return the value for the next cycle, or None if it stays."""
         draw, port = self.draw, self.port
         if port.width > 1:
             if not first and draw.random() >= self.change:
                 return None
-            return draw.either(port) if self.fond else draw.value(port)
-        if self.fond and draw.words:
+            return draw.near_or_any(port) if self.favors_literals else draw.value(port)
+        if self.favors_literals and draw.words:
             if not self.queue:
                 word = draw.choice(draw.words)
                 self.queue = [int(bit) for bit in (word if self.backwards else word[::-1])]
@@ -342,11 +366,17 @@ def _bits(inputs: Sequence[Port], values: dict[str, int]) -> str:
 
 
 def reordered(events: Sequence[Event], seed: int) -> list[Event]:
-    """A bench's events once more, from somewhere in their middle to their end and then from their start.
+    """Repeat the events of a testbench from a point in the middle to the end and then from the start.
 
-    What looks at its inputs and what it has seen of them does as the reference does; what has learnt the
-    bench by heart does not. Events with undefined inputs are left out: a bench has them where the design is
-    undefined, too. Nothing for a bench too long to be learnt.
+    A design that reacts to its inputs behaves like the reference; one that has memorized the testbench does
+    not. Events with undefined inputs are left out, because the design is usually undefined there, too.
+
+    Args:
+        events: The events of the testbench.
+        seed: Decides where the repetition starts.
+
+    Returns:
+        The repetition; empty if the testbench is too long to be memorized.
     """
     if len(events) > MAX_MEMORIZABLE_EVENTS:
         return []
@@ -355,11 +385,11 @@ def reordered(events: Sequence[Event], seed: int) -> list[Event]:
     return [replace(event, sampled=True) for event in known[middle:] + known[:middle]]
 
 
-def serialized(events: Sequence[Event], inputs: Sequence[Port], found: Roles) -> list[Event]:
-    """Events in which data, resets and clocks move one after the other, in this order."""
-    if not found.clocks:
+def serialized(events: Sequence[Event], inputs: Sequence[Port], input_roles: Roles) -> list[Event]:
+    """Split events so that data, resets and clocks change one after the other, in this order."""
+    if not input_roles.clocks:
         return list(events)
-    rank = dict.fromkeys(found.resets, 1) | dict.fromkeys(found.clocks, 2)
+    rank = dict.fromkeys(input_roles.resets, 1) | dict.fromkeys(input_roles.clocks, 2)
     parts: list[tuple[int, int, int]] = []
     start = 0
     for port in inputs:

@@ -1,4 +1,4 @@
-"""A replay as a value change dump (IEEE 1364-2005, clause 18), for GTKWave or Surfer."""
+"""Write a replay as a value change dump (IEEE 1364-2005, clause 18), for GTKWave or Surfer."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ _FIRST, _LAST = ord("!"), ord("~")
 
 
 def vcd(recording: GoldenTrace, lines: Sequence[str]) -> str:
-    """Inputs, wanted and actual outputs over the events of a recording, and where the two differ.
+    """Return inputs, wanted and actual outputs over the events of a trace, and where the two differ.
 
-    `lines`: the design's outputs, one text of bits a sample, in port order; fewer than the recording has
-    where the simulation broke off. A unit of time is one event.
+    Args:
+        recording: The golden trace.
+        lines: The output bits of the design in port order, one line per sample; fewer than in the trace if
+            the simulation broke off.
+
+    Returns:
+        The text of a VCD file. One unit of time is one event.
     """
     signals: list[tuple[str, str, int]] = [("inputs", port.name, port.width) for port in recording.inputs]
     for scope in ("wanted", "got"):
@@ -45,7 +50,7 @@ def vcd(recording: GoldenTrace, lines: Sequence[str]) -> str:
 
 
 def _values(recording: GoldenTrace, lines: Sequence[str]) -> Iterator[list[str]]:
-    """The value of every signal after each event; outputs keep theirs where they are not sampled."""
+    """The value of every signal after each event; outputs keep theirs if they are not sampled."""
     width = sum(port.width for port in recording.outputs)
     wanted = got = "x" * width
     sample = 0

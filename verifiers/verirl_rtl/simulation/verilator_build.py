@@ -1,8 +1,8 @@
-"""A design into a program, fast: Verilator, then one unoptimised unit of C++ on a runtime compiled once.
+"""Build a simulation with Verilator quickly: one unoptimized C++ unit on a runtime that is compiled once.
 
-Stock `verilator --binary` compiles its runtime library and its headers again for each design, in seconds.
-Here both are compiled once for a machine and a version of the tools, and kept; a design then costs one run of
-Verilator and one of the compiler on what it wrote.
+Stock `verilator --binary` compiles its runtime library and its headers again for each design, which takes
+seconds. Here both are compiled once per machine and version of the tools, and kept. A design then costs one
+run of Verilator and one run of the compiler on its output.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from verirl_rtl.simulation.harness import escaped_identifier, overrides, vector_
 from verirl_rtl.tools import version
 
 RUNTIME_VARIABLE = "VERIRL_VERILATOR_RUNTIME"
-READY_FILE, STARTED_FILE = "ready", "begun"
-"""Files in the runtime's folder: it is whole; somebody makes it, and holds a lock on the file meanwhile."""
+READY_FILE = "ready"
+"""File in the runtime's folder that says that the folder is complete."""
+STARTED_FILE = "begun"
+"""File in the runtime's folder that its builder locks while it works."""
 LOCK_GRACE_S = 5.0
-"""Seconds in which who makes the runtime has taken the lock."""
+"""Seconds within which the builder of the runtime takes the lock."""
 
 ORDER_WARNING = "BLKANDNBLK"
 """Verilator's warning of blocking and nonblocking assignments to one variable, whose order it changes."""
@@ -62,15 +64,15 @@ TIMING_HEADER = '#include "verilated_timing.h"\n'
 
 
 class RuntimeAwaitedError(VerirlError, RuntimeError):
-    """Verilator's own runtime library is not compiled yet."""
+    """The runtime library of Verilator is not compiled yet."""
 
 
 class RuntimeBuildError(VerirlError, RuntimeError):
-    """Verilator's own runtime library does not compile on this machine."""
+    """The runtime library of Verilator does not compile on this machine."""
 
 
 def compiler_flags(*, timed: bool = False) -> list[str]:
-    """What a unit is compiled with; the precompiled header only fits the same."""
+    """Return the compiler options of a unit; the precompiled header fits only the same options."""
     return ["-O0", *_COMMON, *(["-std=gnu++20", "-fcoroutines"] if timed else ["-std=gnu++17"])]
 
 
@@ -81,7 +83,11 @@ def verilator_installed() -> bool:
 
 @cache
 def verilator_root() -> Path:
-    """Verilator's own files; ToolMissingError where Verilator or the compiler is not installed."""
+    """Return the folder of Verilator's own files.
+
+    Raises:
+        ToolMissingError: If Verilator or the compiler is not installed.
+    """
     for tool in ("verilator", "g++"):
         if shutil.which(tool) is None:
             raise ToolMissingError(tool, install_line(tool))
@@ -93,18 +99,23 @@ def verilator_root() -> Path:
 
 @cache
 def runtime_folder() -> Path:
-    """The folder of compiled runtime and headers, made where it is missing, which takes some ten seconds.
+    """Return the folder of the compiled runtime and headers; compile it if needed, which takes about 10 s.
 
-    `${XDG_CACHE_HOME:-~/.cache}/verirl/verilator-…`, named after what went into it. A worker is told where,
-    and makes none. RuntimeBuildError where there is none and none can be made.
+    Returns:
+        `${XDG_CACHE_HOME:-~/.cache}/verirl/verilator-…`, with a hash of everything that went into it. Workers
+        get the folder from `RUNTIME_VARIABLE` and compile nothing.
+
+    Raises:
+        RuntimeBuildError: If there is no runtime and it cannot be compiled.
+        ToolMissingError: If Verilator or the compiler is not installed.
     """
-    told = os.environ.get(RUNTIME_VARIABLE)
-    where = Path(told) if told else _place()
+    given = os.environ.get(RUNTIME_VARIABLE)
+    where = Path(given) if given else _default_folder()
     if not (where / READY_FILE).is_file():
-        if told:
-            raise RuntimeBuildError(f"{RUNTIME_VARIABLE}: '{told}' is no compiled runtime of Verilator's")
+        if given:
+            raise RuntimeBuildError(f"{RUNTIME_VARIABLE}: '{given}' is not a compiled runtime of Verilator")
         try:
-            _make(where)
+            _build(where)
         except OSError as error:
             raise RuntimeBuildError(f"Verilator's runtime cannot be kept in '{where}': {error}") from error
     return where
@@ -112,14 +123,14 @@ def runtime_folder() -> Path:
 
 @cache
 def start_runtime_build() -> Path:
-    """The folder of `runtime`; where it is missing, a process of its own is making it while we go on."""
-    where = _place()
+    """Return the folder of the runtime; if it is missing, another process compiles it in the background."""
+    where = _default_folder()
     try:
         where.mkdir(parents=True, exist_ok=True)
         where.chmod(0o755)
         if not (where / READY_FILE).is_file():
             (where / STARTED_FILE).touch()
-            # The shell ends at once, so that nobody has to wait for what it leaves behind.
+            # The shell ends at once, so that no process has to wait for the builder that it leaves behind.
             maker = f"exec {shlex.join([sys.executable, '-P', '-m', __name__])} >/dev/null 2>&1"
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             subprocess.run(
@@ -131,15 +142,21 @@ def start_runtime_build() -> Path:
 
 
 def verilator_usable(seconds: float) -> bool:
-    """Whether Verilator, a compiler and the compiled runtime are there; a warning where only that is not.
+    """Check for Verilator, a compiler and the compiled runtime; warn if only the runtime is missing.
 
-    A worker waits up to `seconds` for a runtime that is being made. RuntimeAwaitedError where that is not
-    enough: not the fault of what was to be judged.
+    Args:
+        seconds: How long a worker may wait for a runtime that is being compiled.
+
+    Returns:
+        Whether models can be built.
+
+    Raises:
+        RuntimeAwaitedError: If the runtime is not ready in time, which is not a fault of the answer.
     """
     if not verilator_installed():
         return False
-    if told := os.environ.get(RUNTIME_VARIABLE):
-        _await(Path(told), seconds)
+    if given := os.environ.get(RUNTIME_VARIABLE):
+        _await(Path(given), seconds)
     try:
         runtime_folder()
     except RuntimeBuildError as error:
@@ -149,19 +166,19 @@ def verilator_usable(seconds: float) -> bool:
 
 
 def _await(where: Path, seconds: float) -> None:
-    """Return when the runtime is ready, or nobody makes it."""
+    """Return when the runtime is ready, or when no process is building it."""
     began = time.monotonic()
     while not (where / READY_FILE).is_file() and (where / STARTED_FILE).is_file():
         spent = time.monotonic() - began
-        if spent > LOCK_GRACE_S and not _held(where / STARTED_FILE):
+        if spent > LOCK_GRACE_S and not _is_locked(where / STARTED_FILE):
             return
         if spent > seconds:
             raise RuntimeAwaitedError("Verilator's runtime is still being compiled; try again in a minute")
         time.sleep(0.05)
 
 
-def _held(path: Path) -> bool:
-    """Whether some process has locked a file."""
+def _is_locked(path: Path) -> bool:
+    """Whether a process holds a lock on a file."""
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -170,7 +187,7 @@ def _held(path: Path) -> bool:
     return False
 
 
-def _place() -> Path:
+def _default_folder() -> Path:
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     compiler = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=False).stdout
     parts = (
@@ -184,8 +201,8 @@ def _place() -> Path:
     return base / "verirl" / f"verilator-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
 
 
-def _make(where: Path) -> None:
-    """Compile into a folder that workers may see already; who comes second waits for who came first."""
+def _build(where: Path) -> None:
+    """Compile into a folder that workers may already see; a second builder waits for the first one."""
     include = verilator_root() / "include"
     where.mkdir(parents=True, exist_ok=True)
     where.chmod(0o755)
@@ -223,7 +240,7 @@ def _compile(arguments: Sequence[str]) -> None:
 
 
 def harness(name: str, top: str, ports: Sequence[Port], parameters: Mapping[str, str]) -> str:
-    """A module around `top` whose ports have plain names, so that no name collides with one of C++."""
+    """Return a module around `top` whose ports have plain names, so that no name collides with one of C++."""
     declared = ", ".join(
         f"{port.direction} {vector_range(port.width)} p{number}" for number, port in enumerate(ports)
     )
@@ -233,7 +250,7 @@ def harness(name: str, top: str, ports: Sequence[Port], parameters: Mapping[str,
 
 
 def ports_header(ports: Sequence[Port], *, trace: bool = False) -> str:
-    """What `model.cpp` must know. No `-D` on the command line: the precompiled header would not fit it."""
+    """Return the macros for `model.cpp`. As `-D` options they would not fit the precompiled header."""
     lines = ["#define VERIRL_TRACE"] if trace else []
     lines += ['#include "prelude.h"', '#include "Vdut.h"']
     for direction, call, move in (("input", "put", "from"), ("output", "get", "to")):
@@ -249,7 +266,7 @@ def ports_header(ports: Sequence[Port], *, trace: bool = False) -> str:
 def model_files(
     name: str, top: str, ports: Sequence[Port], parameters: Mapping[str, str], *, trace: bool = False
 ) -> dict[str, str]:
-    """The files, beside `design.sv`, that a build of a model needs."""
+    """Return the files that a build of a model needs besides `design.sv`: name → text."""
     return {
         "harness.sv": harness(name, top, ports, parameters),
         "ports.h": ports_header(ports, trace=trace),
@@ -258,7 +275,7 @@ def model_files(
 
 
 def model_script(name: str, *, trace: bool = False) -> str:
-    """The shell's lines that make the program `model` of `harness.sv` and `design.sv`."""
+    """Return the shell script that builds the program `model` from `harness.sv` and `design.sv`."""
     options = ["--cc", "--no-timing", "--x-assign", "unique", "--x-initial", "unique", *WARNING_OPTIONS]
     options += ["--trace"] if trace else []
     return _script(
@@ -271,7 +288,7 @@ def model_script(name: str, *, trace: bool = False) -> str:
 
 
 def bench_script(top: str, sources: Sequence[str]) -> str:
-    """The lines that make the program `model` of a bench with its own time."""
+    """Return the shell script that builds the program `model` from a testbench that keeps its own time."""
     options = ["--cc", "--timing", "--main", "--exe", *WARNING_OPTIONS, "--top-module", top, *sources]
     return _script(
         options,
@@ -305,7 +322,7 @@ def _script(
 
 @cache
 def _binary() -> str:
-    """The compiled program behind the Perl one, which only sets VERILATOR_ROOT and starts it."""
+    """The compiled program; the Perl script in front of it only sets VERILATOR_ROOT."""
     return "verilator_bin" if shutil.which("verilator_bin") else "verilator"
 
 

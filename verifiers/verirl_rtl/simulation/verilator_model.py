@@ -5,8 +5,8 @@
         counter.clock.tick(10)
         print(counter.io.count)
 
-The design is read, built and run in a sandbox of its own: nothing of it is ever loaded into the caller. What
-was built is kept, by content, under `${XDG_CACHE_HOME:-~/.cache}/verirl/models`.
+The design is read, built and run in a sandbox of its own; nothing of it is loaded into the calling process.
+Builds are cached by content under `${XDG_CACHE_HOME:-~/.cache}/verirl/models`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,18 @@ _PACKAGES = tuple(Path(one).parent for one in (verirl.__file__, verirl_rtl.__fil
 
 
 class SimulationError(VerirlError, RuntimeError):
-    """The simulated design does not answer: it crashed, does not settle, or takes too long."""
+    """The simulation gives no answer: it crashed, does not settle, or takes too long."""
 
 
 class Module:
-    """A built design, running. Use it as a context manager, or `close` it.
+    """A running simulation of a design. Use it as a context manager, or call `close`.
 
-    `inputs`, `outputs`: its ports in order. `io`: their values by name. `clock`: ticks the clock. Inputs
-    start at 0. Values are integers of the port's width; a signed port reads as signed.
+    Values are integers of the port's width; a signed output reads as a signed number. Inputs start at 0.
+
+    Attributes:
+        inputs: The input ports in order.
+        outputs: The output ports in order.
+        io: The values of the ports, by name.
     """
 
     def __init__(
@@ -94,12 +98,25 @@ class Module:
         trace: Path | None = None,
         backend: Backend = "verilator",
     ) -> Self:
-        """Build `top` of a Verilog text or file.
+        """Build a module and start its simulation.
 
-        `clock`: the input that `clock.tick()` moves (found by its name where there is one such). `trace`: a
-        VCD file to write when the module is closed. `backend`: `pyverilator` is the fork `pyverilator-mm`,
-        slower to build and without traces. Raises InputError where the design is refused or does not
-        elaborate, ToolMissingError where Verilator, a compiler or bubblewrap is missing.
+        Args:
+            source: A Verilog text, or the path of a file.
+            top: The module to simulate.
+            clock: The input that `clock.tick()` drives; by default the one input that is named like a clock.
+            parameters: Values for the parameters of `top`.
+            trace: A VCD file to write when the simulation is closed.
+            backend: `pyverilator` is the fork `pyverilator-mm`, which builds more slowly and has no traces.
+
+        Returns:
+            The running simulation.
+
+        Raises:
+            InputError: If the design is refused, does not elaborate or cannot be built.
+            ToolMissingError: If Verilator, a compiler or bubblewrap is not installed.
+
+        Example:
+            `with Module.from_source(Path("counter.v"), top="counter") as counter: counter.clock.tick(10)`
         """
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
         given = {name: str(value) for name, value in (parameters or {}).items()}
@@ -113,13 +130,17 @@ class Module:
 
     @property
     def clock(self) -> Clock:
-        """The clock; InputError where the module has none that is known."""
+        """The clock of the module.
+
+        Raises:
+            InputError: If no input is known to be the clock.
+        """
         if self._clock is None:
             raise InputError("no input is a clock by its name; say which with clock=")
         return Clock(self, self._clock)
 
     def eval(self) -> None:
-        """Let the design settle with the inputs as they are."""
+        """Let the design settle with the current inputs."""
         bits = "".join(format(self._given[port.name], f"0{port.width}b") for port in self.inputs)
         answer = self._asked(f"1{bits}\n".encode())
         start = 0
@@ -132,7 +153,7 @@ class Module:
         self._fresh = True
 
     def close(self) -> None:
-        """End the simulation; the trace, where one was asked for, is written now."""
+        """End the simulation, and write the trace if there is one."""
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
@@ -155,7 +176,7 @@ class Module:
         self.close()
 
     def _asked(self, line: bytes) -> bytes:
-        """One line to the model and the one that it answers."""
+        """Send one line to the model and return its answer."""
         if self._process.stdin is None or self._process.stdout is None:
             raise SimulationError("the simulation has no pipes")
         wanted = sum(port.width for port in self.outputs) + 1
@@ -181,7 +202,7 @@ class Module:
 
 
 class Values(MutableMapping[str, int]):
-    """The ports' values, by attribute or by key; an input is seen at the next `eval` or read."""
+    """The values of the ports, by attribute or by key; inputs take effect at the next `eval` or read."""
 
     __slots__ = ("_module",)
     _module: Module
@@ -268,7 +289,7 @@ def _environment() -> dict[str, str]:
 
 
 def _built(text: str, top: str, parameters: Mapping[str, str], backend: Backend, *, traced: bool) -> Path:
-    """The folder with `model` and `ports.json`, from the cache or made in a sandbox."""
+    """Return the folder with `model` and `ports.json`, from the cache or built in a sandbox."""
     parts = (
         text,
         top,
@@ -310,7 +331,7 @@ def _built(text: str, top: str, parameters: Mapping[str, str], backend: Backend,
 
 
 def _build_here(order: Mapping[str, Any], folder: Path, errors: IO[str]) -> int:
-    """Inside the sandbox: read the design, and build it."""
+    """Read the design and build it; runs inside the sandbox."""
     found: Inspection = inspect_answer(order["text"], order["top"], order["parameters"])
     if not found.ok:
         print(found.refusal or "; ".join(found.errors), file=errors)

@@ -1,4 +1,4 @@
-"""A design as a drawing: SVG from netlistsvg, or from Yosys `show` and Graphviz, whichever is installed."""
+"""Draw a design as SVG with netlistsvg, or with Yosys `show` and Graphviz, whichever is installed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,25 @@ _DRAWING = ToolLimits(wall_s=20, cpu_s=20, memory_mb=2048, output_bytes=16 << 20
 
 
 class UndrawableError(VerirlError, ValueError):
-    """The design has no drawing: Yosys cannot read it, or it is too large."""
+    """The design cannot be drawn: Yosys cannot read it, or it is too large."""
 
 
 def schematic(source: str, top: str, folder: Path) -> str:
-    """The SVG of `top` at the level of its registers and operators, hierarchy and all flattened.
+    """Draw a module at the level of registers and operators, with its hierarchy flattened.
 
-    The text may be a model's: call this where it may be read (a sandboxed worker, or a text that you trust).
-    Raises UndrawableError, and ToolMissingError where neither netlistsvg nor Graphviz is installed.
+    Call it in a sandbox if the text is untrusted.
+
+    Args:
+        source: Verilog text.
+        top: The module to draw.
+        folder: A private folder for temporary files.
+
+    Returns:
+        The text of an SVG file.
+
+    Raises:
+        UndrawableError: If the design cannot be drawn.
+        ToolMissingError: If neither netlistsvg nor Graphviz is installed.
     """
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
