@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("eval", "Score a model on tasks: pass@k with intervals, gates, reports."),
     "compare": ("compare", "Compare two evaluations, paired by task."),
     "report": ("report", "Show what a run learned."),
-    "audit": ("audit", "Hold rewards to their properties; show counterexamples."),
+    "audit": ("audit", "Test the properties of rewards; show counterexamples."),
     "spec": ("spec", "Print the JSON Schema of a domain's task specs."),
 }
 """Command → its module in this package and its line in `verirl --help`."""

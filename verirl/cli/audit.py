@@ -1,4 +1,4 @@
-"""`verirl audit`: hold rewards to their properties and show what breaks them."""
+"""`verirl audit`: test the properties of rewards and show counterexamples."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MARKS = {
 
 @click.group(name="audit", epilog="Example: verirl audit rewards --scheme weighted")
 def command() -> None:
-    """Hold rewards to their properties; show counterexamples."""
+    """Test the properties of rewards; show counterexamples."""
 
 
 @command.command(
@@ -53,8 +53,8 @@ def rewards(
 ) -> None:
     """Search for verdicts that break a property of a reward scheme or of an advantage.
 
-    Each property that a scheme claims must hold on every small case and on --examples drawn ones; what
-    breaks is shown as the smallest counterexample found. Leaves with 3 where a claim does not hold.
+    Each property that a scheme claims must hold on every small case and on --examples drawn ones; a
+    failure is shown as the smallest counterexample found. Exits with 3 if a claim does not hold.
     """
     from verirl import registry
     from verirl.scoring.audit import audit, audit_scheme
@@ -123,8 +123,8 @@ def _foreign(place: str) -> Scheme:
         sys.path.insert(0, "")
     try:
         found = importlib.import_module(module)
-    except Exception as problem:
-        raise InputError(f"--scheme {place}: module '{module}' does not import: {problem}") from problem
+    except Exception as error:
+        raise InputError(f"--scheme {place}: module '{module}' does not import: {error}") from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise InputError(f"--scheme {place}: '{module}' has no '{attribute}'")

@@ -1,7 +1,7 @@
-"""Hold schemes and advantages to their properties: search for a counterexample, shrink it, show it.
+"""Test the properties of schemes and advantages: search for a counterexample and shrink it.
 
-The search tries all small cases and a seeded number of drawn ones. It works on any scheme that answers the
-`Scheme` protocol; one of a third party claims what its `claims` say, or else to be bounded and monotone.
+The search tries all small cases and a seeded number of random ones. It works on any `Scheme`; one without
+`claims` is tested as bounded and monotone.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from verirl.scoring.schemes import ClaimingScheme, Scheme
 from verirl.types import Ladder, RewardValue
 
 ASSUMED = frozenset({"bounded", "monotone"})
-"""What a scheme that says nothing about itself is held to."""
+"""Properties that are tested of a scheme that claims none."""
 
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A shrunken case that breaks a property: in data, in lines for a person, and what is wrong with it."""
+    """A shrunken case that breaks a property, as data and as lines to print, and what is wrong with it."""
 
     case: Case
     lines: tuple[str, ...]
@@ -44,7 +44,7 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class PropertyResult:
-    """What the audit found of one property of one subject, after `cases` cases that could break it."""
+    """Result of one property of one subject, after `cases` cases that could break it."""
 
     subject: str
     name: str
@@ -84,7 +84,7 @@ class PropertyResult:
 def audit_scheme(
     scheme: Scheme, *, ladder: Ladder | None = None, examples: int = 500, seed: int = 0
 ) -> list[PropertyResult]:
-    """One finding a property of `scheme`, on `ladder` alone or, without one, on ladders of every shape."""
+    """Return one result per property of `scheme`, on `ladder`, or on ladders of every shape if it is None."""
     claims = frozenset(scheme.claims) if isinstance(scheme, ClaimingScheme) else ASSUMED
     rate = _remembering(scheme)
     return [
@@ -104,7 +104,7 @@ def audit_scheme(
 def audit_advantages(
     kind: str, *, ladder: Ladder | None = None, examples: int = 500, seed: int = 0
 ) -> list[PropertyResult]:
-    """One finding a property of the advantages of `kind`, over groups of lexicographic rewards."""
+    """Return one result per property of the advantages of `kind`, over groups of lexicographic rewards."""
     weigh, claims = weigher(kind), find(kind).claims
     return [
         _search(
@@ -147,8 +147,8 @@ def _attempt(prop: Property, subject: Any, case: Case) -> str | None:
         return prop.breaks(subject, case)
     except InputError as refusal:
         raise _Refused from refusal
-    except Exception as problem:  # noqa: BLE001 - a third party's scheme may raise anything
-        return f"raises {type(problem).__name__}: {' '.join(str(problem).split())[:200]}"
+    except Exception as error:  # noqa: BLE001 - a third party's scheme may raise anything
+        return f"raises {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _search(

@@ -1,4 +1,4 @@
-"""Refinements of a reward: each a small pure function, each off unless it is called.
+"""Reward shaping: small pure functions, none of which a scheme calls by itself.
 
 The first four shape the rewards of a trajectory's steps, `length` adds a last tier to a lexicographic
 reward, and `thoughts` turns the correctness of steps into rewards of thoughts.
@@ -74,7 +74,7 @@ def length(
     """A lexicographic reward with the answer's length as its last tier, below every stage.
 
     Up to `budget` tokens an answer keeps the top level; from there it loses levels linearly, and has none
-    left from `budget + span` tokens on. Only answers that the whole ladder holds equal are told apart.
+    left from `budget + span` tokens on. It only separates answers that are equal on the whole ladder.
     Order = key and the bounds stay exact. Raises InputError for a reward of another scheme or verdict.
     """
     if tokens < 0 or budget < 0 or span < 1 or levels < 2:

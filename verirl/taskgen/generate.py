@@ -1,8 +1,8 @@
-"""Make a task set: draw, drop what was seen, and admit only what the domain's own checks can tell apart.
+"""Make a task set: draw tasks, drop duplicates, and admit those whose checks reject every mutant.
 
-A task is admitted where its reference climbs the whole ladder and every mutant falls off it. Draws are
-numbered, admitted in the order of their numbers and judged in blocks of a fixed size, so the set depends
-on the arguments alone: not on the number of workers, nor on which of them was quick.
+A task is admitted if its reference passes every stage of the ladder and every mutant fails one. Draws are
+numbered, admitted in that order and verified in blocks of a fixed size, so the set depends on the arguments
+alone, not on the number or the speed of the workers.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from verirl.taskgen.options import read_options
 from verirl.types import Source, Status, Task, Verdict
 from verirl.verifier import Request, Verifier
 
-BLOCK = 256
-"""At most this many draws are judged together; fewer where fewer are still wanted."""
-STALE = 400
+BLOCK_DRAWS = 256
+"""At most this many draws are verified together."""
+MAX_STALE_DRAWS = 400
 """Draws of one family in a row without a new task, after which it counts as exhausted."""
-HOPELESS = 64
-"""Refusals in a row after which the domain and its own checks clearly disagree."""
+MAX_REFUSALS_IN_A_ROW = 64
+"""Refusals in a row after which generation gives up: the generator and the checks disagree."""
 RETRIES = 2
-"""How often an `error` verdict is asked for again before synthesis gives up."""
+"""How often an `error` verdict is requested again before generation gives up."""
 
 
 class Refusal(NamedTuple):
@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True)
 class FamilyReport:
-    """One family's part of a synthesis. `kill_rate` is None where no mutant was judged."""
+    """Counts of one family. `kill_rate` is None if no mutant was verified."""
 
     admitted: int = 0
     refused: int = 0
@@ -57,10 +57,14 @@ class FamilyReport:
 
 @dataclass(frozen=True)
 class GenerationReport:
-    """The tasks, and what it took to make them.
+    """A task set and how it was admission.
 
-    `errors`: verdicts that came only when asked again. `left_out`: families that have no task under these
-    options.
+    Attributes:
+        tasks: The admitted tasks, in the order of their draws.
+        refused: The tasks that were not admitted.
+        families: Counts per family.
+        errors: Number of `error` verdicts, each of which was requested again.
+        left_out: Families without tasks under the given options.
     """
 
     tasks: tuple[Task, ...]
@@ -78,7 +82,7 @@ class GenerationReport:
 
 @dataclass
 class _Family:
-    """What is known of a family while it is drawn from, at difficulties from `low` to `high`."""
+    """Progress of a family that is drawn from at difficulties from `low` to `high`."""
 
     name: str
     low: float
@@ -104,63 +108,75 @@ def generate_tasks(
     on_progress: Callable[[int], None] | None = None,
     options: Mapping[str, Any] | GenerationOptions | None = None,
 ) -> GenerationReport:
-    """`n` distinct tasks of `domain`, spread evenly over `families` (None: all that have one).
+    """Generate distinct tasks, and admit those that the domain's checks can tell from their mutants.
 
-    The difficulty of each draw is uniform in `difficulty`; where no families are named, in the part of it at
-    which its family is at home. With `check_mutants` False only references are
-    judged, and the tasks carry no kill rate. `options` go to the domain's `synth`. `on_progress` hears how
-    many more tasks were admitted.
+    Args:
+        domain: The domain.
+        n: Number of tasks.
+        seed: Seed of all draws.
+        pool: Verifies references and mutants.
+        difficulty: Range of the difficulties, each drawn uniformly; if no families are named, restricted to
+            each family's own range.
+        split: `train` or `eval`.
+        families: Families to draw from in turn; None for all that have tasks.
+        check_mutants: False verifies only references; the tasks then carry no kill rate.
+        on_progress: Called with the number of tasks that were just admitted.
+        options: The domain's generation options.
 
-    Raises InputError on bad arguments and where the families have no `n` distinct tasks; VerirlError where
-    a verdict stays an error.
+    Returns:
+        The tasks and the counts per family. The same arguments give the same tasks.
+
+    Raises:
+        InputError: If an argument is invalid or the families have fewer than `n` distinct tasks.
+        VerirlError: If a verdict stays an error, or the checks refuse many tasks in a row.
     """
     low, high = _check(domain, n, difficulty, families)
     chosen = options if isinstance(options, GenerationOptions) else read_options(domain, options or {})
     live = (
         [_Family(name, low, high) for name in dict.fromkeys(families)]
         if families
-        else _at_home(domain, low, high, chosen)
+        else _families_in_range(domain, low, high, chosen)
     )
-    made = _Making(domain, pool, check_mutants=check_mutants)
+    admission = _Admission(domain, pool, check_mutants=check_mutants)
     everyone = tuple(live)
     tasks: list[Task] = []
     index = 0
     while len(tasks) < n:
         block: list[tuple[_Family, Task]] = []
-        while len(block) < min(BLOCK, n - len(tasks)) and live:
+        while len(block) < min(BLOCK_DRAWS, n - len(tasks)) and live:
             family = live[index % len(live)]
             drawn = rng(domain.name, split, seed, index, "difficulty").uniform(family.low, family.high)
             task = domain.generate(
                 seed, index, round(drawn, 4), split=split, family=family.name, options=chosen
             )
             index += 1
-            if made.is_new(task):
+            if admission.is_new(task):
                 family.stale = 0
                 block.append((family, task))
                 continue
             family.counts["duplicates"] += 1
             family.stale += 1
-            if family.stale >= STALE:
+            if family.stale >= MAX_STALE_DRAWS:
                 family.exhausted = True
                 live.remove(family)
         if not block:
             raise InputError(_exhausted(domain, n, tasks, everyone, (low, high)))
-        admitted = made.admitted(block)
+        admitted = admission.admitted(block)
         tasks += admitted
         if on_progress is not None:
             on_progress(len(admitted))
     return GenerationReport(
         tuple(tasks),
-        tuple(made.refused),
+        tuple(admission.refused),
         {family.name: family.report() for family in everyone},
-        made.errors,
+        admission.errors,
         ()
         if families
         else tuple(name for name in domain.families if name not in {one.name for one in everyone}),
     )
 
 
-def _at_home(domain: Domain, low: float, high: float, options: GenerationOptions) -> list[_Family]:
+def _families_in_range(domain: Domain, low: float, high: float, options: GenerationOptions) -> list[_Family]:
     found = []
     for name in domain.families_for(options):
         least, most = domain.difficulty_range(name, options)
@@ -175,8 +191,8 @@ def _at_home(domain: Domain, low: float, high: float, options: GenerationOptions
     return found
 
 
-class _Making:
-    """The judging side of one synthesis."""
+class _Admission:
+    """Admission: verifies the tasks of a block and keeps the counts."""
 
     def __init__(self, domain: Domain, pool: Verifier, *, check_mutants: bool) -> None:
         self.refused: list[Refusal] = []
@@ -221,9 +237,9 @@ class _Making:
             family.counts["refused"] += 1
             self.refused.append(refusal)
             self._in_a_row += 1
-            if self._in_a_row >= HOPELESS:
+            if self._in_a_row >= MAX_REFUSALS_IN_A_ROW:
                 raise VerirlError(
-                    f"domain '{self._domain.name}': {HOPELESS} tasks in a row were refused; "
+                    f"domain '{self._domain.name}': {MAX_REFUSALS_IN_A_ROW} tasks in a row were refused; "
                     f"the last, {task.id}: {refusal.reason} ({refusal.detail})"
                 )
         return found
@@ -238,7 +254,7 @@ class _Making:
         family.counts["mutants"] += len(kinds)
         family.counts["killed"] += len(kinds) - len(survivors)
         if not reference.passed:
-            return Refusal(task.id, "reference", _fall(reference))
+            return Refusal(task.id, "reference", _failure(reference))
         if survivors:
             return Refusal(task.id, survivors[0], f"{len(survivors)} of {len(kinds)} mutants passed")
         return None
@@ -254,12 +270,12 @@ class _Making:
                 verdicts[place] = verdict
         for job, verdict in zip(jobs, verdicts, strict=True):
             if verdict.is_error:
-                raise VerirlError(f"{job.task.id}: could not be judged: {_fall(verdict)}")
+                raise VerirlError(f"{job.task.id}: could not be judged: {_failure(verdict)}")
         return verdicts
 
 
-def _fall(verdict: Verdict) -> str:
-    """The stage at which a completion fell, and why."""
+def _failure(verdict: Verdict) -> str:
+    """Return the stage that a completion failed, and why."""
     for stage in verdict.stages:
         if stage.status not in (Status.PASSED, Status.SKIPPED):
             return f"{stage.name}: {stage.detail or stage.status}"

@@ -18,7 +18,7 @@ from verirl.options import GenerationOptions
 from verirl.outcomes import StageOutcome, failed, passed
 from verirl.pool import Request, VerifierPool
 from verirl.spec import Spec
-from verirl.taskgen.generate import HOPELESS, RETRIES, generate_tasks
+from verirl.taskgen.generate import MAX_REFUSALS_IN_A_ROW, RETRIES, generate_tasks
 from verirl.taskgen.options import read_options
 from verirl.types import Stage, StageResult, Status, Task, Verdict
 
@@ -140,7 +140,7 @@ def test_wrong_references_and_right_mutants_are_refused() -> None:
 
 @pytest.mark.parametrize("family", ["bad", "leaky", "bare"])
 def test_a_family_that_is_always_refused_ends_with_a_reason(family: str) -> None:
-    with pytest.raises(VerirlError, match=rf"{HOPELESS} tasks in a row.*sums/{family}/"):
+    with pytest.raises(VerirlError, match=rf"{MAX_REFUSALS_IN_A_ROW} tasks in a row.*sums/{family}/"):
         make(500, families=(family,))
 
 
@@ -298,12 +298,12 @@ def test_a_range_of_difficulty_takes_the_families_whose_level_is_in_it(
 
 @pytest.mark.parametrize(("asked", "families"), [((0.2, 0.2), 2), ((1.0, 1.0), 4), ((0.0, 1.0), 14)])
 def test_each_difficulty_has_families(asked: tuple[float, float], families: int) -> None:
-    from verirl.taskgen.generate import _at_home
+    from verirl.taskgen.generate import _families_in_range
 
     optics, math = registry.load("optics"), registry.load("math")
-    assert len(_at_home(optics, *asked, read_options(optics, {}))) == families
-    assert len(_at_home(optics, *asked, read_options(optics, {"style": "terse"}))) == 2
-    assert len(_at_home(math, *asked, read_options(math, {}))) == len(math.families)
+    assert len(_families_in_range(optics, *asked, read_options(optics, {}))) == families
+    assert len(_families_in_range(optics, *asked, read_options(optics, {"style": "terse"}))) == 2
+    assert len(_families_in_range(math, *asked, read_options(math, {}))) == len(math.families)
 
 
 @pytest.mark.parametrize(
