@@ -99,17 +99,17 @@ def _waves(question: Mapping[str, Any], folder: Path) -> str:
     spec = read_spec(question["spec"])
     if spec.reference is None:
         raise ValueError("the task has no reference, so no inputs are recorded")
-    recording = record(spec, folder)
-    answer = inspect_answer(extract(question["completion"]), spec.top, recording.parameters)
+    trace = record(spec, folder)
+    answer = inspect_answer(extract(question["completion"]), spec.top, trace.parameters)
     if not answer.ok:
         raise ValueError(answer.refusal or "; ".join(answer.errors))
-    wanted = {(port.name, port.direction, port.width) for port in recording.ports}
+    wanted = {(port.name, port.direction, port.width) for port in trace.ports}
     if {(port.name, port.direction, port.width) for port in answer.ports} != wanted:
         raise ValueError("the design has other ports than those asked for")
-    played = simulate(recording, answer.text, spec.top, folder, parameters=tuple(answer.parameters))
+    played = simulate(trace, answer.text, spec.top, folder, parameters=tuple(answer.parameters))
     if played.error or played.timed_out:
         raise ValueError(played.error or "the simulation does not end")
-    return vcd(recording, played.lines)
+    return vcd(trace, played.lines)
 
 
 def _drawing(question: Mapping[str, Any], folder: Path) -> str:

@@ -27,7 +27,7 @@ def liberty_option() -> click.Option:
 
 @click.group(name="rtl", epilog="Example: verirl rtl show tasks.jsonl answers.jsonl --vcd waves.vcd")
 def command() -> None:
-    """Look at designs and their verdicts."""
+    """Show designs and their verdicts."""
 
 
 @command.command(

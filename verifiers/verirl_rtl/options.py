@@ -8,7 +8,12 @@ from verirl.options import GenerationOptions
 
 
 class RtlOptions(GenerationOptions):
-    """Options of the task families: a question words or shorthand; area, delay and power scored or not."""
+    """Options of the task families.
+
+    Attributes:
+        style: Whether a question is in words (`prose`) or in shorthand (`terse`).
+        ppa: Whether area, delay and power are scored (`score`) or left out (`off`).
+    """
 
     style: Literal["prose", "terse"] = "prose"
     ppa: Literal["score", "off"] = "score"

@@ -1,10 +1,10 @@
-"""Whether two designs do the same: Yosys's SAT solver on a miter of both.
+"""Prove that two designs behave the same: Yosys's SAT solver on a miter of both.
 
-Each design is read alone, so that no text can reach into the other, and renamed. Without registers the
-proof is complete. With them it is bounded: `BOUND` steps of a global clock from an unknown state (registers
-that are initialised start so), every edge of a clock being a step; `clk2fflogic` keeps the polarity of
-clocks, which `async2sync` would lose. A deeper state is out of its sight: simulate, too. Where the gold
-design is undefined anything is right; an undefined gate output is not.
+Each design is read alone, so that no text can reach into the other, and renamed. Without registers the proof
+is complete. With registers it is bounded: `BOUND_STEPS` steps of a global clock from an unknown state
+(registers with an initial value start there), each clock edge being a step. `clk2fflogic` keeps the polarity
+of clocks, which `async2sync` would lose. Differences that need more steps are left to the simulation. If the
+gold design is undefined, any value is right; an undefined output of the gate design is wrong.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from verirl_rtl.tools import ToolLimits, ToolRun, run
 
 BOUND_STEPS = 20
 FIRST_BOUND_STEPS = 6
-"""Steps of a first, shorter proof: most differences show there, and it costs little."""
+"""Steps of a first, shorter proof, which finds most differences at little cost."""
 RESET_STEPS = 4
-"""Steps, before those, in which the resets are held."""
+"""Steps before those, in which the resets are active."""
 PROLOGUE_EVENTS = 32
-"""Events of the recording, resets among them, after which a difference is looked for in simulation."""
+"""Events of the trace, with resets among them, after which a simulation looks for the difference."""
 CONFIRMATION_LIMITS = ToolLimits(wall_s=4, cpu_s=2)
 PROOF_LIMITS = ToolLimits(wall_s=5, cpu_s=4, memory_mb=2048)
 
@@ -50,11 +50,16 @@ _SHOWN = 12
 
 @dataclass(frozen=True)
 class Proof:
-    """What came of it.
+    """The result of a proof.
 
-    `sequential`: the proof is bounded to `BOUND` steps. `inputs`: for `different`, the input values that tell
-    the designs apart, port → bits, one mapping a step; `gold` and `gate`: the outputs in the last step.
-    `reason`: why it is undecided.
+    Attributes:
+        outcome: `equal`, `different` or `undecided`.
+        sequential: Whether the proof is bounded to `BOUND_STEPS` steps.
+        inputs: If different, the inputs that show it: per step, port → bits.
+        gold: Outputs of the reference in the last step.
+        gate: Outputs of the answer in the last step.
+        reason: Why it is undecided.
+        seconds: Wall-clock time in seconds.
     """
 
     outcome: Outcome
@@ -67,7 +72,7 @@ class Proof:
 
     @property
     def detail(self) -> str:
-        """The result in words."""
+        """The result in one line."""
         if self.outcome == "equal":
             return f"equal in the first {BOUND_STEPS} steps" if self.sequential else "equal"
         if self.outcome == "undecided":
@@ -82,16 +87,23 @@ class Proof:
 
 
 def judge(
-    spec: RtlSpec, recording: GoldenTrace | None, answer: Inspection, folder: Path, *, until: float
+    spec: RtlSpec, trace: GoldenTrace | None, answer: Inspection, folder: Path, *, until: float
 ) -> StageOutcome:
-    """The stage `equivalent`. `until`: the moment of `time.monotonic()` at which the verdict is due.
+    """Run the stage `equivalent`.
 
-    Only a difference that was found, with the inputs that show it, makes an answer fall, and only where the
-    task requires the proof. What is undecided is neutral and counted (`equivalence_undecided`).
+    An answer only fails if the task requires the proof and a difference was found, with the inputs that show
+    it. An undecided proof is neutral and counted in the metric `equivalence_undecided`.
+
+    Args:
+        spec: The spec of the task.
+        trace: The golden trace of the task, or None.
+        answer: The inspected answer.
+        folder: A private folder for temporary files.
+        until: Value of `time.monotonic()` at which the verdict is due.
     """
     if spec.equivalence == "off":
         return skipped("equivalent", "the task does not ask for a proof")
-    proof = _proof(spec, recording, answer, folder, until)
+    proof = _proof(spec, trace, answer, folder, until)
     metrics = (
         {"equivalence_undecided": 1.0}
         if proof.outcome == "undecided"
@@ -105,26 +117,26 @@ def judge(
 
 
 def is_proved_equal(
-    spec: RtlSpec, recording: GoldenTrace, answer: Inspection, folder: Path, until: float
+    spec: RtlSpec, trace: GoldenTrace, answer: Inspection, folder: Path, until: float
 ) -> bool:
-    """Whether a complete proof says that an answer does in all cases what the reference does."""
-    proof = _proof(spec, recording, answer, folder, until)
+    """Return whether a complete proof shows that an answer always behaves like the reference."""
+    proof = _proof(spec, trace, answer, folder, until)
     return proof.outcome == "equal" and not proof.sequential
 
 
 def _confirmed(
-    proof: Proof, found: Inspection, spec: RtlSpec, recording: GoldenTrace, answer: Inspection, folder: Path
+    proof: Proof, found: Inspection, spec: RtlSpec, trace: GoldenTrace, answer: Inspection, folder: Path
 ) -> Proof:
-    """A difference between designs with state, if a simulation shows it, too.
+    """Keep a difference between designs with state only if a simulation shows it, too.
 
-    The proof starts in any state, and to some nothing leads.
+    The proof starts in any state, even in unreachable ones.
     """
     if proof.outcome != "different" or not proof.sequential:
         return proof
-    story = _events(proof.inputs, recording.inputs, found.edges)
-    for start in ((), recording.events[:PROLOGUE_EVENTS]):
+    story = _events(proof.inputs, trace.inputs, found.edges)
+    for start in ((), trace.events[:PROLOGUE_EVENTS]):
         asked = replace(
-            recording, events=(*start, *story), expected=(), replay_offset=0, engine="icarus", seconds=0.0
+            trace, events=(*start, *story), expected=(), replay_offset=0, engine="icarus", seconds=0.0
         )
         gold = simulate(asked, found.text, spec.reference_top, folder, limits=CONFIRMATION_LIMITS)
         names = tuple(answer.parameters)
@@ -135,7 +147,7 @@ def _confirmed(
 
 
 def _events(steps: Sequence[Mapping[str, str]], inputs: Sequence[Port], edges: Sequence[str]) -> list[Event]:
-    """The steps as events: what has edges moves first, for a register catches what was there before."""
+    """The steps as events: inputs with edges change first, because a register captures the earlier values."""
     state = {port.name: "0" * port.width for port in inputs}
     made = []
     for step in steps:
@@ -145,11 +157,9 @@ def _events(steps: Sequence[Mapping[str, str]], inputs: Sequence[Port], edges: S
     return made
 
 
-def _proof(
-    spec: RtlSpec, recording: GoldenTrace | None, answer: Inspection, folder: Path, until: float
-) -> Proof:
+def _proof(spec: RtlSpec, trace: GoldenTrace | None, answer: Inspection, folder: Path, until: float) -> Proof:
     found = inspect_reference(spec)
-    given = recording.parameters if recording is not None else {}
+    given = trace.parameters if trace is not None else {}
     seconds = min(PROOF_LIMITS.wall_s, max(1.0, 0.8 * (until - time.monotonic())))
     proof = prove(
         found.text,
@@ -164,7 +174,7 @@ def _proof(
         ),
         limits=replace(PROOF_LIMITS, wall_s=seconds),
     )
-    return proof if recording is None else _confirmed(proof, found, spec, recording, answer, folder)
+    return proof if trace is None else _confirmed(proof, found, spec, trace, answer, folder)
 
 
 def prove(
@@ -179,11 +189,21 @@ def prove(
     what: Roles | None = None,
     limits: ToolLimits = PROOF_LIMITS,
 ) -> Proof:
-    """Hold module `gate_top` of one text against `gold_top` of another; their ports have the same names.
+    """Compare two modules whose ports have the same names.
 
-    `parameters`, `gate_parameters`: values for the parameters of each top. `what`: the inputs of which the
-    resets are held for two cycles of the clocks at first. Time and memory are bounded:
-    what is not decided within is `undecided`, and so is what Yosys cannot read.
+    Args:
+        gold: Text of the reference.
+        gold_top: Its module.
+        gate: Text of the answer. Untrusted.
+        gate_top: Its module.
+        folder: A private folder for temporary files.
+        parameters: Values for the parameters of `gold_top`.
+        gate_parameters: Values for the parameters of `gate_top`.
+        what: Roles of the inputs; resets are active for the first two cycles of the clocks.
+        limits: Limits of Yosys.
+
+    Returns:
+        The result; it is undecided if Yosys cannot read a text or exceeds the limits.
     """
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
@@ -199,7 +219,7 @@ def prove(
 
 
 def _started(what: Roles | None) -> list[str]:
-    """The options of `sat` by which the resets are held while the clocks tick twice."""
+    """The options of `sat` that keep the resets active for two clock cycles."""
     if what is None or not what.resets:
         return []
     held = [(step, name, value) for step in range(1, RESET_STEPS + 1) for name, value in what.resets.items()]
@@ -284,7 +304,7 @@ def _reason(ran: ToolRun) -> str:
 def _model(
     lines: Sequence[str],
 ) -> tuple[tuple[Mapping[str, str], ...], Mapping[str, str], Mapping[str, str]]:
-    """The inputs of each step and both sides' outputs in the last one, from the table that `sat` prints."""
+    """Read the table that `sat` prints: the inputs of each step, and both sides' outputs in the last."""
     steps: dict[int, dict[str, str]] = {}
     for line in lines:
         row = _ROW.match(line)
@@ -293,7 +313,7 @@ def _model(
     if not steps:
         return (), {}, {}
     last = steps[max(steps)]
-    # The first step in which the outputs differ ends the story.
+    # The counterexample ends at the first step in which the outputs differ.
     for number in sorted(steps):
         if steps[number].get("trigger") == "1":
             last = steps[number]

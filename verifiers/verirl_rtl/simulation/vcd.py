@@ -10,20 +10,20 @@ from verirl_rtl.simulation.golden_trace import GoldenTrace
 _FIRST, _LAST = ord("!"), ord("~")
 
 
-def vcd(recording: GoldenTrace, lines: Sequence[str]) -> str:
+def vcd(trace: GoldenTrace, lines: Sequence[str]) -> str:
     """Return inputs, wanted and actual outputs over the events of a trace, and where the two differ.
 
     Args:
-        recording: The golden trace.
+        trace: The golden trace.
         lines: The output bits of the design in port order, one line per sample; fewer than in the trace if
             the simulation broke off.
 
     Returns:
         The text of a VCD file. One unit of time is one event.
     """
-    signals: list[tuple[str, str, int]] = [("inputs", port.name, port.width) for port in recording.inputs]
+    signals: list[tuple[str, str, int]] = [("inputs", port.name, port.width) for port in trace.inputs]
     for scope in ("wanted", "got"):
-        signals += [(scope, port.name, port.width) for port in recording.outputs]
+        signals += [(scope, port.name, port.width) for port in trace.outputs]
     signals.append(("", "mismatch", 1))
     names = [_name(place) for place in range(len(signals))]
     head = ["$timescale 1 ns $end", "$scope module replay $end"]
@@ -37,7 +37,7 @@ def vcd(recording: GoldenTrace, lines: Sequence[str]) -> str:
     head += ["$upscope $end", "$enddefinitions $end"]
     before: list[str] = [""] * len(signals)
     body: list[str] = []
-    for time, values in enumerate(_values(recording, lines)):
+    for time, values in enumerate(_values(trace, lines)):
         changed = [
             f"{value}{name}" if len(value) == 1 else f"b{value} {name}"
             for name, value, old in zip(names, values, before, strict=True)
@@ -46,24 +46,24 @@ def vcd(recording: GoldenTrace, lines: Sequence[str]) -> str:
         if changed:
             body += [f"#{time}", *changed]
         before = values
-    return "\n".join([*head, *body, f"#{len(recording.events)}", ""])
+    return "\n".join([*head, *body, f"#{len(trace.events)}", ""])
 
 
-def _values(recording: GoldenTrace, lines: Sequence[str]) -> Iterator[list[str]]:
+def _values(trace: GoldenTrace, lines: Sequence[str]) -> Iterator[list[str]]:
     """The value of every signal after each event; outputs keep theirs if they are not sampled."""
-    width = sum(port.width for port in recording.outputs)
+    width = sum(port.width for port in trace.outputs)
     wanted = got = "x" * width
     sample = 0
-    for event in recording.events:
+    for event in trace.events:
         if event.sampled:
-            wanted = recording.expected[sample]
+            wanted = trace.expected[sample]
             got = lines[sample] if sample < len(lines) else "x" * width
             sample += 1
         wrong = any(w not in ("x", g) for w, g in zip(wanted, got, strict=True))
         yield [
-            *_cut(event.bits, recording.inputs),
-            *_cut(wanted, recording.outputs),
-            *_cut(got, recording.outputs),
+            *_cut(event.bits, trace.inputs),
+            *_cut(wanted, trace.outputs),
+            *_cut(got, trace.outputs),
             str(int(wrong)),
         ]
 

@@ -1,7 +1,7 @@
 """The standard-cell library that designs are mapped to: the project's own, or the user's (`VERIRL_LIBERTY`).
 
-Yosys, ABC and OpenSTA read the Liberty file themselves. What only we need of it is read here: the area of
-each cell, its flip-flops alone (which are quicker to read again and again than all of it), how a latch is
+Yosys, ABC and OpenSTA read the Liberty file themselves. This module reads what else is needed: the area of
+each cell, the flip-flops alone (which are faster to read repeatedly than the whole file), how a latch is
 mapped, and a Verilog model of every cell, so that a netlist can be simulated.
 """
 
@@ -45,15 +45,22 @@ _READING = ToolLimits(wall_s=60, cpu_s=60, memory_mb=2048)
 
 @dataclass(frozen=True)
 class CellLibrary:
-    """A Liberty file and what was read of it.
+    """A Liberty file and what was read from it.
 
-    `areas`: cell → area as the file has it (µm² by custom). `outputs`: cell → its output pins.
-    `states`, `clocks`: flip-flop or latch → the output that is its state, its clock or enable. `edges`:
-    those that wait for an edge of it, the flip-flops. `flops`:
-    Liberty text of the flip-flops alone. `latches`: Verilog that maps Yosys's latches to cells, empty where
-    there are none. `groups`: cell → Liberty text, `head`: what stands before the first. `models`: cell →
-    Verilog, whose state starts as the parameter `INIT` says.
-    `driver`: the inverter that drives an input, `load_ff`: the load of an output, four such inverters.
+    Attributes:
+        path: The file.
+        areas: Cell → area as in the file (usually µm²).
+        outputs: Cell → its output pins.
+        states: Flip-flop or latch → the output that is its state.
+        clocks: Flip-flop or latch → its clock or enable pin.
+        edges: The cells that react to an edge of that pin: the flip-flops.
+        flops: Liberty text of the flip-flops alone.
+        latches: Verilog that maps Yosys's latches to cells; empty if there are none.
+        head: Liberty text before the first cell.
+        groups: Cell → its Liberty text.
+        models: Cell → Verilog whose initial state is the parameter `INIT`.
+        driver: The inverter that drives an input.
+        load_ff: The load of an output in fF: four such inverters.
     """
 
     path: Path
@@ -71,24 +78,25 @@ class CellLibrary:
     load_ff: float
 
     def part(self, kinds: Iterable[str]) -> str:
-        """Liberty text of some cells alone."""
+        """Return Liberty text of some cells alone."""
         return self.head + "\n".join(self.groups[kind] for kind in sorted(set(kinds))) + "\n}\n"
 
     def modelled(self, kinds: Iterable[str]) -> str:
-        """Verilog of some cells."""
+        """Return Verilog models of some cells."""
         return "`timescale 1ns/1ps\n" + "".join(self.models.get(kind, "") for kind in sorted(set(kinds)))
 
 
 def library_path() -> Path:
-    """The Liberty file in use."""
+    """Return the path of the Liberty file in use."""
     given = os.environ.get(LIBERTY_VARIABLE)
     return Path(given).absolute() if given else list_file().parent / "liberty" / "verirl.lib"
 
 
 def library_version() -> str:
-    """What tells one library from another: the file's name and the start of its SHA-256.
+    """Return the name of the Liberty file and the start of its SHA-256.
 
-    Raises InputError where the file cannot be read or, where the user gave it, lacks something.
+    Raises:
+        InputError: If the file cannot be read, or a file that the user gave lacks something.
     """
     path = library_path()
     if os.environ.get(LIBERTY_VARIABLE) and shutil.which("yosys") is not None:
@@ -102,17 +110,25 @@ def _version(path: Path) -> str:
 
 
 def current_library() -> CellLibrary:
-    """The library in use, read; InputError says what it lacks."""
+    """Return the library in use.
+
+    Raises:
+        InputError: If the file lacks something; the message says what.
+    """
     return read_library(library_path())
 
 
 @cache
 def read_library(path: Path) -> CellLibrary:
-    """The library in a Liberty file; InputError where it is none that a design could be mapped to."""
+    """Read a Liberty file.
+
+    Raises:
+        InputError: If no design could be mapped to it.
+    """
     text = _COMMENT.sub(" ", _text(path))
     cells = _cells(text)
     areas = {name: _first(_AREA, body) for name, body in cells.items()}
-    # ABC ends without a word on a file in which it finds nothing.
+    # ABC ends without a message if it finds nothing in a file.
     if not cells or "library" not in text:
         raise InputError.at(path, "holds no cell; a Liberty file is needed")
     modules, models = _as_yosys_reads(path)
@@ -153,7 +169,7 @@ def read_library(path: Path) -> CellLibrary:
 
 
 def _try_out(cells: CellLibrary) -> None:
-    """InputError where ABC maps nothing to a library that Yosys could read: timing may be missing."""
+    """Raise InputError if ABC maps nothing to a library that Yosys can read: timing may be missing."""
     if cells.path in _tried:
         return
     folder = Path(tempfile.mkdtemp())
@@ -184,7 +200,7 @@ def _text(path: Path) -> str:
 
 
 def _cells(text: str) -> dict[str, str]:
-    """Cell → its group, braces and all."""
+    """Cell → its Liberty group, with braces."""
     found = {}
     for match in _CELL.finditer(text):
         depth = 1
@@ -235,7 +251,7 @@ def _modelled(models: str) -> dict[str, str]:
 
 
 def _needed(model: str) -> str:
-    """A module without the wires that lead nowhere: a netlist has thousands of it."""
+    """Remove unused wires from a model, because a netlist instantiates it thousands of times."""
     for name in _WIRE.findall(model):
         driven = rf"^  assign {name} = .*\n"
         if len(re.findall(rf"\b{name}\b", model)) == 2 and re.search(driven, model, re.MULTILINE):
@@ -249,7 +265,7 @@ def _outputs(module: _Module | None) -> tuple[str, ...]:
 
 
 def _held(module: _Module | None, leg: str) -> str:
-    """The pin at a leg of the one storage cell of a module; empty where there is none."""
+    """The pin at a port of the only storage cell of a module; empty if there is none."""
     if module is None:
         return ""
     held = [cell for cell in module["cells"].values() if "Q" in cell["connections"]]

@@ -1,17 +1,17 @@
-"""Area, delay and power of an answer beside the reference's, and the score that comes of them.
+"""Area, delay and power of an answer compared with the reference's, and the score of the comparison.
 
     score = G³ / (1 + G³),   G = (r_area · r_delay · r_power)^(1/3)
 
-over the figures that there are, each `r` the reference's figure by the answer's, moved towards 1 by the
-width of its dead band (`BANDS`: what another order of the same text can do) and held within 1/4 and 4. As
-good as the reference is ½ for every task, twice as good in every figure is 8/9, half as good 1/9. A
-geometric mean of ratios weighs a per cent of one figure as much as a per cent of another (as ChipSeek-R1's
-reward does).
+over the available figures. Each `r` is the reference's figure divided by the answer's, moved towards 1 by its
+dead band (`DEAD_BANDS`: the effect that reordering the same text can have) and limited to 1/4 … 4. For every
+task an answer as good as the reference scores ½, one twice as good in every figure 8/9, one half as good 1/9.
+In a geometric mean of ratios, one per cent of one figure weighs as much as one per cent of another (as in the
+reward of ChipSeek-R1).
 
-Both sides are computed with the same tools. The reference, once a task, is the best of `RUNS`
-name-scrambled runs; an answer that is no worse than the reference was under its own names is as good, and one
-that is a little worse gets as many runs before it is held to be worse. An answer's netlist is simulated
-against the recorded reference before it can gain anything.
+Both sides are measured with the same tools. The reference, measured once per task, is the best of
+`REFERENCE_RUNS` runs with scrambled names. An answer that is no worse than the reference was with its own
+names counts as equally good, and one that is a little worse gets as many runs before it counts as worse. The
+netlist of an answer is simulated against the golden trace before it can gain anything.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from verirl_rtl.synthesis.yosys import SYNTHESIS_LIMITS, MappedDesign, Unmapped,
 from verirl_rtl.tools import ToolLimits, versions
 
 DEAD_BANDS = {"area_um2": 0.03, "delay_ps": 0.10, "power_uw": 0.10}
-"""Relative differences that mean nothing (measured: what renaming or reordering alone does)."""
+"""Relative differences that count as equal (measured: the effect of renaming or reordering alone)."""
 REFERENCE_RUNS = 3
 STEEPNESS = 3.0
 MAX_RATIO = 4.0
 REPEAT_MIN_SCORE = 0.3
-"""A score from which a first run below the reference's is worth repeating."""
+"""Scores above this one and below ½ are worth further runs."""
 REPEAT_MAX_CPU_S = 2.0
-"""CPU seconds from which on a synthesis is not repeated."""
+"""A synthesis that takes more CPU seconds is not repeated."""
 SYNTHESIS_CPU_FACTOR = 3
-"""How many times what the reference's synthesis takes an answer's may."""
+"""The synthesis of an answer may take so many times the CPU time of that of the reference."""
 ACTIVITY_EVENTS = 256
-"""Events of the recording in which switching is counted."""
+"""Events of the trace in which transitions are counted."""
 MAX_STORED_BASELINES = 256
 
 _REFERENCE = replace(SYNTHESIS_LIMITS, cpu_s=12)
@@ -56,9 +56,13 @@ _SIMULATION = ToolLimits(wall_s=15, cpu_s=15, memory_mb=1024)
 
 @dataclass(frozen=True)
 class Figures:
-    """Area in µm², delay in ps, power in µW; a figure that no tool gives is None.
+    """Area, delay and power of a mapped design; a figure that no tool gives is None.
 
-    `abc`: the delay is ABC's, without the registers' own time, where OpenSTA is not installed.
+    Attributes:
+        area_um2: Area in µm².
+        delay_ps: Delay in ps.
+        power_uw: Power in µW.
+        abc: Whether the delay is ABC's, without the time of registers, because OpenSTA is not installed.
     """
 
     area_um2: float
@@ -67,7 +71,7 @@ class Figures:
     abc: bool = False
 
     def known(self) -> dict[str, float]:
-        """The figures that there are, by the name of their metric."""
+        """Return the figures that are not None: metric → figure."""
         named = {"area_um2": self.area_um2, "delay_ps": self.delay_ps, "power_uw": self.power_uw}
         found = {name: value for name, value in named.items() if value is not None}
         if self.abc and "delay_ps" in found:
@@ -77,13 +81,16 @@ class Figures:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What answers to a task are compared with; `error` says why there is nothing.
+    """The figures of the reference, which those of answers are compared with.
 
-    `first`: the figures of the reference under its own names; `figures`: those of its best run. What lies
-    between is the tools' noise. `faithful`: the reference's own netlist does what the reference does, so
-    that an answer's must, too. `undefined`: output bits of the reference that are x, where an answer's may
-    be. `looped`: gates of the reference feed themselves, as an answer's may. `cpu_s`: what mapping it once
-    took.
+    Attributes:
+        figures: Figures of its best run: metric → figure.
+        first: Figures of the run with its own names; the difference to `figures` is noise of the tools.
+        faithful: Whether its netlist behaves like the reference, so that the netlist of an answer must, too.
+        undefined: Its output bits that are x, as those of an answer may be.
+        looped: Whether gates of the reference feed themselves, as those of an answer may.
+        cpu_s: CPU seconds of mapping it once.
+        error: Why there are no figures, or empty.
     """
 
     figures: Mapping[str, float]
@@ -96,9 +103,18 @@ class Baseline:
 
 
 def score(mine: Mapping[str, float], reference: Mapping[str, float]) -> float | None:
-    """The score in (0, 1) of figures beside the reference's: ½ is as good; None where nothing compares.
+    """Score the figures of an answer against those of the reference.
 
-    Figures are positive or 0, smaller is better. One that the reference has none of is left out.
+    Args:
+        mine: Figures of the answer: metric → figure, at least 0, smaller is better.
+        reference: Figures of the reference. One that is 0 is left out.
+
+    Returns:
+        A score in (0, 1), ½ if the answer is as good as the reference; None if no figure can be compared.
+
+    Example:
+        >>> score({"area_um2": 100.0}, {"area_um2": 100.0})
+        0.5
     """
     shared = [name for name in reference if reference[name] > 0 and name in mine]
     if not shared:
@@ -108,7 +124,7 @@ def score(mine: Mapping[str, float], reference: Mapping[str, float]) -> float | 
 
 
 def gain(value: float) -> float:
-    """The mean ratio `G` that a score stands for, above 1 where the answer is better."""
+    """Return the mean ratio `G` of a score; it is above 1 if the answer is better."""
     value = min(max(value, 1e-9), 1 - 1e-9)
     return math.pow(value / (1 - value), 1 / STEEPNESS)
 
@@ -121,31 +137,38 @@ def _advantage(name: str, mine: float, reference: float) -> float:
 
 
 def judge(
-    spec: RtlSpec, recording: GoldenTrace | None, answer: Inspection, folder: Path, *, until: float
+    spec: RtlSpec, trace: GoldenTrace | None, answer: Inspection, folder: Path, *, until: float
 ) -> Iterator[StageOutcome]:
-    """The stages `synthesise` and `ppa` for an answer that is correct.
+    """Run the stages `synthesise` and `ppa` for a correct answer.
 
-    `recording`: the task's; without one there is nothing to compare with. `until`: the moment of
-    `time.monotonic()` at which the verdict is due. A task whose reference has no figures skips both stages.
+    Args:
+        spec: The spec of the task.
+        trace: The golden trace of the task; without one there is nothing to compare with.
+        answer: The inspected answer.
+        folder: A private folder for temporary files.
+        until: Value of `time.monotonic()` at which the verdict is due.
+
+    Yields:
+        The outcomes of both stages; both are skipped if the reference has no figures.
     """
     why = "the task leaves area, delay and power out" if spec.ppa == "off" else ""
-    if recording is None:
+    if trace is None:
         why = why or "there is no reference to compare with"
-    if why or recording is None:
+    if why or trace is None:
         yield from _skipped(why)
         return
     cells = current_library()
-    base = baseline(spec, recording, cells, folder)
+    base = baseline(spec, trace, cells, folder)
     if base.error:
         yield from _skipped(base.error)
         return
-    mapped = _mapped(spec, recording, answer, cells, folder, range(1), until, base)
+    mapped = _mapped(spec, trace, answer, cells, folder, range(1), until, base)
     if isinstance(mapped, Unmapped):
         how = timed_out if mapped.timed_out else failed
         yield how("synthesise", detail=mapped.reason)
         return
     yield replace(passed("synthesise"), metrics={"cells": float(sum(mapped.cells.values()))})
-    yield _scored(spec, recording, answer, cells, folder, until, mapped, base)
+    yield _scored(spec, trace, answer, cells, folder, until, mapped, base)
 
 
 def _skipped(why: str) -> Iterator[StageOutcome]:
@@ -155,7 +178,7 @@ def _skipped(why: str) -> Iterator[StageOutcome]:
 
 def _mapped(
     spec: RtlSpec,
-    recording: GoldenTrace,
+    trace: GoldenTrace,
     answer: Inspection,
     cells: CellLibrary,
     folder: Path,
@@ -164,7 +187,7 @@ def _mapped(
     base: Baseline,
 ) -> MappedDesign | Unmapped:
     left = min(SYNTHESIS_LIMITS.wall_s, max(1.0, 0.9 * (until - time.monotonic())))
-    given = {name: value for name, value in recording.parameters.items() if name in answer.parameters}
+    given = {name: value for name, value in trace.parameters.items() if name in answer.parameters}
     allowed = max(SYNTHESIS_LIMITS.cpu_s, math.ceil(SYNTHESIS_CPU_FACTOR * base.cpu_s))
     found = synthesize(
         answer.text,
@@ -183,7 +206,7 @@ def _mapped(
 
 def _scored(
     spec: RtlSpec,
-    recording: GoldenTrace,
+    trace: GoldenTrace,
     answer: Inspection,
     cells: CellLibrary,
     folder: Path,
@@ -191,7 +214,7 @@ def _scored(
     mapped: MappedDesign,
     base: Baseline,
 ) -> StageOutcome:
-    figures, played = measure(mapped, spec.top, recording, cells, folder)
+    figures, played = measure(mapped, spec.top, trace, cells, folder)
     if played.broken and base.faithful:
         return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {played.broken}")
     missing = set(base.figures) - set(figures.known())
@@ -200,20 +223,18 @@ def _scored(
         return failed("ppa", 0.0, f"the tools give no {', '.join(sorted(missing))} for it")
     reference = base.figures
     if value < 0.5 <= (score(figures.known(), base.first) or 0.0):
-        # One run beside one run: a reference's best of three would make every equal look larger.
+        # Compare one run with one run: an equal answer would look worse than the reference's best of three.
         value, reference = 0.5, base.first
     if REPEAT_MIN_SCORE < value < 0.5:
-        better = _better(
-            mapped, lambda runs: _mapped(spec, recording, answer, cells, folder, runs, until, base)
-        )
+        better = _better(mapped, lambda runs: _mapped(spec, trace, answer, cells, folder, runs, until, base))
         if better is not mapped:
-            others, also = measure(better, spec.top, recording, cells, folder)
+            others, also = measure(better, spec.top, trace, cells, folder)
             second = score(others.known(), base.figures)
             if second is not None and second > value and not also.broken:
                 figures, value, mapped = others, second, better
     words = _describe(figures.known(), reference)
     if value > 0.5:
-        checked = _replay_netlist(mapped, spec.top, recording, cells, folder)
+        checked = _replay_netlist(mapped, spec.top, trace, cells, folder)
         if not checked.passed and base.faithful:
             error = checked.error or f"{checked.matched} of {checked.total} samples agree"
             return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {error}")
@@ -224,10 +245,10 @@ def _scored(
 
 
 def _better(first: MappedDesign, mapped_by: Callable[[range], MappedDesign | Unmapped]) -> MappedDesign:
-    """The best of all the runs.
+    """Return the best of all runs.
 
-    A design too large for more runs within their limit keeps what it has; one that other names leave as it is
-    (nearly every one) needs no more.
+    A design that is too large for more runs keeps its first one. Nearly every design gives the same result
+    with other names, and then needs no further run.
     """
     found = first
     if first.cpu_s > REPEAT_MAX_CPU_S:
@@ -256,30 +277,30 @@ def _describe(mine: Mapping[str, float], reference: Mapping[str, float]) -> str:
 _baselines: OrderedDict[object, Baseline] = OrderedDict()
 
 
-def baseline(spec: RtlSpec, recording: GoldenTrace, cells: CellLibrary, folder: Path) -> Baseline:
-    """The reference's figures, with those that the spec states; from memory where they were made before."""
+def baseline(spec: RtlSpec, trace: GoldenTrace, cells: CellLibrary, folder: Path) -> Baseline:
+    """Return the figures of the reference, with those that the spec gives; they are kept in memory."""
     key = (
         spec.reference,
         spec.reference_top,
-        tuple(sorted(recording.parameters.items())),
-        recording.events[:ACTIVITY_EVENTS],
+        tuple(sorted(trace.parameters.items())),
+        trace.events[:ACTIVITY_EVENTS],
         tuple(sorted(spec.ppa_baseline.items())),
         cells.path,
     )
     if key in _baselines:
         _baselines.move_to_end(key)
         return _baselines[key]
-    _baselines[key] = made = _baseline(spec, recording, cells, folder)
+    _baselines[key] = made = _baseline(spec, trace, cells, folder)
     while len(_baselines) > MAX_STORED_BASELINES:
         _baselines.popitem(last=False)
     return made
 
 
-def _baseline(spec: RtlSpec, recording: GoldenTrace, cells: CellLibrary, folder: Path) -> Baseline:
+def _baseline(spec: RtlSpec, trace: GoldenTrace, cells: CellLibrary, folder: Path) -> Baseline:
     found = inspect_reference(spec)
 
     def mapped_by(runs: range) -> MappedDesign | Unmapped:
-        top, given = spec.reference_top, recording.parameters
+        top, given = spec.reference_top, trace.parameters
         return synthesize(
             found.text, top, cells, folder, runs=runs, parameters=given, undefined=None, limits=_REFERENCE
         )
@@ -288,7 +309,7 @@ def _baseline(spec: RtlSpec, recording: GoldenTrace, cells: CellLibrary, folder:
     if isinstance(plain, Unmapped):
         return Baseline({}, error=f"the reference has no figures: {plain.reason}")
     mapped = _better(plain, mapped_by)
-    figures, played = measure(mapped, spec.reference_top, recording, cells, folder)
+    figures, played = measure(mapped, spec.reference_top, trace, cells, folder)
     if figures.delay_ps is None:
         return Baseline({}, error="OpenSTA cannot read the reference's netlist")
     known = _stated(figures, spec)
@@ -296,36 +317,34 @@ def _baseline(spec: RtlSpec, recording: GoldenTrace, cells: CellLibrary, folder:
         return Baseline({}, error="the reference takes no cells")
     first = known
     if mapped is not plain:
-        first = _stated(measure(plain, spec.reference_top, recording, cells, folder)[0], spec)
-    faithful = (
-        not played.broken and _replay_netlist(mapped, spec.reference_top, recording, cells, folder).passed
-    )
+        first = _stated(measure(plain, spec.reference_top, trace, cells, folder)[0], spec)
+    faithful = not played.broken and _replay_netlist(mapped, spec.reference_top, trace, cells, folder).passed
     return Baseline(known, first, faithful, mapped.undefined, mapped.looped, plain.cpu_s)
 
 
 def _stated(figures: Figures, spec: RtlSpec) -> dict[str, float]:
-    """Figures, those that the spec states in the place of their own."""
+    """The figures, replaced by those that the spec gives."""
     known = figures.known()
     return known | {name: value for name, value in spec.ppa_baseline.items() if name in known}
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Whether a netlist did wrong in its first events, and how."""
+    """How a netlist differs from the design in its first events; `broken` is empty if it does not."""
 
     broken: str = ""
 
 
 def measure(
-    mapped: MappedDesign, top: str, recording: GoldenTrace, cells: CellLibrary, folder: Path
+    mapped: MappedDesign, top: str, trace: GoldenTrace, cells: CellLibrary, folder: Path
 ) -> tuple[Figures, Checked]:
-    """The figures of a mapped design, and whether it did as recorded while its switching was counted."""
+    """Return the figures of a mapped design, and how it behaved while its transitions were counted."""
     if versions().get("sta", "missing") == "missing":
         return Figures(mapped.area_um2, mapped.delay_ps, None, abc=True), Checked()
     start = replace(
-        recording,
-        events=recording.events[:ACTIVITY_EVENTS],
-        expected=recording.expected[: sum(event.sampled for event in recording.events[:ACTIVITY_EVENTS])],
+        trace,
+        events=trace.events[:ACTIVITY_EVENTS],
+        expected=trace.expected[: sum(event.sampled for event in trace.events[:ACTIVITY_EVENTS])],
     )
     wave = folder / f"{secrets.token_hex(8)}.vcd"
     dump = f'initial begin $dumpfile("{wave}"); $dumpvars(1, {top}); end\nendmodule\n'
@@ -347,17 +366,17 @@ def _difference(found: ReplayResult) -> str:
 
 
 def _replay_netlist(
-    mapped: MappedDesign, top: str, recording: GoldenTrace, cells: CellLibrary, folder: Path
+    mapped: MappedDesign, top: str, trace: GoldenTrace, cells: CellLibrary, folder: Path
 ) -> ReplayResult:
-    played = _simulate_netlist(mapped, mapped.simulated, top, recording, cells, folder)
+    played = _simulate_netlist(mapped, mapped.simulated, top, trace, cells, folder)
     if played.error or played.timed_out:
         return ReplayResult(0, 1, 0.0, (), played.timed_out, played.error or "it takes too long")
-    return compare(recording, played)
+    return compare(trace, played)
 
 
 def _simulate_netlist(
-    mapped: MappedDesign, netlist: str, top: str, recording: GoldenTrace, cells: CellLibrary, folder: Path
+    mapped: MappedDesign, netlist: str, top: str, trace: GoldenTrace, cells: CellLibrary, folder: Path
 ) -> SimulationRun:
     text = netlist + cells.modelled(mapped.cells)
-    # A netlist has no parameters any more.
-    return simulate(recording, text, top, folder, limits=_SIMULATION, parameters=(), engine="icarus")
+    # A netlist has no parameters.
+    return simulate(trace, text, top, folder, limits=_SIMULATION, parameters=(), engine="icarus")

@@ -1,14 +1,14 @@
-"""Timing and power of a mapped netlist with OpenSTA, its switching counted in a simulation.
+"""Timing and power of a mapped netlist with OpenSTA, with transitions counted in a simulation.
 
-OpenSTA says what energy each instance takes for a transition of its output, and for a cycle of its clock;
-how many there are is counted while the task's recorded inputs are played into the netlist. Settled values
-alone count, so that the order in which a simulator evaluates gates does not. What is reported is power at
-`CLOCK_MHZ` where an event of the recording (an edge of its clock, or a new input) takes half a cycle.
+OpenSTA gives the energy of each instance per transition of its output and per cycle of its clock. The
+transitions are counted while the recorded inputs of the task are applied to the netlist. Only settled values
+count, so that the order in which a simulator evaluates gates has no effect. The power is that at `CLOCK_MHZ`
+if an event of the trace (an edge of its clock, or a new input) takes half a cycle.
 
-The delay is that of the worst path over all groups: between registers (their clock-to-output and setup
-times with it), from inputs, to outputs. A path that has but half a cycle counts double. Clocks are the nets
-at the registers' clock pins, whatever they are called. Each counts from its own edge; where a register's
-output is the clock of others, one edge waits for the next, and each such step is another delay.
+The delay is that of the worst path over all groups: between registers (with their clock-to-output and setup
+times), from inputs, to outputs. A path of half a cycle counts double. The clocks are the nets at the clock
+pins of the registers, whatever their names. Each counts from its own edge; if the output of a register is the
+clock of others, one edge waits for the next, and each such step adds another delay.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from verirl_rtl.synthesis.yosys import MappedDesign
 from verirl_rtl.tools import ToolLimits, run
 
 CLOCK_MHZ = 100.0
-"""The clock at which power is stated."""
+"""Clock frequency that the power is given for."""
 
 _STA = ToolLimits(wall_s=15, cpu_s=15, memory_mb=1024)
 _NO_PATH = 1e9
-"""A delay in ps that no path has."""
+"""A delay in ps that is longer than any path."""
 
 _MAX_RIPPLE_STEPS = 64
 
@@ -43,7 +43,7 @@ _BIT = re.compile(r"\$var wire 1 (\S+) n(\d+) \$end")
 
 @dataclass(frozen=True)
 class TimingPower:
-    """OpenSTA's figures: the worst path, and the power (None where no activity is known)."""
+    """Delay of the worst path in ps, and power in µW (None if no activity is known), by OpenSTA."""
 
     delay_ps: float
     power_uw: float | None
@@ -52,9 +52,20 @@ class TimingPower:
 def analyze(
     design: MappedDesign, top: str, library: CellLibrary, folder: Path, activity: Mapping[int, float] | None
 ) -> TimingPower | None:
-    """What OpenSTA says of a netlist; None where it cannot read it, ToolMissingError where it is missing.
+    """Measure a netlist with OpenSTA.
 
-    `activity`: transitions of each bit in one event of the recording, as `toggles` counts them.
+    Args:
+        design: The mapped design.
+        top: Its top module.
+        library: The cells.
+        folder: A private folder for temporary files.
+        activity: Bit → transitions per event, as `toggles` counts them; None if unknown.
+
+    Returns:
+        Delay and power, or None if OpenSTA cannot read the netlist.
+
+    Raises:
+        ToolMissingError: If OpenSTA is not installed.
     """
     if not design.cells:
         return TimingPower(0.0, 0.0)
@@ -83,10 +94,10 @@ def analyze(
 
 
 def ripples(design: MappedDesign, library: CellLibrary) -> int:
-    """How many registers follow each other by clock, each one's output being the next one's clock.
+    """Return the longest chain of registers in which each output is the clock of the next register.
 
-    A clock that an input reaches through gates is that input's, gated; it follows nothing. More than
-    `_DEEPEST` are not told apart.
+    A clock that comes from an input through gates is a gated input and ends the chain. More than
+    `_MAX_RIPPLE_STEPS` are not distinguished.
     """
     cells = design.module["cells"]
     made = {
@@ -116,7 +127,7 @@ def ripples(design: MappedDesign, library: CellLibrary) -> int:
 def _behind(
     clock: int | str, cells: Mapping[str, Any], made: Mapping[int | str, str], library: CellLibrary
 ) -> frozenset[str]:
-    """The registers that a clock comes from; none where an input is among its sources."""
+    """The registers that a clock comes from; none if an input is among its sources."""
     found, waiting, seen = set(), [clock], set()
     while waiting:
         bit = waiting.pop()
@@ -137,7 +148,7 @@ def _behind(
 
 
 def _instances(text: str) -> dict[str, tuple[float, float]]:
-    """Instance → its dynamic power and its leakage, in W."""
+    """Read a power report: instance → dynamic power and leakage in W."""
     found = {}
     for row in _INSTANCE.findall(text):
         internal, switching, leakage = (float(value) for value in row[:3])
@@ -153,10 +164,10 @@ def _watts(
     activity: Mapping[int, float],
     period_ps: float,
 ) -> float:
-    """The power in which every output has the transitions that were counted.
+    """The power in W with the transitions that were counted.
 
-    `idle`, `busy`: the power for no transition (of registers) and for one in each period, the clocks running
-    in both.
+    `idle` and `busy` are the power with no transition (of registers) and with one per period, both with
+    running clocks.
     """
 
     def transitions(cell: Mapping[str, Any], pin: str) -> float:
@@ -165,7 +176,7 @@ def _watts(
     joules, leakage = 0.0, 0.0
     for name, cell in design.module["cells"].items():
         kind = cell["type"]
-        # Two edges of its clock make the cycle that the idle power is for.
+        # The idle power is that of a whole cycle, which has two edges.
         cycles = transitions(cell, library.clocks[kind]) / 2 if kind in library.clocks else 0.0
         still = idle[name][0] if kind in library.clocks else 0.0
         made = max((transitions(cell, pin) for pin in library.outputs[kind]), default=0.0)
@@ -195,7 +206,7 @@ def _script(
     yield "clocks $period $pins"
     yield 'puts "PATHS $period [worst_slack]"'
     if activity is not None:
-        # Gates at rest take nothing but their leakage, which is the same when they are busy.
+        # Idle gates only have leakage, which is the same when they are busy.
         for name, amount, cells in (("STILL", 0, "[all_registers -cells]"), ("BUSY", 1, "[get_cells *]")):
             yield f"puts {name}"
             yield f"set_power_activity -global -activity {amount} -duty 0.5"
@@ -203,7 +214,7 @@ def _script(
 
 
 def toggles(wave: str, events: int) -> dict[int, float]:
-    """Bit of the netlist → transitions for each event, from a value change dump of `Synthesis.simulated`.
+    """Return netlist bit → transitions per event, from a value change dump of `MappedDesign.simulated`.
 
     Changes from and to x do not count.
     """

@@ -1,11 +1,11 @@
-"""A design mapped to standard cells: Yosys and ABC, on a Liberty file, in one process.
+"""Map a design to standard cells with Yosys and ABC and a Liberty file, in one process.
 
-The text is a model's. What would speak to the tool and not to the simulator is taken out before Yosys reads
-it (comments, in which pragmas live, attributes, the macros that tools define), and nothing counts that is
-not a cell of the library: an unmapped cell has no area, and would be the cheapest design of all.
+The text is untrusted. Everything that affects the tool but not a simulator is removed before Yosys reads it
+(comments, which hold pragmas, attributes, and the macros that tools define). Only cells of the library count:
+an unmapped cell has no area and would be the cheapest design of all.
 
-ABC's result moves by some percent when nothing but names change. With `runs` above 1 the mapping is
-repeated under scrambled names, and the best run by area times delay is the design's.
+ABC's result varies by some percent if only names change. With several `runs` the mapping is repeated with
+scrambled names, and the best run by area times delay is used.
 """
 
 from __future__ import annotations
@@ -44,11 +44,17 @@ _VALUE = re.compile(r"-?\d+\Z|\d*'s?[bohdBOHD][0-9a-fA-FxXzZ_]+\Z")
 class MappedDesign:
     """A mapped design.
 
-    `area_um2`: sum over its cells. `delay_ps`: ABC's longest path between registers and ports, without the
-    registers' own time. `cells`: library cell → how many. `netlist`: structural Verilog, one module.
-    `simulated`: the same for a simulation. `module`: it as Yosys's JSON. `undefined`: the output bits that
-    nothing drives or that are x. `looped`: gates feed themselves without a register or latch between, which
-    no figure of a timing analyser is true of. `cpu_s`: what the run took.
+    Attributes:
+        area_um2: Sum of the areas of its cells in µm².
+        delay_ps: ABC's longest path between registers and ports in ps, without the time of the registers.
+        cells: Library cell → count.
+        netlist: Structural Verilog for timing analysis, one module.
+        simulated: The same netlist for simulation.
+        module: The netlist as Yosys writes it in JSON.
+        undefined: Output bits that nothing drives or that are x: (port, bit).
+        looped: Whether gates feed themselves without a register or latch between them, so that no timing
+            figure is valid.
+        cpu_s: CPU seconds of the run.
     """
 
     area_um2: float
@@ -64,7 +70,7 @@ class MappedDesign:
 
 @dataclass(frozen=True)
 class Unmapped:
-    """Why a design has no figures. `timed_out`: it took more time or memory than it may."""
+    """Why a design has no figures; `timed_out` if it exceeded its limits on time or memory."""
 
     reason: str
     timed_out: bool = False
@@ -81,11 +87,23 @@ def synthesize(
     undefined: Container[tuple[str, int]] | None = (),
     limits: ToolLimits = SYNTHESIS_LIMITS,
 ) -> MappedDesign | Unmapped:
-    """Map `top` of a Verilog text to the library.
+    """Map a module to the cells of a library.
 
-    `runs`: which name-scrambled runs to choose the best of; 0 is the one that leaves the names alone.
-    `parameters`: values for `top`'s parameters. `undefined`: (output, bit) that may be x or undriven; None
-    for all, as a reference leaves undefined what it likes.
+    Args:
+        source: Verilog text. Untrusted.
+        top: The module to map.
+        library: The cells.
+        folder: A private folder for temporary files.
+        runs: Numbers of the runs to choose the best of; run 0 keeps the names, the others scramble them.
+        parameters: Values for the parameters of `top`.
+        undefined: Output bits that may be x or undriven: (port, bit); None allows all, as for a reference.
+        limits: Limits of Yosys.
+
+    Returns:
+        The mapped design, or the reason why there is none.
+
+    Raises:
+        ToolMissingError: If Yosys is not installed.
     """
     place = Path(tempfile.mkdtemp(dir=folder))
     try:
@@ -95,14 +113,14 @@ def synthesize(
 
 
 def best_run(runs: Sequence[MappedDesign]) -> MappedDesign:
-    """The run with the least area times delay; the first of equals."""
+    """Return the run with the least area times delay; the first of equals."""
     return min(runs, key=lambda one: (one.area_um2 * max(one.delay_ps, 1.0), one.area_um2))
 
 
 def without_tool_directives(source: str) -> str:
-    """The text without what is written for tools: comments, attributes, and macros that only they define.
+    """Remove what only tools read: comments, attributes, and macros that only they define.
 
-    Blocks that promise what they are (`always_comb`) become plain ones.
+    Specialized blocks such as `always_comb` become plain ones.
     """
     bare = _COMMENT.sub(lambda m: _blank(m[0]) if m[0].startswith("/") else m[0], source)
     bare = _ATTRIBUTE.sub(lambda m: _blank(m[0]) if m[0].startswith("(") else m[0], bare)
@@ -115,14 +133,18 @@ def _blank(text: str) -> str:
 
 
 def checked_name(name: str) -> str:
-    """A module's name as a Yosys command takes it; ValueError where it could be taken for more."""
+    """Return a module name for a Yosys command.
+
+    Raises:
+        ValueError: If the name is not a plain identifier, so that Yosys could read more into it.
+    """
     if not _PLAIN.match(name):
         raise ValueError(f"'{name}' is no plain identifier")
     return name
 
 
 def parameter_options(parameters: Mapping[str, str]) -> str:
-    """Options of `hierarchy` that set parameters; those that are no plain number keep their own value."""
+    """Return options of `hierarchy` that set parameters; values that are not plain numbers are left out."""
     return "".join(
         f" -chparam {name} {value}"
         for name, value in parameters.items()
@@ -242,7 +264,7 @@ def _named(kind: str) -> str:
 
 
 def _undefined(module: Mapping[str, Any], library: CellLibrary) -> frozenset[tuple[str, int]]:
-    """The bits of outputs that come from nowhere; a bit that is constant x or z costs nothing, too."""
+    """The output bits that nothing drives, or that are constant x or z."""
     driven = {"0", "1"}
     for port in module["ports"].values():
         if port["direction"] != "output":

@@ -1,9 +1,9 @@
-"""Which of several modules can be seen to behave otherwise than a reference, under stimulus of our own.
+"""Find out which of several modules behave differently from a reference, with inputs of its own.
 
-One simulation drives them all with the same inputs: every value where there are few, else random ones in
-phases that hold a signal low, high or mostly low for a while, repeat one operand in the other, and, with a
-clock, assert the reset between edges too. Only trusted texts come here: a policy's answer is never put beside
-a reference.
+One simulation drives all of them with the same inputs: all values if they are few, else random ones in phases
+that keep a signal low, high or mostly low, copy one operand to another, and, with a clock, assert the reset
+between edges, too. All texts must be trusted: an answer of a model never shares a simulation with a
+reference.
 """
 
 from __future__ import annotations
@@ -19,15 +19,23 @@ from verirl_rtl.tools import ToolLimits, run
 
 MAX_STEPS = 1500
 FALLBACK_STEPS = 60
-"""Steps for designs that are too large for as many."""
+"""Steps if a design is too large for `MAX_STEPS`."""
 EXHAUSTIVE_BITS = 11
-"""Input bits up to which all values are tried."""
+"""Input bits up to which all values are applied."""
 _BOUNDS = ToolLimits(wall_s=6, cpu_s=2)
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleInterface:
-    """What a bench needs to know of a module: its name and ports, and which of them are clock and reset."""
+    """The name and ports of a module, and which of them are clock and reset.
+
+    Attributes:
+        name: The module.
+        ports: Its ports in order.
+        clock: The clock port, or None.
+        reset: The reset port, or None.
+        active: The value at which the reset is active.
+    """
 
     name: str
     ports: tuple[Port, ...]
@@ -37,12 +45,18 @@ class ModuleInterface:
 
 
 def which_differ(face: ModuleInterface, reference: str, others: Sequence[str]) -> list[bool]:
-    """For each of `others` whether it was seen to differ; one that does not compile or end was not."""
+    """Return for each of `others` whether it differs; False if it does not compile or end.
+
+    Args:
+        face: The interface that all modules share.
+        reference: The text of the reference.
+        others: Texts that define the same module.
+    """
     if not others:
         return []
     found = _simulate(face, reference, others, MAX_STEPS)
     if found is None and len(others) > 1:
-        # One of them does not compile, or does not end: the others are not to suffer for it.
+        # One of them does not compile or does not end; that must not affect the others.
         middle = len(others) // 2
         return which_differ(face, reference, others[:middle]) + which_differ(face, reference, others[middle:])
     return found or [False] * len(others)
@@ -80,7 +94,7 @@ def _alone(source: str, top: str, name: str, inner: Sequence[str]) -> str:
 
 
 def bench(face: ModuleInterface, names: Sequence[str], steps: int) -> str:
-    """A bench that says at its end, one bit a module (the first lowest), which of them differed."""
+    """Return a testbench that prints which modules differed: one bit each, the first one lowest."""
     ins = [port for port in face.ports if port.direction == "input"]
     outs = [port for port in face.ports if port.direction == "output"]
     data = [port for port in ins if port.name not in (face.clock, face.reset)]
@@ -149,7 +163,7 @@ def _with_clock(face: ModuleInterface, steps: int) -> list[str]:
             *[f"#1 {clock} = 1; #1 {clock} = 0;"] * 2,
             f"#1 {reset} = {off}; #1 check;",
         ]
-        # Held, pulsed between two edges, or left alone: mostly the last.
+        # Kept active, pulsed between two edges, or left alone, which is the most frequent.
         rest = (
             f"if ({reset} == {on}) begin if ($random % 2 == 0) {reset} = {off}; end "
             f"else if ($random % 48 == 0) {reset} = {on}; #1 check; "

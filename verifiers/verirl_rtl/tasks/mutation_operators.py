@@ -1,6 +1,6 @@
 """Small changes to a Verilog text that an engineer could make by mistake, found in its syntax tree.
 
-The texts are trusted (our references, a benchmark's): a model's text is never parsed here.
+The texts must be trusted (references); the text of a model is never parsed here.
 """
 
 from __future__ import annotations
@@ -27,13 +27,18 @@ class Mutation(NamedTuple):
     text: str
 
     def of(self, source: str) -> str:
-        """`source` with the change made."""
+        """Return `source` with the change made."""
         data = source.encode()
         return (data[: self.start] + self.text.encode() + data[self.end :]).decode("utf-8", "replace")
 
 
 def mutations(source: str, reset: str | None = None) -> tuple[Mutation, ...]:
-    """Every single change that is known here, in the order of the text. `reset` names the reset."""
+    """Return all single changes to a text, in its order.
+
+    Args:
+        source: Trusted Verilog text.
+        reset: The name of the reset, or None.
+    """
     from pyslang.syntax import SyntaxTree
 
     data = source.encode()
@@ -43,7 +48,7 @@ def mutations(source: str, reset: str | None = None) -> tuple[Mutation, ...]:
     def visit(node: Any) -> None:
         kind = str(getattr(node, "kind", "")).rpartition(".")[2]
         if kind == "ForLoopStatement":
-            # A changed bound or step might never end.
+            # A loop with a changed bound or step might never end.
             loops.append((node.openParen.range.start.offset, node.closeParen.range.end.offset))
         elif kind not in ("", "IdentifierName"):
             found.extend(_edits(kind, node, data, reset))
