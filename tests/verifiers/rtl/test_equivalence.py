@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from verirl_rtl.language.inspection import inspect_answer
 from verirl_rtl.simulation.recorder import record
 from verirl_rtl.spec import read_spec
 
-pytestmark = pytest.mark.skipif(shutil.which("yosys") is None, reason="needs yosys")
+pytestmark = pytest.mark.needs_tools("yosys")
 
 ADDER = "module m(input [3:0] a, b, output [4:0] s); assign s = a + b; endmodule"
 COUNTER = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import shutil
 import warnings
 from pathlib import Path
 
@@ -215,7 +214,7 @@ def test_official_is_asked_for_at_import(tmp_path: Path, capsys: pytest.CaptureF
     assert "--official" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs iverilog")
+@pytest.mark.needs_tools("iverilog")
 def test_known_issues_stand_beside_the_outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (task,) = IMPORTERS["verilogeval-v2"](v2(tmp_path / "v2")[0], official=True)
     flawed = task.model_copy(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
 
 import pytest
@@ -22,9 +21,7 @@ from verirl_rtl.synthesis import ppa
 from verirl_rtl.synthesis.ppa import DEAD_BANDS, gain, judge, score
 from verirl_rtl.synthesis.yosys import synthesize
 
-needs_tools = pytest.mark.skipif(
-    not all(map(shutil.which, ("yosys", "iverilog", "sta"))), reason="needs yosys, iverilog and OpenSTA"
-)
+needs_tools = pytest.mark.needs_tools("yosys", "iverilog", "sta")
 
 # The score
 

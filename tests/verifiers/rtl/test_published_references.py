@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-
 import pytest
 from support.paths import BENCHMARKS
-from support.pools import sandboxed
 
 pytest.importorskip("pyslang")
 
 from verirl.pool import Request, VerifierPool
 from verirl.types import Task, Verdict
 from verirl_rtl.language.inspection import inspect_trusted
-from verirl_rtl.simulation.verilator_build import verilator_installed
 from verirl_rtl.spec import read_spec
 from verirl_rtl.tasks.importers import IMPORTERS
 
@@ -32,16 +27,11 @@ CONSTANTS = ("zero", "step_one", "m2014_q4i")
 UNRUNNABLE = {"rtllm-v1.1/div_16bit"}
 """The published bench declares a name twice: no simulator takes it."""
 
-pytestmark = pytest.mark.skipif(
-    not (FOLDER.is_dir() and all(map(shutil.which, ("iverilog", "vvp"))) and verilator_installed()),
-    reason="the benchmarks, Icarus Verilog or Verilator are not there",
-)
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[VerifierPool]:
-    with sandboxed(1, 90.0) as made:
-        yield made
+pytestmark = [
+    pytest.mark.needs_benchmarks("rtl"),
+    pytest.mark.needs_tools("iverilog", "vvp", "verilator", "g++"),
+]
+POOL_DEADLINE_S = 90.0
 
 
 def tasks(source: str) -> list[Task]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import shutil
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,10 @@ from verirl_rtl.simulation.golden_trace import GoldenTrace
 from verirl_rtl.simulation.recorder import record
 from verirl_rtl.simulation.simulate import Engine, ReplayResult, SimulationRun, compare, replay
 from verirl_rtl.simulation.stimulus import Event, NumberLiteral, Roles, literals, roles, serialized, stimulus
-from verirl_rtl.simulation.verilator_build import verilator_installed
 from verirl_rtl.spec import RtlSpec
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("iverilog", "vvp"))), reason="Icarus Verilog is not installed"
-)
-needs_verilator = pytest.mark.skipif(not verilator_installed(), reason="Verilator or g++ is not installed")
+pytestmark = pytest.mark.needs_tools("iverilog", "vvp")
+needs_verilator = pytest.mark.needs_tools("verilator", "g++")
 SPEC = RtlSpec(top="top", reference=REFERENCE, reference_top="top", testbench=BENCH)
 COUNTER = """module top(input clk, input rst_n, input en, output reg [3:0] q);
 always @(posedge clk or negedge rst_n) if (!rst_n) q <= 0; else if (en) q <= q + 1;

@@ -15,9 +15,7 @@ from verirl.errors import InputError, ToolMissingError
 from verirl_rtl.simulation import verilator_build
 from verirl_rtl.simulation.verilator_model import Module, SimulationError
 
-pytestmark = pytest.mark.skipif(
-    not verilator_build.verilator_installed(), reason="Verilator or g++ is not installed"
-)
+pytestmark = pytest.mark.needs_tools("verilator", "g++")
 
 COUNTER = """module counter #(parameter W = 8)(
   input clk, input rst_n, input enable,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ from verirl_rtl.synthesis.timing_power import analyze, ripples, toggles
 from verirl_rtl.synthesis.yosys import MappedDesign, Unmapped, synthesize, without_tool_directives
 from verirl_rtl.tools import ToolLimits, run
 
-pytestmark = pytest.mark.skipif(shutil.which("yosys") is None, reason="needs yosys")
-needs_sta = pytest.mark.skipif(shutil.which("sta") is None, reason="needs OpenSTA")
+pytestmark = pytest.mark.needs_tools("yosys")
+needs_sta = pytest.mark.needs_tools("sta")
 
 ADDER = "module m(input [3:0] a, b, output [4:0] s); assign s = a + b; endmodule"
 COUNTER = """
