@@ -12,7 +12,6 @@ import ast
 import gzip
 import json
 import math
-import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from verirl.domain import Importer
 from verirl.errors import InputError, SpecError
 from verirl.io.jsonl import Line
+from verirl.io.rows import data_files, text_field, warn_left_out
 from verirl.types import Message, Source, Task
 from verirl_code.spec import check_spec
 from verirl_code.tasks.expected_outputs import run_reference
@@ -55,21 +55,21 @@ _AUTO_IMPORTED_MODULES = ("cmath", "collections", "heapq", "itertools", "math", 
 def humaneval(path: Path) -> Iterator[Task]:
     """HumanEval (Chen et al. 2021): JSONL of prompt, entry_point, canonical_solution and test."""
     for line in _rows(path):
-        prompt, name = _text(line, "prompt"), _text(line, "entry_point")
-        spec = {"test_code": _text(line, "test"), "entry_point": name}
-        code = prompt + _text(line, "canonical_solution")
+        prompt, name = text_field(line, "prompt"), text_field(line, "entry_point")
+        spec = {"test_code": text_field(line, "test"), "entry_point": name}
+        code = prompt + text_field(line, "canonical_solution")
         yield from _task(line, "humaneval", _completion(prompt), spec, code, license="MIT")
 
 
 def humaneval_plus(path: Path) -> Iterator[Task]:
     """HumanEval+ (Liu et al. 2023): HumanEval's fields with base_input and plus_input."""
     for line in _rows(path):
-        prompt, name = _text(line, "prompt"), _text(line, "entry_point")
-        code = prompt + _text(line, "canonical_solution")
+        prompt, name = text_field(line, "prompt"), text_field(line, "entry_point")
+        code = prompt + text_field(line, "canonical_solution")
         spec = None if name in _SPECIALLY_COMPARED else _spec_of_results(line, code, name)
         if spec is None:
             if not isinstance(line.value.get("test"), str):
-                _warn(line, "left out: its results are not plain data, and the row has no 'test'")
+                warn_left_out(line, "its results are not plain data, and the row has no 'test'")
                 continue
             test = _without_numpy(line, name)
             if test is None:
@@ -90,7 +90,7 @@ def mbpp_sanitized(path: Path) -> Iterator[Task]:
 
 def _mbpp(path: Path, source: str) -> Iterator[Task]:
     for line in _rows(path):
-        code, tests = _text(line, "code"), _texts(line, "test_list")
+        code, tests = text_field(line, "code"), _texts(line, "test_list")
         hidden = _texts(line, "challenge_test_list", required=False)
         # The set-up builds objects of the classes that the answer defines, so it comes after the answer.
         setup = line.value.get("test_setup_code") or ""
@@ -100,7 +100,7 @@ def _mbpp(path: Path, source: str) -> Iterator[Task]:
         name = _tested_function(line, code, tests)
         if name is not None:
             spec["entry_point"] = name
-        text = _text(line, "text" if "text" in line.value else "prompt").strip()
+        text = text_field(line, "text" if "text" in line.value else "prompt").strip()
         shown = "\n".join(test.strip() for test in tests)
         prompt = f"{text}\nYour code should pass these tests:\n\n{shown}\n\n{INSTRUCTION}"
         yield from _task(line, source, prompt, spec, code, license="CC-BY-4.0")
@@ -115,19 +115,19 @@ def mbpp_plus(path: Path) -> Iterator[Task]:
         if "canonical_solution" not in line.value and "test_list" in line.value:
             yield from _mbpp_plus_of_the_hub(line)
             continue
-        code, name = _text(line, "canonical_solution"), _text(line, "entry_point")
-        assertion = _text(line, "assertion")
+        code, name = text_field(line, "canonical_solution"), text_field(line, "entry_point")
+        assertion = text_field(line, "assertion")
         spec = None
         if name not in _SPECIALLY_COMPARED and _plain_calls(assertion, name, line.value.get("base_input")):
             spec = _spec_of_results(line, code, name)
         if spec is None:
             spec = {"test_code": _tests_of([assertion]), "entry_point": name}
-        prompt = f"{_text(line, 'prompt').strip()}\n\n{INSTRUCTION}"
+        prompt = f"{text_field(line, 'prompt').strip()}\n\n{INSTRUCTION}"
         yield from _task(line, "mbpp-plus", prompt, spec, code, license="Apache-2.0")
 
 
 def _mbpp_plus_of_the_hub(line: Line) -> Iterator[Task]:
-    code, tests = _text(line, "code"), _texts(line, "test_list")
+    code, tests = text_field(line, "code"), _texts(line, "test_list")
     name = _tested_function(line, code, tests)
     test = _without_numpy(line, name) if name is not None and name not in _SPECIALLY_COMPARED else None
     spec: dict[str, Any] = {
@@ -136,9 +136,8 @@ def _mbpp_plus_of_the_hub(line: Line) -> Iterator[Task]:
     if name is not None:
         spec["entry_point"] = name
     shown = "\n".join(one.strip() for one in tests)
-    prompt = (
-        f"{_text(line, 'prompt').strip()}\nYour code should pass these tests:\n\n{shown}\n\n{INSTRUCTION}"
-    )
+    text = text_field(line, "prompt").strip()
+    prompt = f"{text}\nYour code should pass these tests:\n\n{shown}\n\n{INSTRUCTION}"
     yield from _task(line, "mbpp-plus", prompt, spec, code, license="Apache-2.0")
 
 
@@ -153,16 +152,11 @@ IMPORTERS: Mapping[str, Importer] = {
 
 def _rows(path: Path) -> Iterator[Line]:
     """Yield the rows of a file (JSON lines or one array, also `.gz`), or of all such files of a folder."""
-    if path.is_dir():
-        names = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
-        files = sorted(file for file in path.iterdir() if file.name.endswith(names))
-        if not files:
-            raise InputError.at(path, "holds no .jsonl or .json file")
-        for file in files:
-            yield from _rows(file)
-        return
-    if path.suffix == ".parquet":
-        raise InputError.at(path, "is Parquet; save it as JSON lines first (datasets: .to_json(FILE))")
+    for file in data_files(path, (".jsonl", ".json")):
+        yield from _rows_of(file)
+
+
+def _rows_of(path: Path) -> Iterator[Line]:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8-sig") as stream:
@@ -197,14 +191,6 @@ def _line(path: Path, number: int, value: Any) -> Line:
     if not isinstance(value, dict):
         raise InputError.at(path, f"expected an object, got {type(value).__name__}", line=number)
     return Line(str(path), number, value)
-
-
-def _text(line: Line, field: str) -> str:
-    value = line.value.get(field)
-    if not isinstance(value, str):
-        what = "missing" if field not in line.value else "must be text"
-        raise InputError.at(line.file, what, line=line.number, field=field)
-    return value.replace("\r\n", "\n")
 
 
 def _texts(line: Line, field: str, *, required: bool = True) -> list[str]:
@@ -276,7 +262,7 @@ def check(candidate):
 
 def _without_numpy(line: Line, name: str) -> str | None:
     """Return the row's test without numpy; None, with a warning, if that is impossible."""
-    test = _text(line, "test")
+    test = text_field(line, "test")
     try:
         tree = ast.parse(test)
     except (SyntaxError, ValueError) as error:
@@ -290,7 +276,7 @@ def _without_numpy(line: Line, name: str) -> str | None:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
     if name in _SPECIALLY_COMPARED or not {"inputs", "results"} <= tables.keys():
-        _warn(line, "left out: its test needs numpy, which answers do not have")
+        warn_left_out(line, "its test needs numpy, which answers do not have")
         return None
     head = "from math import inf, nan\n"
     return f"{head}inputs = {tables['inputs']}\nresults = {tables['results']}\n{_EVALPLUS_COMPARISON}"
@@ -360,7 +346,7 @@ def _task(
     try:
         check_spec(spec)
     except SpecError as error:
-        _warn(line, f"left out: {error}")
+        warn_left_out(line, error)
         return
     given = line.value.get("task_id")
     given = f"{line.number:06d}" if given is None else str(given)
@@ -374,7 +360,3 @@ def _task(
         split="eval",
         source=Source(name=source, license=license),
     )
-
-
-def _warn(line: Line, what: str) -> None:
-    warnings.warn(f"{line.file}:{line.number}: {what}", stacklevel=3)

@@ -8,7 +8,6 @@ the bench says itself whether it passed. What is known to be wrong with a proble
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Any
 from verirl.domain import Importer
 from verirl.errors import InputError, SpecError
 from verirl.io.jsonl import Line, read_lines
+from verirl.io.rows import text_field, warn_left_out
 from verirl.types import Message, Source, Task
 from verirl_rtl.language.verilog_text import outline, rename_textually, to_fence
 from verirl_rtl.spec import read_spec
@@ -222,13 +222,13 @@ def _rtllm_published(root: Path) -> Iterator[_Problem]:
         bench = folder / "testbench.v"
         if not verified or not bench.is_file():
             missing = "verified_*.v" if not verified else "testbench.v"
-            _warn(str(folder), f"left out: it has no {missing}")
+            warn_left_out(folder, f"it has no {missing}")
             continue
         reference, testbench = "\n".join(_read(file) for file in verified), _read(bench)
         try:
             top, testbench_top, reference = _tied(testbench, reference)
         except ValueError as problem:
-            _warn(str(folder), f"left out: {problem}")
+            warn_left_out(folder, problem)
             continue
         yield _Problem(
             str(description),
@@ -301,7 +301,7 @@ def _task(problem: _Problem, source: str, official: bool) -> Iterable[Task]:
         read_spec(spec)
         answer = to_fence(rename_textually(problem.reference, problem.reference_top, problem.top))
     except (SpecError, ValueError) as error:
-        _warn(problem.where, f"left out: {error}")
+        warn_left_out(problem.where, error)
         return ()
     known = (f"known-issue:{issue.tag}",) if issue else ()
     return (
@@ -326,11 +326,7 @@ def _prompt(problem: _Problem) -> str:
 
 
 def _text(line: Line, field: str) -> str:
-    value = line.value.get(field)
-    if not isinstance(value, str) or not value.strip():
-        what = "missing" if field not in line.value else "must be text"
-        raise InputError.at(line.file, what, line=line.number, field=field)
-    return value.replace("\r\n", "\n")
+    return text_field(line, field, may_be_blank=False)
 
 
 def _read(file: Path) -> str:
@@ -344,7 +340,3 @@ def _read(file: Path) -> str:
 
 def _place(line: Line) -> str:
     return f"{line.file}:{line.number}"
-
-
-def _warn(where: str, what: str) -> None:
-    warnings.warn(f"{where}: {what}", stacklevel=3)
