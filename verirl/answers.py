@@ -37,8 +37,8 @@ def said(completion: str) -> str:
         raise NoAnswerError(f"the completion is longer than {COMPLETION_LIMIT} characters")
     try:
         return without_thinking(completion).replace("\r\n", "\n")
-    except EndlessThoughtError as problem:
-        raise NoAnswerError(str(problem)) from None
+    except EndlessThoughtError as error:
+        raise NoAnswerError(str(error)) from None
 
 
 def blocks(text: str) -> list[Block]:

@@ -12,9 +12,7 @@ def import_optional(module: str, extra: str) -> ModuleType:
     """Import `module` of the extra `extra`; ToolMissingError (exit 4) where it is not installed."""
     try:
         return importlib.import_module(module)
-    except ModuleNotFoundError as problem:
-        if problem.name is None or not module.startswith(problem.name.split(".")[0]):
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name.split(".")[0]):
             raise
-        raise ToolMissingError(
-            f"the Python package '{module}'", f"pip install 'verirl[{extra}]'"
-        ) from problem
+        raise ToolMissingError(f"the Python package '{module}'", f"pip install 'verirl[{extra}]'") from error

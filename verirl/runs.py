@@ -36,8 +36,8 @@ class RunFolder:
             self._lock = (self.path / LOCK).open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise InputError.at(self.path, "another process is running this run") from problem
+        except BlockingIOError as error:
+            raise InputError.at(self.path, "another process is running this run") from error
 
     @property
     def begun(self) -> bool:

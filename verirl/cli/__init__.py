@@ -137,32 +137,32 @@ def run(args: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         value: Any = cli.main(args=args, prog_name="verirl", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as problem:
-        problem.show()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
         return 2
-    except click.ClickException as problem:
-        return _say(_usage_line(problem), 2)
+    except click.ClickException as error:
+        return _say(_usage_line(error), 2)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", 130)
     except BrokenPipeError:
         # The reader went away; closing standard output again at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except VerirlError as problem:
-        return _say(str(problem), problem.exit_code)
-    except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            place = problem.filename or "standard output or a temporary file"
-            return _say(f"{place}: {problem.strerror}; free some space and run the command again", 1)
-        if problem.filename and problem.errno in OF_THE_SYSTEM:
-            return _say(f"{problem.filename}: {problem.strerror}", 1)
+    except VerirlError as error:
+        return _say(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            place = error.filename or "standard output or a temporary file"
+            return _say(f"{place}: {error.strerror}; free some space and run the command again", 1)
+        if error.filename and error.errno in OF_THE_SYSTEM:
+            return _say(f"{error.filename}: {error.strerror}", 1)
         raise
     return value if isinstance(value, int) else 0
 
 
-def _usage_line(problem: click.ClickException) -> str:
-    message = problem.format_message().rstrip(".")
-    context = problem.ctx if isinstance(problem, click.UsageError) else None
+def _usage_line(error: click.ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
     return f"{message} (see '{context.command_path} --help')" if context else message
 
 

@@ -76,10 +76,10 @@ def _sandbox() -> dict[str, Any]:
 
     try:
         done = sandbox.run(["true"])
-    except ToolMissingError as problem:
-        return {"works": False, "problem": f"no {problem.tool}", "install": problem.install}
-    except VerirlError as problem:
-        return {"works": False, "problem": str(problem), "install": "see docs/concepts/sandbox.md"}
+    except ToolMissingError as error:
+        return {"works": False, "problem": f"no {error.tool}", "install": error.install}
+    except VerirlError as error:
+        return {"works": False, "problem": str(error), "install": "see docs/concepts/sandbox.md"}
     words = (
         ""
         if done.ok
@@ -105,10 +105,10 @@ def _domains() -> list[dict[str, Any]]:
                     "confined": domain.confined,
                     "tools": dict(domain.tools()),
                 }
-        except ToolMissingError as problem:
-            entry |= {"problem": f"{problem.tool} is missing", "install": problem.install}
-        except Exception as problem:  # noqa: BLE001 - a third party's domain may raise anything
-            entry["problem"] = str(problem) or type(problem).__name__
+        except ToolMissingError as error:
+            entry |= {"problem": f"{error.tool} is missing", "install": error.install}
+        except Exception as error:  # noqa: BLE001 - a third party's domain may raise anything
+            entry["problem"] = str(error) or type(error).__name__
         found.append(entry)
     return found
 

@@ -180,12 +180,12 @@ def read(path: Path | str) -> Evaluation:
     """The evaluation in a file; InputError where it is none."""
     try:
         return Evaluation.model_validate_json(Path(path).read_bytes())
-    except OSError as problem:
-        raise InputError.at(path, problem.strerror or str(problem)) from problem
-    except ValidationError as problem:
-        first = problem.errors(include_url=False)[0]
+    except OSError as error:
+        raise InputError.at(path, error.strerror or str(error)) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or None
-        raise InputError.at(path, f"is no evaluation: {first['msg']}", field=field) from problem
+        raise InputError.at(path, f"is no evaluation: {first['msg']}", field=field) from error
 
 
 def rows_of(

@@ -44,6 +44,6 @@ def storage_errors(path: Path | str) -> Iterator[None]:
     """Turn a failing write into one line that names the file and what to do."""
     try:
         yield
-    except OSError as problem:
-        advice = "; free some space and run the command again" if problem.errno == errno.ENOSPC else ""
-        raise StorageError(f"{path}: {problem.strerror or problem}{advice}") from problem
+    except OSError as error:
+        advice = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
+        raise StorageError(f"{path}: {error.strerror or error}{advice}") from error

@@ -39,10 +39,10 @@ def read_lines(path: Path | str) -> Iterator[Line]:
     try:
         with _open(path) as stream:
             yield from _parse(str(path), stream)
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as problem:
-        raise InputError.at(path, f"is not a UTF-8 JSONL file ({problem})") from problem
-    except OSError as problem:
-        raise InputError.at(path, problem.strerror or str(problem)) from problem
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise InputError.at(path, f"is not a UTF-8 JSONL file ({error})") from error
+    except OSError as error:
+        raise InputError.at(path, error.strerror or str(error)) from error
 
 
 def _open(path: Path) -> TextIO:
@@ -61,10 +61,10 @@ def _parse(name: str, stream: TextIO) -> Iterator[Line]:
             continue
         try:
             value = strict_json.loads(text)
-        except RecursionError as problem:
-            raise InputError.at(name, "nested too deeply", line=number) from problem
-        except ValueError as problem:
-            raise InputError.at(name, f"not valid JSON ({problem})", line=number) from problem
+        except RecursionError as error:
+            raise InputError.at(name, "nested too deeply", line=number) from error
+        except ValueError as error:
+            raise InputError.at(name, f"not valid JSON ({error})", line=number) from error
         if not isinstance(value, dict):
             raise InputError.at(name, f"expected a JSON object, got {type(value).__name__}", line=number)
         yield Line(name, number, value)
@@ -75,12 +75,12 @@ def read_records(path: Path | str, kind: type[Kind]) -> Iterator[tuple[Line, Kin
     for line in read_lines(path):
         try:
             yield line, kind.model_validate(line.value)
-        except ValidationError as problem:
-            raise _explain(line, problem, kind) from problem
+        except ValidationError as error:
+            raise _explain(line, error, kind) from error
 
 
-def _explain(line: Line, problem: ValidationError, kind: type[BaseModel]) -> InputError:
-    first = problem.errors(include_url=False)[0]
+def _explain(line: Line, error: ValidationError, kind: type[BaseModel]) -> InputError:
+    first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     message = first["msg"]
     if first["type"] == "extra_forbidden":

@@ -40,11 +40,11 @@ def check_task(line: Line, task: Task) -> None:
     """Refuse a task whose domain is unknown or whose spec its domain cannot use."""
     try:
         registry.load(task.domain).check_spec(task.spec)
-    except SpecError as problem:
-        field = f"spec.{problem.field}" if problem.field else "spec"
-        raise InputError.at(line.file, problem.problem, line=line.number, field=field) from problem
-    except InputError as problem:
-        raise InputError.at(line.file, str(problem), line=line.number, field="domain") from problem
+    except SpecError as error:
+        field = f"spec.{error.field}" if error.field else "spec"
+        raise InputError.at(line.file, error.problem, line=line.number, field=field) from error
+    except InputError as error:
+        raise InputError.at(line.file, str(error), line=line.number, field="domain") from error
 
 
 def task_files(source: Path | str) -> list[Path | str]:

@@ -335,6 +335,6 @@ def worth(rate: Scheme, case: Case) -> list[str]:
         try:
             found = rate(case.ladder, answer)
             lines.append(f"{label(i)}: {tell(answer)} → {found.value!r}, key {found.key}")
-        except Exception as problem:  # noqa: BLE001 - a third party's scheme may raise anything
-            lines.append(f"{label(i)}: {tell(answer)} → {type(problem).__name__}: {problem}")
+        except Exception as error:  # noqa: BLE001 - a third party's scheme may raise anything
+            lines.append(f"{label(i)}: {tell(answer)} → {type(error).__name__}: {error}")
     return lines
