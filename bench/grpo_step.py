@@ -31,13 +31,15 @@ from verirl.pool import Request, VerifierPool
 from verirl.scoring import reward, scheme
 from verirl.taskgen.generate import generate_tasks
 from verirl.training import schedule
-from verirl.training.pipeline import encode_example
-from verirl.training.recipe import Grpo, Model, Optimiser, Sft
-from verirl.training.trl_trainers import StepLog, run_grpo, run_sft
+from verirl.training.sampling import NoParameters, SamplingPolicy, TaskSource
+from verirl.training.settings import Model, Optimizer
+from verirl.training.stages.grpo import GrpoSettings
+from verirl.training.stages.sft import SftSettings, encode_example
+from verirl.training.trl_trainers import Slots, StepLog, run_grpo, run_sft
 from verirl.types import Message, Task, Verdict
 
 PROMPTS, GROUP, NEW_TOKENS = 16, 8, 48
-OPTIMISER = Optimiser(learning_rate=1e-4)
+OPTIMIZER = Optimizer(learning_rate=1e-4)
 
 
 def main() -> None:
@@ -58,7 +60,7 @@ def main() -> None:
         rows = [
             {"prompt": [turn.model_dump() for turn in task.prompt], "task_id": task.id} for task in chosen
         ]
-        ours = _ours(_copy(start), rows, judge, asked.steps, Path(folder))
+        ours = _ours(_copy(start), chosen, judge, asked.steps, Path(folder))
         stock = _stock(_copy(start), rows, judge, asked.steps, Path(folder))
     # The first step of each warms caches and is no step of a run.
     mine, theirs = statistics.median(ours[1:]), statistics.median(stock[1:])
@@ -87,9 +89,9 @@ def _taught(tasks: Sequence[Task], steps: int, folder: Path) -> Loaded:
     tokenizer = tiny.make_tokenizer([task.reference or "" for task in tasks], vocabulary=288)
     loaded = Loaded(tiny.make_model(tiny.SIZES["s"], tokenizer, seed=0, context=1024), tokenizer)
     examples = [encode_example(tokenizer, task) for task in tasks]
-    settings = Sft(
+    settings = SftSettings(
         tasks="-", steps=steps, batch=32, checkpoint_every=10**6,
-        optimiser=Optimiser(learning_rate=1e-3, warmup=0.02, beta2=0.99),
+        optimizer=Optimizer(learning_rate=1e-3, warmup=0.02, beta2=0.99),
     )  # fmt: skip
     order = schedule.order(len(examples), steps * 32, 0, "bench-sft")
     run_sft(
@@ -120,6 +122,16 @@ class _Judge:
         return [reward(self._scheme, self._ladder, verdict) for verdict in self._pool.verify(jobs)]
 
 
+class _Given(SamplingPolicy):
+    """The tasks in the order given, so that both trainers see the same."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        super().__init__([TaskSource("tasks", tasks, 1.0)], 0, NoParameters())
+
+    def choose(self, generation: int, count: int) -> list[Task]:
+        return list(self.sources[0].tasks[generation * count : (generation + 1) * count])
+
+
 class _Clock:
     """Seconds of each step, by the same callback for both trainers."""
 
@@ -131,14 +143,16 @@ class _Clock:
         self.seconds.append(figures["seconds"])
 
 
-def _ours(loaded: Loaded, rows: Any, judge: _Judge, steps: int, folder: Path) -> list[float]:
+def _ours(loaded: Loaded, tasks: Sequence[Task], judge: _Judge, steps: int, folder: Path) -> list[float]:
     clock = _Clock()
-    settings = Grpo(
-        tasks="-", steps=steps, prompts=PROMPTS, group=GROUP, optimiser=OPTIMISER, max_new_tokens=NEW_TOKENS,
+    settings = GrpoSettings(
+        tasks="-", steps=steps, prompts_per_step=PROMPTS, num_generations=GROUP, optimizer=OPTIMIZER,
+        max_new_tokens=NEW_TOKENS,
         advantages="dr_grpo", checkpoint_every=10**6,
     )  # fmt: skip
+    slots = Slots(_Given(tasks), steps, PROMPTS)
     run_grpo(
-        loaded, rows, settings, Model(), judge=judge, record=lambda *_: None,
+        loaded, slots, settings, Model(), judge=judge, record=lambda *_: None,
         columns=["reward", *(stage.name for stage in registry.load("math").ladder)], seed=0,
         folder=folder / "ours", resume=None, trackers=(), callbacks=[clock.callback],
     )  # fmt: skip
@@ -154,7 +168,7 @@ def _stock(loaded: Loaded, rows: Any, judge: _Judge, steps: int, folder: Path) -
     config = GRPOConfig(
         output_dir=str(folder / "stock"), max_steps=steps, per_device_train_batch_size=PROMPTS * GROUP,
         num_generations=GROUP, max_completion_length=NEW_TOKENS, temperature=1.0, top_k=0, loss_type="dapo",
-        scale_rewards="none", learning_rate=OPTIMISER.learning_rate, shuffle_dataset=False, use_cpu=True,
+        scale_rewards="none", learning_rate=OPTIMIZER.learning_rate, shuffle_dataset=False, use_cpu=True,
         bf16=False, gradient_checkpointing=False, report_to="none", disable_tqdm=True, logging_steps=1,
         save_strategy="no", seed=0,
     )  # fmt: skip

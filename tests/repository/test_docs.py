@@ -161,13 +161,14 @@ HEADINGS = {
     "TaskSet": "tasks.NAME",
     "Model": "model",
     "Lora": "model.lora",
-    "Sft": "sft",
-    "Grpo": "grpo",
+    "SftSettings": "sft",
+    "GrpoSettings": "grpo",
     "Length": "grpo.length",
     "Mix": "grpo.tasks",
-    "Optimiser": "optimiser",
-    "Watch": "watch",
-    "Eval": "eval",
+    "Optimizer": "optimizer",
+    "PeriodicEval": "periodic_eval",
+    "EvalSettings": "eval",
+    "Sampling": "grpo.sampling",
 }
 """Part of a recipe → the section of docs/reference/recipes.md that has its table."""
 

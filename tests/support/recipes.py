@@ -21,21 +21,21 @@ sft:
   tasks: demos
   steps: 6
   batch: 8
-  optimiser: {learning_rate: 0.002, beta2: 0.99}
+  optimizer: {learning_rate: 0.002, beta2: 0.99}
   checkpoint_every: 2
-  watch: {tasks: held_out, every: 3, first: 5, max_new_tokens: 8}
+  periodic_eval: {tasks: held_out, every: 3, first: 5, max_new_tokens: 8}
 grpo:
   tasks: demos
   steps: 7
-  prompts: 4
-  group: 4
-  updates: 3
+  prompts_per_step: 4
+  num_generations: 4
+  steps_per_generation: 3
   micro_batch: 8
-  optimiser: {learning_rate: 0.002, beta2: 0.99}
+  optimizer: {learning_rate: 0.002, beta2: 0.99}
   max_new_tokens: 12
   advantages: grpo
   scheme: hierarchical
   checkpoint_every: 2
-  watch: {tasks: held_out, every: 3, first: 5, max_new_tokens: 8}
+  periodic_eval: {tasks: held_out, every: 3, first: 5, max_new_tokens: 8}
 """
 """Three updates share a generation and a checkpoint comes every two: most lie inside a generation cycle."""

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from verirl.reporting.heldout import Gain, Share
-    from verirl.reporting.summary import Unit
-
-NAMES = {"base": "the start", "sft": "after SFT", "grpo": "after GRPO", "control": "control"}
-"""Model of a run → what a report calls it."""
+    from verirl.training.figures import Unit
 
 
 # --- figures -------------------------------------------------------------------------------------------

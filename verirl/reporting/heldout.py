@@ -12,11 +12,10 @@ from pydantic import TypeAdapter
 from verirl.errors import InputError
 from verirl.evaluation.result import Evaluation, Metrics
 from verirl.evaluation.result import read as read_evaluation
-from verirl.reporting.plan import Plan
 from verirl.runs import RunFolder
-
-MODELS = ("base", "sft", "grpo", "control")
-"""Everything that a run may have scored, in the order of showing."""
+from verirl.training import stages
+from verirl.training.recipe import Recipe
+from verirl.training.stages.evaluate import COMPARISONS, EvalSettings, Evaluate
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Rung:
+class StageShares:
     """A stage of a domain's ladder: model → the share of its answers that passed it."""
 
     domain: str
@@ -96,7 +95,7 @@ class HeldOut:
     temperature: float
     scores: tuple[Score, ...]
     gains: tuple[Gain, ...]
-    rungs: tuple[Rung, ...]
+    rungs: tuple[StageShares, ...]
     figures: tuple[Figure, ...]
     gates: int
     unmet: tuple[str, ...]
@@ -114,22 +113,36 @@ class HeldOut:
         return found if len(found) > 1 else []
 
     @property
+    def result(self) -> str | None:
+        """The model that the run was for, if it was scored and is not the start."""
+        name = stages.result(score.model for score in self.scores)
+        return None if name == self.start else name
+
+    @property
+    def control(self) -> str | None:
+        """The control, if it was scored."""
+        return next(iter(stages.controls(score.model for score in self.scores)), None)
+
+    @property
     def start(self) -> str:
-        """The model that the run's last training stage is held against."""
+        """The model that the others are compared with."""
         return self.scores[0].model
 
 
-def read_held_out(folder: RunFolder, plan: Plan, events: Sequence[Mapping[str, Any]]) -> HeldOut | None:
+def read_held_out(folder: RunFolder, recipe: Recipe, events: Sequence[Mapping[str, Any]]) -> HeldOut | None:
     """What was scored so far; None where nothing was."""
-    sampled = {name: found for name in MODELS if (found := _evaluation(folder, name))}
+    sampled = {name: found for name in stages.titles() if (found := _evaluation(folder, name))}
     if not sampled:
         return None
     greedy = {name: found for name in sampled if (found := _evaluation(folder, f"{name}-greedy"))}
     any_one = next(iter(sampled.values()))
-    scored = [event for event in events if event["event"] == "stage_done" and event.get("stage") == "eval"]
+    scored = [
+        event for event in events if event["event"] == "stage_done" and event.get("stage") == Evaluate.name
+    ]
     unmet = scored[-1].get("unmet") if scored else None
+    settings = Evaluate().settings(recipe)
     return HeldOut(
-        tasks=plan.evaluated or any_one.tasks.source,
+        tasks=settings.tasks if settings else any_one.tasks.source,
         count=any_one.tasks.count,
         samples=any_one.settings.samples,
         temperature=any_one.settings.temperature,
@@ -137,10 +150,14 @@ def read_held_out(folder: RunFolder, plan: Plan, events: Sequence[Mapping[str, A
         gains=tuple(_gains(folder)),
         rungs=_rungs(sampled),
         figures=_figures(sampled),
-        gates=plan.gates if scored else 0,
+        gates=_gates(settings) if scored and settings else 0,
         unmet=tuple(map(str, unmet)) if isinstance(unmet, list) else (),
         versions=any_one.made_by,
     )
+
+
+def _gates(settings: EvalSettings) -> int:
+    return len(settings.min) + (settings.min_gain is not None)
 
 
 def _evaluation(folder: RunFolder, name: str) -> Evaluation | None:
@@ -169,7 +186,7 @@ def _share(metrics: Metrics, k: int) -> Share:
 
 
 def _gains(folder: RunFolder) -> list[Gain]:
-    path = folder.evaluation("comparisons")
+    path = folder.evaluation(COMPARISONS)
     if not path.is_file():
         return []
     try:
@@ -182,7 +199,7 @@ def _gains(folder: RunFolder) -> list[Gain]:
         raise InputError.at(path, f"is no list of comparisons ({reason})") from problem
 
 
-def _rungs(evaluations: Mapping[str, Evaluation]) -> tuple[Rung, ...]:
+def _rungs(evaluations: Mapping[str, Evaluation]) -> tuple[StageShares, ...]:
     kinds = {
         (stage.domain, stage.name): stage.kind
         for evaluation in evaluations.values()
@@ -193,7 +210,7 @@ def _rungs(evaluations: Mapping[str, Evaluation]) -> tuple[Rung, ...]:
         for name, evaluation in evaluations.items()
     }
     return tuple(
-        Rung(domain, stage, kind, {name: found.get((domain, stage)) for name, found in shares.items()})
+        StageShares(domain, stage, kind, {name: found.get((domain, stage)) for name, found in shares.items()})
         for (domain, stage), kind in kinds.items()
     )
 

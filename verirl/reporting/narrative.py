@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from verirl.reporting.formatting import NAMES, count, interval, percent, plural, points, seconds, signed
+from verirl.reporting.formatting import count, interval, percent, plural, points, seconds, signed
 from verirl.reporting.heldout import Gain, HeldOut
-from verirl.reporting.summary import Grpo, Summary
+from verirl.reporting.summary import GrpoSummary, Summary
 from verirl.reporting.tables import progress
+from verirl.training import stages
 
 ENDS = "First and last figures are means over a tenth of the curve."
 
@@ -48,14 +49,14 @@ def findings(summary: Summary) -> Iterator[Remark]:
     if held_out is None:
         yield Remark("plain", _not_scored(summary))
         return
-    start = held_out.start
-    gain = held_out.gain(start, "grpo")
+    start, result = held_out.start, held_out.result or ""
+    gain = held_out.gain(start, result)
     if gain:
         yield _verdict(held_out, gain)
-        greedy = held_out.gain(start, "grpo", "greedy")
+        greedy = held_out.gain(start, result, "greedy")
         if greedy:
             yield Remark("plain", f"Greedy answers (the likeliest token each time): {_change(greedy)}.")
-    if held_out.gain(start, "control"):
+    if held_out.control and held_out.gain(start, held_out.control):
         yield _control(summary, held_out)
     if not held_out.gains:
         yield from (_alone(held_out, place) for place in range(len(held_out.scores)))
@@ -82,37 +83,44 @@ def _not_scored(summary: Summary) -> str:
 
 
 def _verdict(held_out: HeldOut, gain: Gain) -> Remark:
+    names, title = stages.titles(), stages.find(gain.after).title
     before, after = _value(held_out, gain.before, gain.k), _value(held_out, gain.after, gain.k)
     if gain.low > 0:
         tone, head, tail = (
             "good",
-            "GRPO helped",
+            f"{title} helped",
             "excludes 0: more than the luck of which tasks were held out",
         )
     elif gain.high < 0:
-        tone, head, tail = "bad", "GRPO hurt", "excludes 0: worse by more than the luck of the held-out tasks"
+        tone, head, tail = (
+            "bad",
+            f"{title} hurt",
+            "excludes 0: worse by more than the luck of the held-out tasks",
+        )
     else:
         tone, head, tail = "plain", "No gain shown", "includes 0: the difference may be luck"
     return Remark(
         tone,  # type: ignore[arg-type]
-        f"{head}: held-out pass@{gain.k} went from {percent(before)} ({NAMES[gain.before]}) to "
+        f"{head}: held-out pass@{gain.k} went from {percent(before)} ({names[gain.before]}) to "
         f"{percent(after)}, {signed(gain.gain)} points. The paired 95 % interval, {signed(gain.low)} to "
         f"{signed(gain.high)}, {tail}.",
     )
 
 
 def _control(summary: Summary, held_out: HeldOut) -> Remark:
-    change = held_out.gain(held_out.start, "control")
-    against = held_out.gain("control", "grpo")
-    spent = summary.stage("control")
+    control, result = held_out.control or "", held_out.result or ""
+    title = stages.find(result).title if result else ""
+    change = held_out.gain(held_out.start, control)
+    against = held_out.gain(control, result)
+    spent = summary.stage(control)
     clock = f" for {seconds(spent.step_seconds)}" if spent and spent.step_seconds else ""
-    text = f"Control, SFT carried on{clock} in place of GRPO: {_change(change)}." if change else ""
+    text = f"Control, SFT carried on{clock} in place of {title}: {_change(change)}." if change else ""
     if against is None:
         return Remark("plain", text)
     if not against.excludes_zero:
-        return Remark("plain", f"{text} GRPO is not told apart from it: {points(against)}.")
+        return Remark("plain", f"{text} {title} is not told apart from it: {points(against)}.")
     side, tone = ("ahead of", "good") if against.gain > 0 else ("behind", "bad")
-    return Remark(tone, f"{text} GRPO is {side} it: {points(against)}.")  # type: ignore[arg-type]
+    return Remark(tone, f"{text} {title} is {side} it: {points(against)}.")  # type: ignore[arg-type]
 
 
 def _change(gain: Gain) -> str:
@@ -122,7 +130,7 @@ def _change(gain: Gain) -> str:
 def _alone(held_out: HeldOut, place: int) -> Remark:
     score = held_out.scores[place]
     figures = ", ".join(f"pass@{k} {interval(share)}" for k, share in score.sampled.items())
-    name = NAMES.get(score.model, score.model)
+    name = stages.titles().get(score.model, score.model)
     return Remark("plain", f"Held-out, {name}: {figures}; greedy {interval(score.greedy)}.")
 
 
@@ -132,7 +140,7 @@ def _value(held_out: HeldOut, model: str, k: int) -> float | None:
     return share.value if share else None
 
 
-def health(grpo: Grpo) -> Iterator[Remark]:
+def health(grpo: GrpoSummary) -> Iterator[Remark]:
     """What GRPO's completions were good for."""
     speed = grpo.tokens_per_second
     yield Remark(

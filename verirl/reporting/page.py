@@ -8,8 +8,9 @@ from html import escape
 from verirl.reporting import formatting, narrative, tables
 from verirl.reporting.formatting import clean, figure, percent, seconds
 from verirl.reporting.rollouts import Sample
-from verirl.reporting.summary import Chart, Grpo, Summary
+from verirl.reporting.summary import GrpoSummary, Summary
 from verirl.reporting.svg import SERIES, line_chart
+from verirl.training.figures import Chart
 
 SAMPLE_ROWS, SAMPLE_CHARACTERS = 60, 6000
 
@@ -146,14 +147,14 @@ def _charts(charts: Sequence[Chart]) -> Iterator[str]:
 
 
 def _costs(summary: Summary) -> Iterator[str]:
-    yield _table(tables.stages(summary))
+    yield _table(tables.stage_times(summary))
     if summary.grpo:
         yield _split(summary.grpo)
         for finding in narrative.health(summary.grpo):
             yield f"<p class='{finding.tone}'>{_text(finding.text)}</p>"
 
 
-def _split(grpo: Grpo) -> str:
+def _split(grpo: GrpoSummary) -> str:
     parts = tables.split(grpo)
     bars = "".join(
         f"<span class='c{place}' style='width:{100 * share:.2f}%'></span>"

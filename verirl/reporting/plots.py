@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verirl.reporting.formatting import clean, figure
-from verirl.reporting.summary import Chart, Curve, Unit
+from verirl.training.figures import Chart, Curve, Unit
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from verirl.reporting.tolerant_json import lines, number, record, whole
+from verirl.io.tolerant_json import lines, number, record, whole
 from verirl.runs import RunFolder
 from verirl.types import Completion, StageResult, Status, Task, Verdict
 

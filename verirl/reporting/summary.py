@@ -6,65 +6,24 @@ counts) and a figure may not be finite (it is left out of the curves).
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from verirl.errors import InputError
+from verirl.io.tolerant_json import lines, number, record, whole
 from verirl.reporting import rollouts
 from verirl.reporting.heldout import HeldOut, read_held_out
-from verirl.reporting.plan import Plan, read_plan
 from verirl.reporting.rollouts import Sample
-from verirl.reporting.tolerant_json import lines, number, record, whole
 from verirl.runs import RECIPE, RunFolder, latest
+from verirl.training import stages
+from verirl.training.figures import Chart, Event, Point, make_curves
+from verirl.training.recipe import Recipe, load_stored
+from verirl.training.stages.grpo import Grpo
 from verirl.types import Task
-
-Event = Mapping[str, Any]
-Unit = Literal["share", "reward", "loss"]
-
-
-class Point(NamedTuple):
-    """A figure after so many optimiser steps."""
-
-    step: int
-    value: float
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One line of a chart. `points` are in the order of their steps."""
-
-    name: str
-    points: tuple[Point, ...]
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The mean over the first tenth of the curve and over its last, a point at least."""
-        values = [point.value for point in self.points]
-        size = max(1, len(values) // 10)
-        return sum(values[:size]) / size, sum(values[-size:]) / size
-
-    def thinned(self, limit: int) -> tuple[Point, ...]:
-        """At most `limit` points, each the mean of a stretch of the curve at the stretch's last step."""
-        if len(self.points) <= limit:
-            return self.points
-        edges = [place * len(self.points) // limit for place in range(limit + 1)]
-        stretches = [self.points[a:b] for a, b in itertools.pairwise(edges)]
-        return tuple(Point(part[-1].step, sum(p.value for p in part) / len(part)) for part in stretches)
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Curves over the same steps, in the same unit; `note` says what is drawn."""
-
-    title: str
-    unit: Unit
-    curves: tuple[Curve, ...]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +52,7 @@ class StageTime:
 
 
 @dataclass(frozen=True)
-class Grpo:
+class GrpoSummary:
     """What GRPO's steps were spent on, in seconds, and what its completions were worth.
 
     `update` is what remains of the steps' time. `idle_groups` taught nothing: all their completions were
@@ -132,7 +91,7 @@ class Summary:
     stages: tuple[StageTime, ...]
     held_out: HeldOut | None
     charts: tuple[Chart, ...]
-    grpo: Grpo | None
+    grpo: GrpoSummary | None
     samples: tuple[Sample, ...]
 
     def to_data(self) -> dict[str, Any]:
@@ -159,27 +118,27 @@ def read(folder: RunFolder) -> Summary:
     if not folder.begun:
         what = "holds no run (no recipe.yaml)" if folder.path.is_dir() else "no such folder"
         raise InputError.at(folder.path, f"{what}; name a folder that `verirl train --run` wrote")
-    plan = read_plan(folder.path / RECIPE)
+    recipe = load_stored(folder.path / RECIPE)
     events = folder.events()
-    tasks = {name: _read_tasks(folder.tasks(name)) for name in plan.tasks}
-    known = {task.id: task for name in _by_importance(plan) for task in tasks[name]}
-    held_out = read_held_out(folder, plan, events)
-    stages = tuple(_stage(plan, name, events) for name in plan.stages())
+    tasks = {name: _read_tasks(folder.tasks(name)) for name in recipe.tasks}
+    known = {task.id: task for name in _by_importance(recipe) for task in tasks[name]}
+    held_out = read_held_out(folder, recipe, events)
+    times = tuple(_stage(recipe, stage, events) for stage in stages.wanted(recipe))
     survey = rollouts.survey(folder, known)
     return Summary(
         folder=str(folder.path),
-        recipe=plan.name,
-        description=plan.description,
-        seed=plan.seed,
-        model=plan.model,
+        recipe=recipe.name,
+        description=recipe.description,
+        seed=recipe.seed,
+        model=recipe.model.name,
         parameters=next(filter(None, (whole(event.get("parameters")) for event in events)), None),
-        finished=all(stage.state == "done" for stage in stages),
+        finished=all(stage.state == "done" for stage in times),
         last_sign_of_life=str(events[-1]["at"]) if events and "at" in events[-1] else None,
         versions=survey.versions | (held_out.versions if held_out else {}),
-        tasks=tuple(_task_set(plan, name, found) for name, found in tasks.items() if found),
-        stages=stages,
+        tasks=tuple(_task_set(recipe, name, found) for name, found in tasks.items() if found),
+        stages=times,
         held_out=held_out,
-        charts=tuple(_charts(plan, events, survey)),
+        charts=tuple(_charts(recipe, events, survey)),
         grpo=_grpo(events),
         samples=survey.samples or _evaluated(folder, held_out, known),
     )
@@ -189,7 +148,7 @@ def _evaluated(folder: RunFolder, held_out: HeldOut | None, known: Mapping[str, 
     if held_out is None:
         return ()
     models = [score.model for score in held_out.scores]
-    return rollouts.evaluated(folder, "grpo" if "grpo" in models else models[-1], known)
+    return rollouts.evaluated(folder, stages.result(models) or models[-1], known)
 
 
 def _total(events: Iterable[Event], key: str) -> float:
@@ -203,18 +162,20 @@ def _read_tasks(path: Path) -> list[Task]:
     return [task for value in lines(path) if (task := record(Task, value))]
 
 
-def _by_importance(plan: Plan) -> list[str]:
-    """Task sets, those that samples are drawn from last: where two sets share an id, theirs counts."""
-    last = [plan.evaluated] if plan.evaluated else []
-    last += plan.grpo.tasks if plan.grpo else ()
-    return [name for name in plan.tasks if name not in last] + [name for name in last if name in plan.tasks]
+def _by_importance(recipe: Recipe) -> list[str]:
+    """Task sets, those that samples are drawn from last: if two sets share an id, theirs counts."""
+    wanted = stages.wanted(recipe)
+    last = [name for stage in wanted if stage.role == "evaluate" for name in stage.needs(recipe).values()]
+    last += [name for stage in stages.improvements(recipe) for name in stage.trains_on(recipe)]
+    return [name for name in recipe.tasks if name not in last] + [n for n in last if n in recipe.tasks]
 
 
-def _task_set(plan: Plan, name: str, tasks: Sequence[Task]) -> TaskSet:
-    trained = {"SFT": plan.sft, "GRPO": plan.grpo}
-    looks = [part.watch.tasks for part in trained.values() if part and part.watch]
-    uses = [use for use, part in trained.items() if part and name in part.tasks]
-    uses += ["held-out curve"] * (name in looks) + ["evaluation"] * (name == plan.evaluated)
+def _task_set(recipe: Recipe, name: str, tasks: Sequence[Task]) -> TaskSet:
+    wanted = stages.wanted(recipe)
+    looks = [curve.tasks for stage in wanted if (curve := stage.periodic_eval(recipe))]
+    scored = [used for stage in wanted if stage.role == "evaluate" for used in stage.needs(recipe).values()]
+    uses = [stage.title for stage in wanted if name in stage.trains_on(recipe)]
+    uses += ["held-out curve"] * (name in looks) + ["evaluation"] * (name in scored)
     rates = [task.source.kill_rate for task in tasks if task.source and task.source.kill_rate is not None]
     levels = [task.difficulty for task in tasks if task.difficulty is not None]
     return TaskSet(
@@ -231,19 +192,19 @@ def _task_set(plan: Plan, name: str, tasks: Sequence[Task]) -> TaskSet:
 # --- stages and costs ----------------------------------------------------------------------------------
 
 
-def _stage(plan: Plan, name: str, events: Sequence[Event]) -> StageTime:
+def _stage(recipe: Recipe, stage: stages.Stage, events: Sequence[Event]) -> StageTime:
+    name = stage.name
     done = any(event["event"] == "stage_done" and event.get("stage") == name for event in events)
     begun = done or any(event["event"] == "stage_begun" and event.get("stage") == name for event in events)
     steps = latest(events, "step", name)
-    training = {"sft": plan.sft, "grpo": plan.grpo}.get(name)
-    trains = name in ("sft", "grpo", "control")
+    trains = stage.role in ("train", "control")
     return StageTime(
         name=name,
         state="done" if done else "unfinished" if begun else "not begun",
         wall_seconds=_wall_seconds(name, events) if begun else None,
         step_seconds=_total(steps, "seconds") if trains else None,
         steps=len(steps) if trains else None,
-        planned=training.steps if training else None,
+        planned=stage.planned_steps(recipe),
     )
 
 
@@ -278,11 +239,11 @@ def _between(begun: datetime | None, ended: datetime | None) -> float:
     return max(0.0, (ended - begun).total_seconds())
 
 
-def _grpo(events: Sequence[Event]) -> Grpo | None:
-    generations = latest(events, "generation", "grpo", key="generation")
+def _grpo(events: Sequence[Event]) -> GrpoSummary | None:
+    generations = latest(events, "generation", Grpo.name, key="generation")
     if not generations:
         return None
-    steps = latest(events, "step", "grpo")
+    steps = latest(events, "step", Grpo.name)
     last = steps[-1]["step"] if steps else 0
     # A generation whose step a kill cut off has no step to share its time with.
     timed = [
@@ -292,7 +253,7 @@ def _grpo(events: Sequence[Event]) -> Grpo | None:
     ]
     parts = [event["seconds"] for event in timed]
     generation, verification = _total(parts, "generation"), _total(parts, "verification")
-    return Grpo(
+    return GrpoSummary(
         generation=generation,
         verification=verification,
         update=max(0.0, _total(steps, "seconds") - generation - verification),
@@ -307,72 +268,10 @@ def _grpo(events: Sequence[Event]) -> Grpo | None:
 # --- curves --------------------------------------------------------------------------------------------
 
 
-def _charts(plan: Plan, events: Sequence[Event], survey: rollouts.Survey) -> Iterable[Chart]:
-    found = [
-        Chart(
-            "SFT: loss",
-            "loss",
-            _curves({"SFT": _points(latest(events, "step", "sft"), "loss")}),
-            "cross-entropy a token on the training references",
-        ),
-        Chart(
-            "SFT: held-out pass share",
-            "share",
-            _curves(
-                {
-                    "SFT": _points(latest(events, "watch", "sft"), "passed"),
-                    "control": _points(latest(events, "watch", "control"), "passed"),
-                }
-            ),
-            "quick checks on the way; the control goes on where SFT ended",
-        ),
-        Chart(
-            "GRPO: pass share",
-            "share",
-            _curves(
-                {
-                    "training prompts": _passed(latest(events, "generation", "grpo", key="generation")),
-                    "held-out": _start(plan, events) + _points(latest(events, "watch", "grpo"), "passed"),
-                }
-            ),
-            "sampled answers that passed",
-        ),
-        Chart(
-            "GRPO: mean reward",
-            "reward",
-            _curves({"reward": _points(latest(events, "generation", "grpo", key="generation"), "reward")}),
-            f"scheme {plan.grpo.scheme}: it ranks answers, 1 is the best" if plan.grpo else "",
-        ),
-    ]
+def _charts(recipe: Recipe, events: Sequence[Event], survey: rollouts.Survey) -> Iterable[Chart]:
+    charts = [chart for stage in stages.wanted(recipe) for chart in stage.figures(recipe, events)]
     for domain, shares in survey.shares.items():
         title = f"GRPO: stages passed, {domain}" if len(survey.shares) > 1 else "GRPO: stages passed"
-        curves = _curves({name: [Point(*pair) for pair in pairs] for name, pairs in shares.items()})
-        found.append(Chart(title, "share", curves, "of all sampled answers"))
-    return (chart for chart in found if chart.curves)
-
-
-def _curves(lines: Mapping[str, Sequence[Point]]) -> tuple[Curve, ...]:
-    return tuple(Curve(name, tuple(points)) for name, points in lines.items() if points)
-
-
-def _points(events: Iterable[Event], key: str) -> list[Point]:
-    pairs = ((event.get("step"), number(event.get(key))) for event in events)
-    return [Point(step, value) for step, value in pairs if isinstance(step, int) and value is not None]
-
-
-def _passed(generations: Iterable[Event]) -> list[Point]:
-    found = []
-    for event in generations:
-        passed, step = number(event.get("passed")), event.get("step")
-        judged = _total([event], "completions") - _total([event], "errors")
-        if passed is not None and judged > 0 and isinstance(step, int):
-            found.append(Point(step, passed / judged))
-    return found
-
-
-def _start(plan: Plan, events: Sequence[Event]) -> list[Point]:
-    """Where GRPO's held-out curve starts: SFT's last look, if it was the same look at the final model."""
-    if not (plan.sft and plan.grpo and plan.sft.watch and plan.sft.watch == plan.grpo.watch):
-        return []
-    looks = _points(latest(events, "watch", "sft"), "passed")
-    return [Point(0, looks[-1].value)] if looks and looks[-1].step == plan.sft.steps else []
+        curves = make_curves({name: [Point(*pair) for pair in pairs] for name, pairs in shares.items()})
+        charts.append(Chart(title, "share", curves, "of all sampled answers"))
+    return (chart for chart in charts if chart.curves)

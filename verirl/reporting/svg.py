@@ -7,7 +7,7 @@ from html import escape
 
 from verirl.reporting.formatting import clean, figure
 from verirl.reporting.plots import limits, span, tick_label, ticks, whole_ticks
-from verirl.reporting.summary import Chart, Curve
+from verirl.training.figures import Chart, Curve
 
 WIDTH, HEIGHT = 640, 240
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 30

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from verirl.reporting.formatting import NAMES, count, interval, one_line, percent, plural, points, seconds
+from verirl.reporting.formatting import count, interval, one_line, percent, plural, points, seconds
 from verirl.reporting.heldout import HeldOut
 from verirl.reporting.rollouts import Sample
-from verirl.reporting.summary import Grpo, StageTime, Summary, TaskSet
+from verirl.reporting.summary import GrpoSummary, StageTime, Summary, TaskSet
+from verirl.training import stages
 from verirl.types import StageResult, Status
 
 MARKS = {"passed": "✓", "failed": "✗", "timeout": "✗", "error": "!", "skipped": "–"}
@@ -34,7 +35,7 @@ def scores(held_out: HeldOut) -> Tabulated:
         cells += [interval(score.greedy)] * greedy
         cells += [interval(score.domains.get(domain)) for domain in domains]
         reward = "–" if score.mean_reward is None else f"{score.mean_reward:.3f}"
-        more = " (more SFT)" if score.model == "control" else ""
+        more = " (more SFT)" if score.model == held_out.control else ""
         rows.append((_name(score.model) + more, *cells, reward))
     heads = [f"pass@{k}" for k in ks] + ["greedy"] * greedy + domains
     return Tabulated(("held-out", *heads, "mean reward"), rows)
@@ -61,11 +62,11 @@ def ladder(held_out: HeldOut) -> Tabulated:
     models = [score.model for score in held_out.scores]
     rows = [
         (
-            f"{rung.domain}: {rung.name}" if held_out.several_domains else rung.name,
-            rung.kind,
-            *(percent(rung.passed.get(model)) for model in models),
+            f"{shares.domain}: {shares.name}" if held_out.several_domains else shares.name,
+            shares.kind,
+            *(percent(shares.passed.get(model)) for model in models),
         )
-        for rung in held_out.rungs
+        for shares in held_out.rungs
     ]
     return Tabulated(("held-out answers that passed", "", *map(_name, models)), rows, 2)
 
@@ -100,7 +101,7 @@ def task_sets(summary: Summary) -> Tabulated:
     return Tabulated(heads, rows, 3)
 
 
-def stages(summary: Summary) -> Tabulated:
+def stage_times(summary: Summary) -> Tabulated:
     """How far each stage of the recipe came, and its time on the clock."""
     rows = [(stage.name, progress(stage), seconds(stage.wall_seconds)) for stage in summary.stages]
     return Tabulated(("stage", "", "wall time"), rows, 2)
@@ -118,7 +119,7 @@ def versions(summary: Summary) -> str:
 
 
 def _name(model: str) -> str:
-    return NAMES.get(model, model)
+    return stages.titles().get(model, model)
 
 
 def p_value(value: float) -> str:
@@ -173,7 +174,7 @@ def mark(stage: StageResult) -> str:
     return text
 
 
-def split(grpo: Grpo) -> list[tuple[str, float, float]]:
+def split(grpo: GrpoSummary) -> list[tuple[str, float, float]]:
     """What GRPO's steps were spent on: name, seconds, share."""
     parts = {
         "writing answers": grpo.generation,

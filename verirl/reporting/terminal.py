@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from verirl.reporting.rollouts import Sample
-    from verirl.reporting.summary import Grpo, Summary
+    from verirl.reporting.summary import GrpoSummary, Summary
     from verirl.types import StageResult
 
 STYLES = {"good": "green", "bad": "red", "plain": ""}
@@ -129,7 +129,7 @@ def _curves(summary: Summary) -> Iterator[RenderableType]:
 
 
 def _costs(summary: Summary) -> Iterator[RenderableType]:
-    yield _table(tables.stages(summary))
+    yield _table(tables.stage_times(summary))
     if summary.grpo:
         yield Text()
         yield _split(summary.grpo)
@@ -138,7 +138,7 @@ def _costs(summary: Summary) -> Iterator[RenderableType]:
             yield Text(finding.text, style=STYLES[finding.tone])
 
 
-def _split(grpo: Grpo) -> Table:
+def _split(grpo: GrpoSummary) -> Table:
     table = Table.grid(padding=(0, 3, 0, 0))
     for justify in ("left", "right", "right", "left"):
         table.add_column(justify=justify)

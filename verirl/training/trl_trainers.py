@@ -15,20 +15,25 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from accelerate.utils import gather_object
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
-from verirl.errors import VerirlError
+from verirl.errors import InputError, VerirlError
 from verirl.models.local import Loaded, stop_ids
 from verirl.models.sampler import sample_tokens, supports
 from verirl.scoring import advantages as group_advantages
 from verirl.seeds import derive
-from verirl.training.recipe import Grpo, Lora, Model, Optimiser, Sft
-from verirl.types import Verdict
+from verirl.training.sampling import SampleResult, SamplingPolicy
+from verirl.training.settings import Lora, Model, Optimizer
+from verirl.types import Task, Verdict
+
+if TYPE_CHECKING:
+    from verirl.training.stages.grpo import GrpoSettings
+    from verirl.training.stages.sft import SftSettings
 
 COMPLETE = "verirl_complete.json"
 """Written last into a checkpoint, with the size of every file of it: one that was cut off, or of which a
@@ -116,18 +121,26 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
     """
 
     def __init__(
-        self, *args: Any, judge: Judge, record: Record, columns: Sequence[str], recipe: Grpo, **kwargs: Any
+        self,
+        *args: Any,
+        judge: Judge,
+        record: Record,
+        columns: Sequence[str],
+        slots: Slots,
+        recipe: GrpoSettings,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, reward_funcs=[_column(name) for name in columns], **kwargs)
         self._judge = judge
         self._record = record
         self._columns = list(columns)
+        self._slots = slots
         self._recipe = recipe
         self._generation = 0
         self._seconds: dict[str, float] = {}
         self._advantages: list[float | None] = []
         plain = not (self.is_fsdp_enabled or self.is_deepspeed_enabled)
-        self._fast = recipe.sampler == "verirl" and plain and supports(self.model)
+        self._fast = recipe.generation_backend == "verirl" and plain and supports(self.model)
         self._stop_ids = stop_ids(Loaded(self.accelerator.unwrap_model(self.model), self.processing_class))
 
     def _generate_single_turn(
@@ -195,13 +208,15 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
             )
         ]
         self._record(self._generation, self.state.global_step, scored, dict(self._seconds))
+        results = [SampleResult(row.task_id, row.verdict, row.advantage) for row in scored]
+        self._slots.policy.observe(self._generation, results)
         rows = [_row(verdict, self._columns) for verdict in verdicts]
         local = torch.tensor(rows, dtype=torch.float32, device=self.accelerator.device)
         gathered: torch.Tensor = self.accelerator.gather(local)
         return gathered
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
-        out = super()._generate_and_score_completions(inputs)
+        out = super()._generate_and_score_completions(self._fill(inputs))
         device = self.accelerator.device
         out["advantages"] = torch.tensor([value or 0.0 for value in self._advantages], device=device)
         absent = torch.tensor([value is None for value in self._advantages], device=device)
@@ -214,17 +229,33 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
         self._generation += 1
         return out
 
+    def _fill(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Put the tasks that the sampling policy chooses for this generation into the rows of the dataset."""
+        first = self._generation * self._slots.size
+        tasks = self._slots.policy.choose(self._generation, self._slots.size)
+        return [_prompt_row(tasks[row["slot"] - first]) for row in rows]
+
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
-        if not self._recipe.fold or self.beta != 0 or self._entropy_bonus_enabled or self.loss_type == "bnpo":
+        if (
+            not self._recipe.deduplicate
+            or self.beta != 0
+            or self._entropy_bonus_enabled
+            or self.loss_type == "bnpo"
+        ):
             return super()._compute_loss(model, inputs)
-        folded, share = fold(inputs)
+        folded, share = deduplicate_rows(inputs)
         loss = super()._compute_loss(model, folded)
         # These two average over rows, of which only a share is left; the others divide by a figure of the
         # whole generation, which folding leaves alone.
         return loss * share if self.loss_type in ("grpo", "dr_grpo") else loss
 
     def _save_more(self, folder: Path) -> None:
-        state = {"step": self._step, "generation": self._generation, "buffer": self._buffered_inputs}
+        state = {
+            "step": self._step,
+            "generation": self._generation,
+            "buffer": self._buffered_inputs,
+            "sampling": self._slots.policy.state_dict(),
+        }
         torch.save(state, folder / STATE.format(rank=self.accelerator.process_index))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
@@ -235,6 +266,23 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
         state = torch.load(path, map_location=self.accelerator.device, weights_only=True)
         self._step, self._generation = state["step"], state["generation"]
         self._buffered_inputs = state["buffer"]
+        self._slots.policy.load_state_dict(state.get("sampling", {}))
+
+
+class Slots(NamedTuple):
+    """The prompts of a run, chosen while it goes on: `size` tasks for each of `generations`."""
+
+    policy: SamplingPolicy
+    generations: int
+    size: int
+
+
+_PLACEHOLDER = [{"role": "user", "content": ""}]
+"""The prompt of a slot that no task was chosen for yet."""
+
+
+def _prompt_row(task: Task) -> dict[str, Any]:
+    return {"prompt": [turn.model_dump() for turn in task.prompt], "task_id": task.id}
 
 
 def _column(name: str) -> Callable[..., list[float]]:
@@ -264,7 +312,7 @@ def _all_errors(verdicts: Sequence[Verdict]) -> str:
 TRIMMED = ("completion_ids", "completion_mask", "old_per_token_logps", "ref_per_token_logps")
 
 
-def fold(inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
+def deduplicate_rows(inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
     """The fewest rows with the same policy gradient, without the padding that the others needed.
 
     Rows without advantage have no gradient. Rows of equal tokens have equal gradients up to their advantage,
@@ -347,7 +395,7 @@ class StepLog(TrainerCallback):  # type: ignore[misc]
 def run_sft(
     loaded: Loaded,
     rows: Sequence[tuple[Sequence[int], Sequence[int]]],
-    settings: Sft,
+    settings: SftSettings,
     model: Model,
     *,
     steps: int,
@@ -368,7 +416,7 @@ def run_sft(
         }
     )
     config = SFTConfig(
-        **_common(loaded, settings.optimiser, model, seed, folder, trackers, settings.checkpoint_every),
+        **_common(loaded, settings.optimizer, model, seed, folder, trackers, settings.checkpoint_every),
         max_steps=steps,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=_whole(settings.batch, micro, "sft.batch", "sft.micro_batch"),
@@ -389,8 +437,8 @@ def run_sft(
 
 def run_grpo(
     loaded: Loaded,
-    prompts: Sequence[dict[str, Any]],
-    settings: Grpo,
+    slots: Slots,
+    settings: GrpoSettings,
     model: Model,
     *,
     judge: Judge,
@@ -402,26 +450,28 @@ def run_grpo(
     trackers: Sequence[str],
     callbacks: Sequence[Any],
 ) -> Any:
-    """Reinforce on `prompts` (`prompt` messages, `task_id`), in that order; returns the trained model."""
+    """Reinforce on the tasks that fill the slots; returns the trained model."""
     from datasets import Dataset
 
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    batch = settings.prompts * settings.group
+    batch = settings.prompts_per_step * settings.num_generations
     micro = settings.micro_batch or max(1, batch // world)
-    accumulation = _whole(batch, micro * world, "grpo.prompts × grpo.group", "grpo.micro_batch")
+    accumulation = _whole(
+        batch, micro * world, "grpo.prompts_per_step × grpo.num_generations", "grpo.micro_batch"
+    )
     config = GRPOConfig(
-        **_common(loaded, settings.optimiser, model, seed, folder, trackers, settings.checkpoint_every),
+        **_common(loaded, settings.optimizer, model, seed, folder, trackers, settings.checkpoint_every),
         max_steps=settings.steps,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=accumulation,
-        steps_per_generation=accumulation * settings.updates,
-        num_iterations=settings.iterations,
-        num_generations=settings.group,
+        steps_per_generation=accumulation * settings.steps_per_generation,
+        num_iterations=settings.num_iterations,
+        num_generations=settings.num_generations,
         max_completion_length=settings.max_new_tokens,
         temperature=settings.temperature,
         top_k=0,
         top_p=1.0,
-        loss_type=settings.loss,
+        loss_type=settings.loss_type,
         epsilon=settings.epsilon,
         epsilon_high=settings.epsilon_high,
         beta=settings.beta,
@@ -429,7 +479,7 @@ def run_grpo(
         scale_rewards="none",
         reward_weights=[1.0] + [0.0] * (len(columns) - 1),
         shuffle_dataset=False,
-        use_vllm=settings.sampler == "vllm",
+        use_vllm=settings.generation_backend == "vllm",
         log_completions=False,
     )
     if settings.beta and model.lora is None:
@@ -437,13 +487,16 @@ def run_grpo(
     trainer = VerifiedGRPO(
         model=loaded.model,
         args=_on_one_device(config),
-        train_dataset=Dataset.from_list(list(prompts)),
+        train_dataset=Dataset.from_list(
+            [{"prompt": _PLACEHOLDER, "slot": slot} for slot in range(slots.generations * slots.size)]
+        ),
         processing_class=loaded.tokenizer,
         peft_config=_lora(model.lora),
         callbacks=list(callbacks),
         judge=judge,
         record=record,
         columns=columns,
+        slots=slots,
         recipe=settings,
     )
     return _train(trainer, resume)
@@ -462,7 +515,7 @@ def _make_findable(loaded: Loaded, folder: Path) -> None:
 
 def _common(
     loaded: Loaded,
-    optimiser: Optimiser,
+    optimizer: Optimizer,
     model: Model,
     seed: int,
     folder: Path,
@@ -476,12 +529,12 @@ def _common(
         "use_cpu": not on_gpu,
         "bf16": on_gpu and model.dtype in (None, "bfloat16"),
         "fp16": on_gpu and model.dtype == "float16",
-        "learning_rate": optimiser.learning_rate,
-        "warmup_steps": optimiser.warmup,
-        "lr_scheduler_type": {"constant": "constant_with_warmup"}.get(optimiser.schedule, optimiser.schedule),
-        "weight_decay": optimiser.weight_decay,
-        "adam_beta2": optimiser.beta2,
-        "max_grad_norm": optimiser.max_grad_norm,
+        "learning_rate": optimizer.learning_rate,
+        "warmup_steps": optimizer.warmup,
+        "lr_scheduler_type": {"constant": "constant_with_warmup"}.get(optimizer.schedule, optimizer.schedule),
+        "weight_decay": optimizer.weight_decay,
+        "adam_beta2": optimizer.beta2,
+        "max_grad_norm": optimizer.max_grad_norm,
         "gradient_checkpointing": model.gradient_checkpointing,
         "save_strategy": "steps",
         "save_steps": checkpoint_every,
@@ -502,9 +555,7 @@ def _on_one_device(config: Any) -> Any:
 
 def _whole(batch: int, micro: int, name: str, part: str) -> int:
     if batch % micro:
-        from verirl.errors import InputError
-
-        raise InputError(f"{name} is {batch}, which is no multiple of {part} × processes ({micro})")
+        raise InputError(f"{name} is {batch}, which is not a multiple of {part} × processes ({micro})")
     return batch // micro
 
 

@@ -28,7 +28,7 @@ tasks:
 sft:
   tasks: sums
   steps: 3
-  optimiser:
+  optimizer:
     learning_rate: 0.1
 """
 
@@ -163,7 +163,7 @@ class TestRecipes:
 
     def test_out_of_range(self, capsys: pytest.CaptureFixture[str]) -> None:
         line = refused(capsys, "train", recipe_file(RECIPE.replace("learning_rate: 0.1", "learning_rate: 0")))
-        assert line.startswith("verirl: recipe.yaml:8: field 'sft.optimiser.learning_rate': ")
+        assert line.startswith("verirl: recipe.yaml:8: field 'sft.optimizer.learning_rate': ")
 
     def test_missing_key(self, capsys: pytest.CaptureFixture[str]) -> None:
         line = refused(capsys, "train", recipe_file(RECIPE.replace("  steps: 3\n", "")))
@@ -229,7 +229,7 @@ class TestRecipes:
         self, key: str, package: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, package, None)
-        text = RECIPE + "grpo: {tasks: sums, steps: 1, optimiser: {learning_rate: 0.1}}\n"
+        text = RECIPE + "grpo: {tasks: sums, steps: 1, optimizer: {learning_rate: 0.1}}\n"
         line = refused(capsys, "train", recipe_file(text), "--set", key, code=4)
         assert line.endswith(f"is missing; install it with: pip install 'verirl[{package}]'\n")
         assert not Path("runs/tried/recipe.yaml").exists()

@@ -130,7 +130,7 @@ def test_the_held_out_curve_of_grpo_starts_where_sft_ended(folder):
     found = summary.read(folder)
     assert chart(found, "GRPO: pass share")["held-out"] == [(0, 0.4), (1, 0.5), (2, 0.5), (3, 0.5)]
     other = json.loads(json.dumps(RECIPE))
-    other["grpo"]["watch"]["first"] = 5
+    other["grpo"]["periodic_eval"]["first"] = 5
     folder.write_text("recipe.yaml", yaml.safe_dump(other))
     assert chart(summary.read(folder), "GRPO: pass share")["held-out"][0] == (1, 0.5)
 

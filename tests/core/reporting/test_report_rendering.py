@@ -21,9 +21,10 @@ from support.reports import Page, flat, whole_run
 
 from verirl.cli import console, run
 from verirl.reporting import formatting, plots, summary, terminal
-from verirl.reporting.summary import Chart, Curve, Point
 from verirl.reporting.svg import HEIGHT, WIDTH, line_chart
 from verirl.runs import RunFolder
+from verirl.training import figures
+from verirl.training.figures import Chart, Curve, Point
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_figures_are_for_people():
 VALUES = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=120)
 
 
-def _chart(values: list[float], unit: summary.Unit = "loss") -> Chart:
+def _chart(values: list[float], unit: figures.Unit = "loss") -> Chart:
     points = tuple(Point(3 * place, value) for place, value in enumerate(values))
     return Chart("[t]", unit, (Curve("<c>", points),))
 

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
 from verirl.models import tiny
-from verirl.training.trl_trainers import fold
+from verirl.training.trl_trainers import deduplicate_rows
 
 PROMPT = torch.tensor([[0, 0, 7, 8], [0, 0, 7, 8], [0, 0, 7, 8], [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]])
 DONE = torch.tensor([[5, 6, 9, 0], [5, 6, 9, 0], [5, 9, 0, 0], [6, 6, 6, 9], [5, 9, 0, 0], [5, 9, 0, 0]])
@@ -56,14 +56,14 @@ def model():
 )
 def test_the_gradient_is_the_same_from_fewer_rows(model, advantages, rows):
     inputs = batch(advantages)
-    folded, share = fold(inputs)
+    folded, share = deduplicate_rows(inputs)
     assert len(folded["advantages"]) == rows
     assert share == rows / 6
     assert torch.allclose(gradient(model, inputs), gradient(model, folded), atol=1e-6, rtol=1e-5)
 
 
 def test_padding_that_nobody_needs_is_cut():
-    folded, _ = fold(batch([1.0, 0.5, -1.5, 0.0, 0.0, 0.0]))
+    folded, _ = deduplicate_rows(batch([1.0, 0.5, -1.5, 0.0, 0.0, 0.0]))
     assert folded["prompt_ids"].tolist() == [[7, 8], [7, 8]]
     assert folded["completion_ids"].shape == (2, 3)
     assert folded["num_items_in_batch"] == 16
@@ -71,6 +71,6 @@ def test_padding_that_nobody_needs_is_cut():
 
 def test_equal_rows_stay_apart_where_the_ratio_is_not_one(model):
     inputs = {**batch([1.0, 0.5, -1.5, 0.25, -0.5, 0.25]), "old_per_token_logps": torch.zeros(6, 4)}
-    folded, share = fold(inputs)
+    folded, share = deduplicate_rows(inputs)
     assert share == 1.0
     assert folded["old_per_token_logps"].shape == folded["completion_ids"].shape

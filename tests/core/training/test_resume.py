@@ -42,14 +42,15 @@ def _cut_at(ui_calls, stage, step):
 
 
 def _run(recipe_path: Path, folder: Path, pool, cut=("", 0)) -> None:
-    from verirl.training.pipeline import Pipeline, Ui
+    from verirl.training.context import RunContext, Ui
+    from verirl.training.run import run_stages
 
     calls: dict[str, int] = {}
     ui = Ui(say=lambda _: None, progress=lambda what, total: _cut_at(calls, what, cut))
     recipe = load(recipe_path)
     run = RunFolder(folder)
     run.write_text("recipe.yaml", recipe.to_yaml())
-    Pipeline(recipe, run, pool, ui).run()
+    run_stages(RunContext(recipe, run, pool, ui))
 
 
 @pytest.fixture(scope="module")

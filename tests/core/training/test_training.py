@@ -21,8 +21,13 @@ from verirl.pool import VerifierPool
 from verirl.runs import RunFolder
 from verirl.scoring import advantages
 from verirl.training import trl_trainers
-from verirl.training.pipeline import Pipeline, Ui, encode_example
-from verirl.training.recipe import Grpo, Model, Optimiser, load
+from verirl.training.context import RunContext, Ui
+from verirl.training.recipe import load
+from verirl.training.run import run_stages
+from verirl.training.sampling import Fixed, NoParameters, TaskSource
+from verirl.training.settings import Model, Optimizer
+from verirl.training.stages.grpo import GrpoSettings
+from verirl.training.stages.sft import encode_example
 from verirl.types import Message, RewardValue, StageResult, Status, Task, Verdict
 
 GROUP = 4
@@ -39,16 +44,20 @@ def trainer_with(judge, tmp_path, monkeypatch, **settings):
     monkeypatch.setattr(trl_trainers, "_train", lambda trainer, resume: trainer)
     tokenizer = tiny.make_tokenizer()
     loaded = Loaded(tiny.make_model(tiny.SIZES["xs"], tokenizer, seed=0), tokenizer)
+    tasks = [
+        Task(id=f"t{n}", domain="math", prompt=(Message(role="user", content=f"{n}+1"),), spec={})
+        for n in range(4)
+    ]
     return trl_trainers.run_grpo(
         loaded,
-        [{"prompt": [{"role": "user", "content": f"{n}+1"}], "task_id": f"t{n}"} for n in range(4)],
-        Grpo(
+        trl_trainers.Slots(Fixed([TaskSource("sums", tasks, 1.0)], 0, NoParameters()), 2, 2),
+        GrpoSettings(
             tasks="-",
             steps=2,
-            prompts=2,
-            group=GROUP,
+            prompts_per_step=2,
+            num_generations=GROUP,
             max_new_tokens=5,
-            optimiser=Optimiser(learning_rate=1e-3),
+            optimizer=Optimizer(learning_rate=1e-3),
             **settings,
         ),
         Model(),
@@ -123,7 +132,7 @@ def test_each_completion_is_verified_once_and_fills_a_column_a_stage(tmp_path, m
 
 
 def test_a_batch_that_does_not_split_is_refused(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="no multiple"):
+    with pytest.raises(InputError, match="not a multiple"):
         trainer_with(judged, tmp_path, monkeypatch, micro_batch=3)
 
 
@@ -160,7 +169,7 @@ def run(recipe_text, folder, **changes):
     said = []
     quiet = Ui(say=said.append, progress=lambda what, total: _Silent())
     with VerifierPool(1) as pool:
-        Pipeline(recipe, RunFolder(folder), pool, quiet).run()
+        run_stages(RunContext(recipe, RunFolder(folder), pool, quiet))
     return said
 
 
@@ -190,6 +199,7 @@ def test_a_whole_run_leaves_what_it_should(tmp_path):
     assert sampled == [("sft", "grpo"), ("sft", "control"), ("control", "grpo")]
     unmet = folder.done("eval")["unmet"]
     assert len(unmet) == 2
+    assert unmet[0].startswith("pass@1>=0.99: not met, it is ")
     assert "gain of GRPO over sft" in unmet[1]
     assert len(folder.steps("step", "sft")) == 6
     assert min(step["step"] for step in folder.steps("step", "control")) == 7
@@ -207,10 +217,10 @@ def test_a_whole_run_leaves_what_it_should(tmp_path):
 def test_length_is_the_last_tier_of_what_is_rewarded(tmp_path):
     grpo = yaml.safe_load(SMALL)["grpo"] | {
         "steps": 1,
-        "updates": 1,
+        "steps_per_generation": 1,
         "scheme": "lexicographic",
-        "length": {"budget": 2, "span": 8, "levels": 9},
-        "watch": None,
+        "length": {"budget": 2, "ramp": 8, "levels": 9},
+        "periodic_eval": None,
     }
     run(SMALL, tmp_path / "run", sft=None, grpo=grpo)
     lines = RunFolder(tmp_path / "run").rollouts(0).read_text().splitlines()
@@ -246,7 +256,7 @@ def test_a_held_out_question_is_not_trained_on_whatever_its_spec(tmp_path):
     value = yaml.safe_load(SMALL)
     tasks = {"demos": {"file": str(tmp_path / "leaky.jsonl")}, "held_out": value["tasks"]["held_out"]}
     scored = {"tasks": "held_out", "samples": 1, "max_new_tokens": 4, "greedy": False}
-    sft = value["sft"] | {"steps": 1, "watch": None}
+    sft = value["sft"] | {"steps": 1, "periodic_eval": None}
     said = run(SMALL, tmp_path / "b", tasks=tasks, eval=scored, sft=sft, grpo=None)
     assert any("demos, 1 left out" in line for line in said)
 
@@ -255,7 +265,11 @@ def test_an_id_of_a_mixture_names_one_task(tmp_path):
     value = yaml.safe_load(SMALL)
     sums = value["tasks"]["demos"] | {"n": 5}
     tasks = {"easy": sums, "hard": sums | {"difficulty": [0.8, 0.9]}, "held_out": value["tasks"]["held_out"]}
-    grpo = value["grpo"] | {"tasks": [{"tasks": "easy"}, {"tasks": "hard"}], "steps": 1, "watch": None}
+    grpo = value["grpo"] | {
+        "tasks": [{"tasks": "easy"}, {"tasks": "hard"}],
+        "steps": 1,
+        "periodic_eval": None,
+    }
     with pytest.raises(InputError, match=r"'hard' and 'easy'.*'math/arithmetic/train-5-000000'.*seed"):
         run(SMALL, tmp_path / "same", tasks=tasks, sft=None, grpo=grpo)
     tasks["hard"]["seed"] = 6
@@ -269,7 +283,7 @@ def test_references_that_do_not_fit_are_left_out_whole(tmp_path):
     long = demos[0].model_copy(update={"id": "long", "prompt": (Message(role="user", content="1+" * 200),)})
     write_records(tmp_path / "some.jsonl", [*demos, long])
     write_records(tmp_path / "all.jsonl", [long])
-    sft = value["sft"] | {"steps": 2, "max_length": 100, "watch": None}
+    sft = value["sft"] | {"steps": 2, "max_length": 100, "periodic_eval": None}
     tasks = {"demos": {"file": str(tmp_path / "some.jsonl")}, "held_out": value["tasks"]["held_out"]}
     said = run(SMALL, tmp_path / "b", tasks=tasks, sft=sft, grpo=None)
     assert any("1 of 41 references left out: longer than sft.max_length" in line for line in said)
@@ -300,7 +314,7 @@ def test_lora_trains_and_leaves_a_whole_model(tmp_path):
 
 def test_a_tracker_writes_its_events(tmp_path):
     pytest.importorskip("tensorboard")
-    value = yaml.safe_load(SMALL)["sft"] | {"steps": 2, "watch": None}
+    value = yaml.safe_load(SMALL)["sft"] | {"steps": 2, "periodic_eval": None}
     run(SMALL, tmp_path / "run", trackers=["tensorboard"], sft=value, grpo=None)
     assert list((tmp_path / "run").rglob("events.out.tfevents*"))
 
@@ -308,8 +322,8 @@ def test_a_tracker_writes_its_events(tmp_path):
 def test_without_sft_the_start_that_is_scored_is_the_one_that_was_trained(tmp_path):
     from verirl.models.local import load_model
 
-    grpo = yaml.safe_load(SMALL)["grpo"] | {"steps": 1, "updates": 1, "watch": None}
-    grpo["optimiser"] = {"learning_rate": 1e-30}
+    grpo = yaml.safe_load(SMALL)["grpo"] | {"steps": 1, "steps_per_generation": 1, "periodic_eval": None}
+    grpo["optimizer"] = {"learning_rate": 1e-30}
     scored = {"tasks": "held_out", "samples": 1, "max_new_tokens": 6}
     run(SMALL, tmp_path / "run", sft=None, grpo=grpo, eval=scored)
     evaluations = tmp_path / "run" / "eval"

@@ -18,7 +18,7 @@ import trl
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
 from verirl.training import trl_trainers
-from verirl.training.recipe import Grpo
+from verirl.training.stages.grpo import GrpoSettings
 
 
 def source(function: Callable[..., Any]) -> str:
@@ -55,7 +55,7 @@ def test_signatures(method: str, parameters: list[str]) -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "own"),
     [
-        (trl_trainers.VerifiedGRPO, GRPOTrainer, {"__init__", "_sample", "_save_more"}),
+        (trl_trainers.VerifiedGRPO, GRPOTrainer, {"__init__", "_fill", "_sample", "_save_more"}),
         (trl_trainers.VerifiedSFT, SFTTrainer, set()),
         (trl_trainers._Checkpoints, GRPOTrainer, {"_save_more"}),
         (trl_trainers._Checkpoints, SFTTrainer, {"_save_more"}),
@@ -144,7 +144,7 @@ def test_the_trainer_has_the_attributes_that_are_read() -> None:
     assert "self.is_fsdp_enabled" in source(transformers.Trainer.create_accelerator_and_postprocess)
 
 
-@pytest.mark.parametrize("loss", Grpo.model_fields["loss"].annotation.__args__)  # type: ignore[union-attr]
+@pytest.mark.parametrize("loss", GrpoSettings.model_fields["loss_type"].annotation.__args__)  # type: ignore[union-attr]
 def test_each_loss_is_one_that_trl_knows(loss: str) -> None:
     assert f"'{loss}'" in source(GRPOTrainer._compute_loss)
 
