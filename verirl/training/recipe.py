@@ -31,6 +31,11 @@ class RecipeBase(Settings):
     control: bool = False
     trackers: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_former_names(cls, value: Any) -> Any:
+        return recipe_file.with_current_names(cls, value) if isinstance(value, dict) else value
+
     @model_validator(mode="after")
     def _task_sets_exist(self) -> RecipeBase:
         for stage in stages.wanted(self):
