@@ -196,7 +196,10 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
         spread: list[float | None] = []
         for start in range(0, len(everyone), size):
             spread += group_advantages(
-                self._recipe.advantages, everyone[start : start + size], gamma=self._recipe.gamma
+                self._recipe.advantages,
+                everyone[start : start + size],
+                gamma=self._recipe.gamma,
+                **self._recipe.advantage_params,
             )
         here = self.accelerator.process_index * len(tasks)
         self._advantages = spread[here : here + len(tasks)]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from verirl.io.tolerant_json import number
 from verirl.runs import latest
@@ -81,6 +81,7 @@ class GrpoSettings(Settings):
     scheme: str = "lexicographic"
     advantages: str = "lexicographic"
     gamma: float = Field(default=1.0, gt=0, le=1)
+    advantage_params: dict[str, float] = Field(default={})
     length: Length | None = None
     loss_type: Literal["dapo", "grpo", "dr_grpo", "bnpo", "cispo"] = "dapo"
     epsilon: Rate = 0.2
@@ -92,15 +93,12 @@ class GrpoSettings(Settings):
     checkpoint_every: Positive = 50
     periodic_eval: PeriodicEval | None = None
 
-    @field_validator("advantages")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        from verirl.errors import suggestion
-        from verirl.scoring import ADVANTAGES
+    @model_validator(mode="after")
+    def _estimator_is_known(self) -> GrpoSettings:
+        from verirl.scoring.advantages import validate
 
-        if name not in ADVANTAGES:
-            raise ValueError(f"unknown estimator '{name}'; {suggestion(name, ADVANTAGES)}")
-        return name
+        validate(self.advantages, {"gamma": self.gamma, **self.advantage_params})
+        return self
 
     @property
     def mixture(self) -> tuple[Mix, ...]:
