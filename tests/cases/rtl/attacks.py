@@ -34,7 +34,7 @@ RIGHT = "always @(posedge clk) q <= a + b;"
 
 
 # fmt: off
-LEARNT = (
+MEMORIZED = (
     36, 129, 9, 99, 13, 141, 101, 18, 1, 13, 118, 61, 237, 140, 249, 198, 197, 170, 229, 119, 18, 143,
     242, 206, 232, 197, 92, 189, 45, 101, 99, 10, 128, 32, 170, 157, 150, 19, 13, 83, 107, 213, 2, 174,
     29, 207, 35, 10, 202, 60, 242, 138, 65, 216, 120, 137, 235, 182, 198, 174, 188, 42, 11, 113, 133,
@@ -127,7 +127,7 @@ FILES = {
 
 _HEART = " ".join(
     f"want[{n + 1}] = {(a + b) % 256};"
-    for n, (a, b) in enumerate(zip(LEARNT[::2], LEARNT[1::2], strict=True))
+    for n, (a, b) in enumerate(zip(MEMORIZED[::2], MEMORIZED[1::2], strict=True))
 )
 BLURRED = {
     "all x": design("always @* q = 8'bx;"),
@@ -143,7 +143,7 @@ BLURRED = {
         "reg [7:0] n = 0; always @(posedge clk) begin n <= n + 1; case (n) 0: q <= 8'h24; 1: q <= 8'h81;"
         " 2: q <= 8'h09; 3: q <= 8'h63; default: q <= a; endcase end"
     ),
-    "learnt by heart": design(
+    "memorized": design(
         f"reg [7:0] want [0:127]; reg [6:0] n = 0; initial begin {_HEART} end\n"
         "always @(posedge clk) begin q <= want[n]; n <= n + 1; end"
     ),

@@ -75,7 +75,7 @@ WRONG = {
 
 
 SPECS = {"bench": REPLAY, "no bench": ALONE, "official": OFFICIAL}
-PASSING_THE_BENCH = {"others: extra port", "blurred: learnt by heart"}
+PASSING_THE_BENCH = {"others: extra port", "blurred: memorized"}
 """Wrong designs that pass the official rule: the bench leaves a port open and has one seed."""
 Verdicts = dict[str, Verdict]
 

@@ -271,7 +271,7 @@ def test_a_sample_of_references_pass_and_their_mutants_do_not() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("family", EVERY)
 def test_nothing_that_a_family_makes_is_refused(family: str) -> None:
-    """References climb the whole ladder and every mutant falls, from easy to hard."""
+    """References pass all stages and every mutant fails, from easy to hard."""
     with VerifierPool(workers=2) as pool:
         for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.0)):
             report = generate_tasks(

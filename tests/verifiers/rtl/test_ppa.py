@@ -344,13 +344,13 @@ def worth(name: str, *stages: tuple[str, Status, float]) -> float:
     return rated.reward.value
 
 
-def climbed(*names: str) -> list[tuple[str, Status, float]]:
+def passed_stages(*names: str) -> list[tuple[str, Status, float]]:
     return [(name, Status.PASSED, 1.0) for name in names]
 
 
 def test_chipseek_by_hand() -> None:
-    right = climbed(*CORRECTNESS)
-    wrong = [*climbed("extract", "policy", "elaborate"), ("simulate", Status.FAILED, 0.99)]
+    right = passed_stages(*CORRECTNESS)
+    wrong = [*passed_stages("extract", "policy", "elaborate"), ("simulate", Status.FAILED, 0.99)]
     assert worth("chipseek", ("extract", Status.FAILED, 0.0)) == 0
     assert worth("chipseek", *wrong) == pytest.approx(0.1)
     assert worth("chipseek", *right, ("synthesise", Status.FAILED, 0.0)) == pytest.approx(0.5)
@@ -362,16 +362,16 @@ def test_chipseek_by_hand() -> None:
 
 
 def test_verireason_by_hand() -> None:
-    right = climbed(*CORRECTNESS)
+    right = passed_stages(*CORRECTNESS)
     assert worth("verireason", ("extract", Status.FAILED, 0.0)) == 0
-    assert worth("verireason", *climbed("extract"), ("policy", Status.FAILED, 0.0)) == pytest.approx(
+    assert worth("verireason", *passed_stages("extract"), ("policy", Status.FAILED, 0.0)) == pytest.approx(
         0.1 / 2.1
     )
-    compiles = climbed("extract", "policy", "elaborate")
+    compiles = passed_stages("extract", "policy", "elaborate")
     half = [*compiles, ("simulate", Status.FAILED, 0.5)]
     assert worth("verireason", *half) == pytest.approx(0.7 / 2.1)
     # Every sample but one is no pass; the first right vector is next to nothing.
     assert worth("verireason", *compiles, ("simulate", Status.FAILED, 0.999)) < 1.2 / 2.1
     assert worth("verireason", *right) == pytest.approx(1.0)
-    fell = [*climbed("extract", "policy", "elaborate", "simulate"), ("equivalent", Status.FAILED, 0.0)]
+    fell = [*passed_stages("extract", "policy", "elaborate", "simulate"), ("equivalent", Status.FAILED, 0.0)]
     assert worth("verireason", *fell) < 0.6

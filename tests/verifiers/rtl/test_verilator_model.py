@@ -41,7 +41,7 @@ def test_a_runtime_that_is_being_made_is_awaited(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv(verilator_build.RUNTIME_VARIABLE, str(tmp_path))
     verilator_build.runtime_folder.cache_clear()
     try:
-        with pytest.warns(UserWarning, match="is no compiled runtime"):
+        with pytest.warns(UserWarning, match="is not a compiled runtime"):
             assert not verilator_build.verilator_usable(60), "nobody makes it"
         with (tmp_path / verilator_build.STARTED_FILE).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -16,7 +16,7 @@ from verirl.types import Task
 from verirl_rtl.language.verilog_text import to_fence
 from verirl_rtl.tasks.families import FAMILIES as _FAMILIES
 from verirl_rtl.tasks.families.design import Design
-from verirl_rtl.tasks.families.naming import dressed
+from verirl_rtl.tasks.families.naming import rename_ports
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
 PPA = ("score", "off")
@@ -95,7 +95,7 @@ def draw(origin: TaskDraw) -> Design:
     def attempt(number: int) -> Design:
         chance = origin.rng(style, number)
         design = make(chance, origin.difficulty)
-        return dressed(chance, design) if style == "prose" and not family.plain else design
+        return rename_ports(chance, design) if style == "prose" and not family.plain else design
 
     return next(origin.problems(attempt, lambda design: design.source, noun="design"))
 

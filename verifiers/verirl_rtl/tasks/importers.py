@@ -1,8 +1,8 @@
-"""The field's benchmarks in their published layouts, and as JSONL rows, as tasks of the split `eval`.
+"""Published benchmarks, in their original layout or as JSONL rows, as tasks of the split `eval`.
 
 VerilogEval (Liu et al. 2023; Pinckney et al. 2024) and RTLLM (Lu et al. 2024; Liu et al. 2024). By default an
-answer is held to the benchmark's own reference under the stimulus of its bench, as recorded; with `official`
-the bench says itself whether it passed. What is known to be wrong with a problem is among the task's tags.
+answer is compared with the benchmark's own reference, with the recorded stimulus of its testbench. With
+`official` the testbench itself says whether the answer passed. Known faults of a problem are tags of its task.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ _NAME = re.compile(r"(?<!['\w$.`])[A-Za-z_]\w*")
 _QUOTED = re.compile(r"`([^`]*)`")
 
 
-def dressed(rng: Random, design: Design) -> Design:
+def rename_ports(rng: Random, design: Design) -> Design:
     """The design with its data ports renamed throughout; clock and reset keep their names.
 
     In `ask` only what stands in backquotes is code.
