@@ -2,7 +2,7 @@
 
 VerilogEval (Liu et al. 2023; Pinckney et al. 2024) and RTLLM (Lu et al. 2024; Liu et al. 2024). By default an
 answer is compared with the benchmark's own reference, with the recorded stimulus of its testbench. With
-`official` the testbench itself says whether the answer passed. Known faults of a problem are tags of its task.
+`official` the testbench itself says whether the answer passed. Known faults of a problem are among its tags.
 """
 
 from __future__ import annotations
