@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from verirl.api import report as report
     from verirl.api import reward as reward
     from verirl.api import rewards as rewards
+    from verirl.api import train as train
     from verirl.api import verify as verify
     from verirl.api import verify_many as verify_many
     from verirl.domain import Domain as Domain
@@ -80,6 +81,7 @@ _EXPORTS = {
     "rewards": "verirl.api:rewards",
     "skipped": "verirl.outcomes:skipped",
     "timed_out": "verirl.outcomes:timed_out",
+    "train": "verirl.api:train",
     "verify": "verirl.api:verify",
     "verify_many": "verirl.api:verify_many",
 }

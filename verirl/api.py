@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from verirl.models import Policy
     from verirl.pool import VerifierPool
     from verirl.reporting.summary import Summary
+    from verirl.training.recipe import Recipe
 
 _shared: tuple[int, VerifierPool] | None = None
 _shared_lock = threading.Lock()
@@ -280,6 +281,35 @@ def evaluate(
         ),
         progress=progress or (lambda _description, _total: nullcontext(lambda _done: None)),
     )
+
+
+def train(
+    recipe: Recipe | str | Path,
+    *,
+    run: str | Path,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    verifier: Verifier | None = None,
+) -> Summary:
+    """Run a recipe, as `verirl train` does.
+
+    Args:
+        recipe: A recipe, a YAML file, or the name of a built-in recipe.
+        run: The run folder; everything that is made is written there.
+        resume: Whether to go on with the run in that folder.
+        overrides: `KEY.PATH=VALUE` texts, as for `--set`.
+        verifier: A pool of your own (default: a pool with the recipe's settings, closed at the end).
+
+    Returns:
+        What `report` returns for the run.
+
+    Raises:
+        InputError: If the recipe is wrong, or the folder already holds a run.
+    """
+    from verirl.training.run import train as run_recipe
+
+    run_recipe(recipe, run=run, resume=resume, overrides=tuple(overrides), verifier=verifier)
+    return report(run)
 
 
 def report(run: str | Path) -> Summary:

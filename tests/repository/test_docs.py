@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -311,3 +314,63 @@ def test_the_layers_in_the_documentation_are_those_that_are_enforced() -> None:
         r"^\| \d+ \| (.+) \|$", sections("concepts/architecture.md")["Which may import which"], re.MULTILINE
     )
     assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == enforced
+
+
+def install_example(page: str, folder: Path) -> None:
+    """Install the package that a how-to page describes: its Python block and its entry point."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
+    [project] = (tomllib.loads(block) for block in re.findall(r"```toml\n(.+?)```", text, re.DOTALL))
+    [(group, points)] = project["project"]["entry-points"].items()
+    [(name, value)] = points.items()
+    (folder / f"{value.partition(':')[0]}.py").write_text(code, encoding="utf-8")
+    metadata = folder / "my_package-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[{group}]\n{name} = {value}\n")
+
+
+def python_with(folder: Path, *arguments: str) -> str:
+    path = os.pathsep.join([str(folder), str(ROOT / "tests"), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_example_estimator_works_and_its_claims_hold(tmp_path: Path) -> None:
+    install_example("how-to/add-an-estimator.md", tmp_path)
+    code = (
+        "from verirl import advantages\n"
+        "from verirl.types import RewardValue\n"
+        "rewards = [RewardValue(scheme='x', value=v, key=(int(v),)) for v in (1.0, 0.0)]\n"
+        "print(advantages('baseline', rewards, baseline=0.25))\n"
+    )
+    assert python_with(tmp_path, "-c", code) == "[0.75, -0.25]\n"
+    text = python_with(tmp_path, "-m", "verirl", "audit", "rewards", "--examples", "50", "--json")
+    shown = [row for row in json.loads(text)["advantages"] if row["subject"].startswith("baseline")]
+    assert shown
+    assert all(row["met"] for row in shown)
+
+
+@pytest.mark.slow
+@pytest.mark.needs_sandbox
+@pytest.mark.needs_modules("trl")
+def test_the_example_stage_runs_and_is_compared_and_reported(tmp_path: Path) -> None:
+    from support.recipes import SMALL
+
+    install_example("how-to/add-a-training-stage.md", tmp_path)
+    recipe = tmp_path / "small.yaml"
+    scored = "eval: {tasks: held_out, samples: 1, max_new_tokens: 6, greedy: false}\n"
+    recipe.write_text(SMALL + "average: {weight: 0.5}\n" + scored, encoding="utf-8")
+    run = tmp_path / "run"
+    python_with(tmp_path, "-m", "verirl", "train", str(recipe), "--run", str(run), "-q")
+    pairs = json.loads((run / "eval" / "comparisons.json").read_text(encoding="utf-8"))
+    assert [(row["from"], row["to"]) for row in pairs] == [
+        ("sft", "grpo"),
+        ("sft", "average"),
+        ("grpo", "average"),
+    ]
+    assert "after averaging" in python_with(tmp_path, "-m", "verirl", "report", str(run))
