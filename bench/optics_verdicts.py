@@ -96,7 +96,7 @@ def alone(task: Task, text: str) -> Verdict:
     progress = StageRunner(domain.ladder)
     for _ in run_stages(domain, task, text, StageContext(Path(), 10.0), progress):
         pass
-    return verdict(task.id, 0, domain.ladder, progress.findings, {})
+    return verdict(task.id, 0, domain.ladder, progress.outcomes, {})
 
 
 def rewarded(found: Verdict) -> Verdict:

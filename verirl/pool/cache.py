@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 import time
 import warnings
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ def cache_key(content_key: str, completion: str, made_by: Mapping[str, str]) -> 
 
 
 class VerdictCache:
-    """A bounded SQLite file of verdicts, safe for several processes at once.
+    """A bounded SQLite file of verdicts, safe for several threads and processes at once.
 
     A cache is never a reason to lose a verdict: where the file is damaged, locked for long, or on a full
     disk, there is one warning and from then on no cache.
@@ -52,12 +53,14 @@ class VerdictCache:
         self._off = False
         self._owner = 0
         self._connection: sqlite3.Connection | None = None
+        self._lock = threading.RLock()
 
     def get(self, key: str, ladder: Ladder) -> Verdict | None:
         """The verdict stored under `key`, where it is one that `ladder` could have given."""
-        text = self._pending.get(key)
-        if text is None:
-            text = self._read(key)
+        with self._lock:
+            text = self._pending.get(key)
+            if text is None:
+                text = self._read(key)
         if text is None:
             return None
         try:
@@ -75,18 +78,25 @@ class VerdictCache:
         )
         if not sound:
             return None
-        self._pending.setdefault(key, None)
+        with self._lock:
+            self._pending.setdefault(key, None)
         return found.model_copy(update={"cached": True})
 
     def put(self, key: str, verdict: Verdict) -> None:
         """Keep a verdict; it reaches the file at the next `flush`, or after a few hundred."""
-        if not self._off:
-            self._pending[key] = verdict.to_json()
-            if len(self._pending) >= _FLUSH_AFTER:
-                self.flush()
+        text = verdict.to_json()
+        with self._lock:
+            if not self._off:
+                self._pending[key] = text
+                if len(self._pending) >= _FLUSH_AFTER:
+                    self.flush()
 
     def flush(self) -> None:
         """Write what is pending: new verdicts, and when known ones were last used."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
         pending, self._pending = self._pending, {}
         if not pending:
             return
@@ -106,10 +116,11 @@ class VerdictCache:
 
     def close(self) -> None:
         """Write what is pending and close the file."""
-        self.flush()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        with self._lock:
+            self._flush()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _read(self, key: str) -> str | None:
         try:

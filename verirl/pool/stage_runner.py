@@ -1,4 +1,4 @@
-"""How a ladder is climbed and what the findings amount to. Pure: no process, no clock but the stages'."""
+"""How a ladder is climbed and what the outcomes amount to. Pure: no process, no clock but the stages'."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _STANDS = (Status.PASSED, Status.SKIPPED)
 
 @dataclass
 class StageRunner:
-    """The findings so far on one ladder, and whether they are final."""
+    """The outcomes so far on one ladder, and whether they are final."""
 
     ladder: Ladder
-    findings: list[StageOutcome] = field(default_factory=list)
+    outcomes: list[StageOutcome] = field(default_factory=list)
     _reached: int = 0
     ended: bool = False
 
-    def add(self, finding: StageOutcome) -> None:
-        """Take the next finding; ValueError where it names no rung above the last, or leaves one out."""
-        name = finding.stage.name
+    def add(self, outcome: StageOutcome) -> None:
+        """Take the next outcome; ValueError where it names no rung above the last, or leaves one out."""
+        name = outcome.stage.name
         if self.ended:
             raise ValueError(f"gave '{name}' after the ladder had ended")
         for position in range(self._reached, len(self.ladder)):
@@ -39,31 +39,31 @@ class StageRunner:
         else:
             raise ValueError(f"gave '{name}', which is no rung above '{self._last()}'")
         self._reached = position + 1
-        self.findings.append(finding)
-        fell = rung.kind == "correctness" and finding.stage.status not in _STANDS
-        self.ended = fell or finding.stage.status is Status.ERROR or self._reached == len(self.ladder)
+        self.outcomes.append(outcome)
+        fell = rung.kind == "correctness" and outcome.stage.status not in _STANDS
+        self.ended = fell or outcome.stage.status is Status.ERROR or self._reached == len(self.ladder)
 
     def due(self) -> Stage | None:
         """The rung that is being climbed; None where none is left."""
         return None if self.ended else self.ladder[self._reached]
 
-    def stop(self, finding: StageOutcome) -> StageOutcome:
-        """End here: `finding` is what became of the rung in progress."""
+    def stop(self, outcome: StageOutcome) -> StageOutcome:
+        """End here: `outcome` is what became of the rung in progress."""
         if not self.ended:
-            self.findings.append(finding)
+            self.outcomes.append(outcome)
             self.ended = True
-        return finding
+        return outcome
 
     def close(self) -> StageOutcome | None:
         """The domain has no more to say; a correctness rung that it left out is our error."""
         left = [rung.name for rung in self.ladder[self._reached :] if rung.kind == "correctness"]
         if left and not self.ended:
-            return self.stop(errored(left[0], "the domain's checks ended without a finding for this stage"))
+            return self.stop(errored(left[0], "the domain's checks ended without an outcome for this stage"))
         self.ended = True
         return None
 
     def _last(self) -> str:
-        return self.findings[-1].stage.name if self.findings else "the ground"
+        return self.outcomes[-1].stage.name if self.outcomes else "the ground"
 
 
 def run_stages(
@@ -79,12 +79,12 @@ def run_stages(
         started = time.perf_counter()
         stages = iter(domain.stages(task, completion, job))
         while progress.due() is not None:
-            finding = next(stages, None)
-            if finding is None:
+            outcome = next(stages, None)
+            if outcome is None:
                 break
-            finding = timed(_sound(finding), time.perf_counter() - started)
-            progress.add(finding)
-            yield finding
+            outcome = timed(_sound(outcome), time.perf_counter() - started)
+            progress.add(outcome)
+            yield outcome
             started = time.perf_counter()
         missing = progress.close()
         if missing is not None:
@@ -102,18 +102,18 @@ def run_stages(
                 close()
 
 
-def _sound(finding: StageOutcome) -> StageOutcome:
-    """The finding with its score in [0, 1]; ValueError where it has none."""
-    stage = finding.stage
+def _sound(outcome: StageOutcome) -> StageOutcome:
+    """The outcome with its score in [0, 1]; ValueError where it has none."""
+    stage = outcome.stage
     if not math.isfinite(stage.score):
         raise ValueError(f"stage '{stage.name}' gave the score {stage.score}")
     score = min(1.0, max(0.0, stage.score))
-    return replace(finding, stage=stage.model_copy(update={"score": score}))
+    return replace(outcome, stage=stage.model_copy(update={"score": score}))
 
 
-def timed(finding: StageOutcome, seconds: float) -> StageOutcome:
-    """The finding with the time that its stage took."""
-    return replace(finding, stage=finding.stage.model_copy(update={"seconds": seconds}))
+def timed(outcome: StageOutcome, seconds: float) -> StageOutcome:
+    """The outcome with the time that its stage took."""
+    return replace(outcome, stage=outcome.stage.model_copy(update={"seconds": seconds}))
 
 
 def last_line(problem: BaseException) -> str:
@@ -123,14 +123,14 @@ def last_line(problem: BaseException) -> str:
 
 
 def verdict(
-    task_id: str, sample: int, ladder: Ladder, findings: Sequence[StageOutcome], made_by: Mapping[str, str]
+    task_id: str, sample: int, ladder: Ladder, outcomes: Sequence[StageOutcome], made_by: Mapping[str, str]
 ) -> Verdict:
-    """What the findings amount to."""
-    stages: tuple[StageResult, ...] = tuple(finding.stage for finding in findings)
+    """What the outcomes amount to."""
+    stages: tuple[StageResult, ...] = tuple(outcome.stage for outcome in outcomes)
     metrics: dict[str, float] = {}
-    for finding in findings:
-        metrics |= finding.metrics
-    feedback = "\n".join(finding.feedback for finding in findings if finding.feedback)
+    for outcome in outcomes:
+        metrics |= outcome.metrics
+    feedback = "\n".join(outcome.feedback for outcome in outcomes if outcome.feedback)
     return Verdict(
         task_id=task_id,
         sample=sample,

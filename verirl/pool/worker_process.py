@@ -8,22 +8,21 @@ import os
 import secrets
 import selectors
 import shutil
-import signal
 import socket
 import struct
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from verirl.pool import spawn
-from verirl.pool.protocol import EXIT_MEMORY, EXIT_RECURSION, REPLY_LIMIT, Unpacker, pack
+from verirl.pool.entry import Entry
+from verirl.pool.protocol import REPLY_LIMIT, Unpacker, pack
 from verirl.pool.stage_runner import StageRunner
 from verirl.sandbox import processes
-from verirl.types import Task
 
 _TAIL = 8192
 _RECEIVE = 1 << 18
@@ -37,27 +36,6 @@ class State(Enum):
     STARTING = "starting"
     READY = "ready"
     ENDING = "ending"
-
-
-@dataclass
-class Entry:
-    """One distinct (task, completion) of a batch. `indexes`: the jobs that want its verdict.
-
-    `suspects`: where this is the control run of a task's reference, the entries that wait for it.
-    """
-
-    key: str
-    task: Task
-    completion: str
-    indexes: list[int]
-    climb: StageRunner
-    wire: dict[str, Any]
-    cache_key: str = ""
-    deaths: list[str] = field(default_factory=list)
-    suspects: list[Entry] = field(default_factory=list)
-    ticket: str = ""
-    started: float = 0.0
-    waited: int | None = None
 
 
 @dataclass
@@ -104,18 +82,18 @@ class Worker:
                 return False
         return True
 
-    def give(self, entry: Entry, seconds: float, now: float) -> None:
+    def give(self, entry: Entry, now: float) -> None:
         """Send a job. Its deadline counts from now, or from when the one before it ends."""
         entry.ticket = secrets.token_hex(8)
-        entry.climb = StageRunner(entry.climb.ladder)
+        entry.progress = StageRunner(entry.domain.ladder)
         message = {
             "ticket": entry.ticket,
             "key": entry.key,
             "completion": entry.completion,
-            "seconds": seconds,
+            "seconds": entry.domain.deadline_s,
         }
         if entry.key != self.last_task:
-            message["task"] = entry.wire
+            message["task"] = entry.task_json
             self.last_task = entry.key
         self.entries.append(entry)
         if len(self.entries) == 1:
@@ -127,7 +105,7 @@ class Worker:
         """The first of our jobs is now the one in hand."""
         if self.entries:
             self.entries[0].started = now
-            self.entries[0].waited = self.waited()
+            self.entries[0].waited_ns = self.waited_ns()
 
     def flush(self) -> None:
         """Send what the channel takes, and listen for room for the rest."""
@@ -177,9 +155,9 @@ class Worker:
     def start_waiting(self) -> None:
         """Take the waiting time so far as the zero of the job in hand."""
         if self.entries:
-            self.entries[0].waited = self.waited()
+            self.entries[0].waited_ns = self.waited_ns()
 
-    def waited(self) -> int | None:
+    def waited_ns(self) -> int | None:
         """Nanoseconds that the judge has been runnable without a core; None where unknown."""
         if self._schedstat is None or self._schedstat < 0:
             return None
@@ -273,15 +251,11 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def died_of(status: int) -> str:
-    """A judge's wait status in words."""
-    code = os.waitstatus_to_exitcode(status)
-    if code == EXIT_MEMORY:
-        return "out of memory"
-    if code == EXIT_RECURSION:
-        return "out of stack"
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name
-        return f"signal {-code}"
-    return f"exit code {code}"
+def end_workers(workers: Iterable[Worker]) -> None:
+    """End several workers at once."""
+    workers = list(workers)
+    for worker in workers:
+        with contextlib.suppress(OSError):
+            worker.control.shutdown(socket.SHUT_RDWR)
+    for worker in workers:
+        worker.end()

@@ -16,9 +16,9 @@ import pytest
 from support.paths import ROOT
 from support.toy_domain import gone, install, on_path, processes_with, toy_task
 
-import verirl.pool.pool as pool_module
 from verirl.errors import InputError, PoolError, ToolMissingError
 from verirl.pool import Request, VerifierPool
+from verirl.pool.queues import take_next
 from verirl.types import Status, Verdict
 
 WORKER = "verirl.pool.worker"
@@ -37,7 +37,7 @@ def _domains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     install(folder, "plain", confined=False)
     install(folder, "broken", extra="import sys\nif 'worker' in sys.argv[0]: raise ImportError('half')")
     install(folder, "lacking", extra="import sys\nif 'worker' in sys.argv[0]: import no_such_part")
-    install(folder, "warmed", extra="WARM = []\nToy.warm = lambda self: WARM.append(os.getpid())")
+    install(folder, "warmed", extra="WARM = []\nToy.warm_up = lambda self: WARM.append(os.getpid())")
     with on_path(folder):
         yield
 
@@ -161,7 +161,7 @@ BUGS = {
     "finding = passed('size')": "where 'check' was due",
     "finding = passed('parse')": "'parse'",
     "finding = passed('extra')": "'extra'",
-    "finding = Finding(StageResult.model_construct(name='check', status='passed', score=float('nan'),"
+    "finding = StageOutcome(StageResult.model_construct(name='check', status='passed', score=float('nan'),"
     " seconds=0.0, detail=''))": "score nan",
     "finding = passed('check', score=float('inf'))": "ValidationError",
     "finding = 'nonsense'": "AttributeError",
@@ -218,7 +218,7 @@ from dataclasses import replace
 figures = {f"m{i}": float(i) for i in range(1000)} | {"endless": float("inf")}
 stage = StageResult.model_construct(name="check", status="failed", score=7.0, seconds=0.0, detail="d" * 10**6)
 from verirl.types import Status
-finding = Finding(stage.model_copy(update={"status": Status.FAILED}), figures, "\\ud800" + "f" * 10**6)
+finding = StageOutcome(stage.model_copy(update={"status": Status.FAILED}), figures, "\\ud800" + "f" * 10**6)
 """
     (long,) = judge(kind, code)
     assert rungs(long) == FAILED
@@ -346,7 +346,7 @@ def test_a_worker_stays_with_a_task_that_it_knows() -> None:
     one, two = SimpleNamespace(last_task=""), SimpleNamespace(last_task="")
     taken = []
     for worker in (one, two, two, one, one, two):
-        entry = pool_module._next(queue, worker, [one, two])
+        entry = take_next(queue, worker, [one, two])
         worker.last_task = entry.key
         taken.append(entry.key)
     assert "".join(taken) == "abbacc"
@@ -355,7 +355,7 @@ def test_a_worker_stays_with_a_task_that_it_knows() -> None:
 def test_a_second_try_waits_for_no_other_task() -> None:
     queue = deque([_waiting("a", deaths=["killed"]), _waiting("b")])
     worker = SimpleNamespace(last_task="b")
-    assert pool_module._next(queue, worker, [worker]).key == "a"
+    assert take_next(queue, worker, [worker]).key == "a"
 
 
 def _waiting(key: str, **more: object) -> SimpleNamespace:
@@ -437,7 +437,7 @@ def test_a_callback_that_raises_breaks_the_batch_off_and_the_pool_goes_on() -> N
 def test_workers_killed_between_batches_are_replaced() -> None:
     with VerifierPool(2) as pool:
         pool.verify([Request(toy_task(), f"b{i}") for i in range(8)])
-        for worker in pool._alive:
+        for worker in list(pool._dispatcher.workers):
             os.kill(worker.process.pid, signal.SIGKILL)
             worker.process.wait()
         assert all(v.passed for v in pool.verify([Request(toy_task(), f"do:pass # {i}") for i in range(8)]))
@@ -481,6 +481,7 @@ import sys
 sys.path[:0] = {path!r}
 from support.toy_domain import toy_task
 from verirl.pool import Request, VerifierPool
+from verirl.pool.queues import take_next
 code = "do:subprocess.Popen(['sleep', '{mark}'], start_new_session=True); time.sleep(60) # %d"
 task = toy_task(domain="{domain}")
 with VerifierPool(2, deadline_s=60) as pool:
