@@ -140,8 +140,9 @@ def test_python_examples_print_what_they_say(code: str, capsys: pytest.CaptureFi
 
 def test_every_page_is_in_the_index() -> None:
     index = (DOCS / "index.md").read_text(encoding="utf-8")
-    for page in DOCS.glob("*.md"):
-        assert page.name == "index.md" or f"({page.name})" in index
+    for page in DOCS.rglob("*.md"):
+        name = page.relative_to(DOCS).as_posix()
+        assert name == "index.md" or f"({name})" in index, name
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
