@@ -60,7 +60,7 @@ class MathDomain(Domain):
     @property
     def families(self) -> tuple[str, ...]:
         """The names of the problem families."""
-        from verirl_math.synth import FAMILIES
+        from verirl_math.tasks.generate import FAMILIES
 
         return FAMILIES
 
@@ -75,10 +75,10 @@ class MathDomain(Domain):
         options: GenerationOptions | None = None,
     ) -> Task:
         """Make the task at `(split, seed, index)`."""
-        from verirl_math.synth import synth
+        from verirl_math.tasks.generate import generate_task
 
         chosen = self._read(options)
-        return synth(seed, index, difficulty, split=split, family=family, style=chosen.style)
+        return generate_task(seed, index, difficulty, split=split, family=family, style=chosen.style)
 
     def _read(self, options: GenerationOptions | None) -> MathOptions:
         from verirl_math.options import MathOptions
@@ -87,20 +87,20 @@ class MathDomain(Domain):
 
     def stages(self, task: Task, completion: str, context: StageContext) -> Iterator[StageOutcome]:
         """Judge one completion."""
-        from verirl_math.stages import climb
+        from verirl_math.stages import judge_completion
 
-        return climb(task, completion)
+        return judge_completion(task, completion)
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
         """Wrong completions near the task's reference."""
-        from verirl_math.mutants import mutants
+        from verirl_math.tasks.mutants import mutants
 
         return mutants(task)
 
     @property
     def importers(self) -> Mapping[str, Importer]:
         """Benchmark name → reader."""
-        from verirl_math.importers import IMPORTERS
+        from verirl_math.tasks.importers import IMPORTERS
 
         return IMPORTERS
 

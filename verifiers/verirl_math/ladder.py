@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from verirl.types import Stage
 
-LEVELS = 5
+FORM_LEVELS = 5
 """How finely `form` is quantised."""
 
 LADDER = (
     Stage(name="extract", kind="correctness", weight=0.05),
     Stage(name="parse", kind="correctness", weight=0.05),
     Stage(name="equivalent", kind="correctness", weight=0.85),
-    Stage(name="form", kind="quality", weight=0.05, levels=LEVELS),
+    Stage(name="form", kind="quality", weight=0.05, levels=FORM_LEVELS),
 )

@@ -8,12 +8,12 @@ from verirl.answers import NoAnswerError
 from verirl.reporting.answer_view import first_line, framed, ladder
 from verirl.reporting.formatting import one_line
 from verirl.types import StageResult, Status, Task, Verdict
-from verirl_math.extract import extract
+from verirl_math.answers.extract import extract_answers
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_SHOWN = 400
+_SHOWN_CHARS = 400
 
 
 def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
@@ -22,19 +22,21 @@ def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
     from rich.text import Text
 
     try:
-        answer = Text("  and  ".join(one_line(part.text, _SHOWN) for part in extract(completion)))
+        answer = Text(
+            "  and  ".join(one_line(part.text, _SHOWN_CHARS) for part in extract_answers(completion))
+        )
     except NoAnswerError as problem:
-        answer = Text(one_line(str(problem), _SHOWN), style="italic red")
+        answer = Text(one_line(str(problem), _SHOWN_CHARS), style="italic red")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
-    facts.add_row("question", Text(one_line(task.prompt[-1].content, _SHOWN)))
+    facts.add_row("question", Text(one_line(task.prompt[-1].content, _SHOWN_CHARS)))
     facts.add_row("answer", answer)
-    facts.add_row("gold", Text(one_line(str(task.spec.get("answer", "")), _SHOWN)))
-    return framed(task, verdict, facts, ladder(verdict, _said))
+    facts.add_row("gold", Text(one_line(str(task.spec.get("answer", "")), _SHOWN_CHARS)))
+    return framed(task, verdict, facts, ladder(verdict, _stage_note))
 
 
-def _said(stage: StageResult) -> str:
+def _stage_note(stage: StageResult) -> str:
     # The row above shows what was extracted.
     found = stage.name == "extract" and stage.status is Status.PASSED
     return "" if found else first_line(stage)

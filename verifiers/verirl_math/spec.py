@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 from verirl.errors import SpecError
-from verirl_math.compare import Rules, difference
-from verirl_math.exact import rational
-from verirl_math.nodes import (
+from verirl_math.equivalence.compare import EqualityRules, difference
+from verirl_math.equivalence.exact import rational
+from verirl_math.equivalence.real_sets import could_be_real_set
+from verirl_math.parsing.expressions import (
     BudgetError,
     Builder,
     Const,
@@ -27,9 +28,8 @@ from verirl_math.nodes import (
     Text,
     symbols,
 )
-from verirl_math.parser import parse
-from verirl_math.regions import could_be_region
-from verirl_math.text import words
+from verirl_math.parsing.normalize import normalize_words
+from verirl_math.parsing.parser import parse
 
 ANSWER_TYPES = ("expression", "number", "set", "tuple", "interval", "matrix", "equation", "text")
 FIELDS = ("answer", "answer_type", "tolerance")
@@ -66,7 +66,7 @@ def check_spec(spec: Mapping[str, Any]) -> None:
     if isinstance(read.gold, Text):
         return
     try:
-        reason = difference(read.gold, parse(read.answer), Rules(read.answer_type, read.tolerance))
+        reason = difference(read.gold, parse(read.answer), EqualityRules(read.answer_type, read.tolerance))
         with contextlib.suppress(BudgetError):
             rational(read.gold)
     except ValueError as problem:
@@ -88,7 +88,7 @@ def _tolerance(value: object) -> Fraction | None:
 @lru_cache(maxsize=4096)
 def _gold(answer: str, kind: str | None) -> Node:
     if kind == "text":
-        flat = words(answer)
+        flat = normalize_words(answer)
         if not flat:
             raise SpecError("answer", "empty")
         return Text(flat)
@@ -112,13 +112,13 @@ def _fits(gold: Node, kind: str) -> bool:
             return (
                 several
                 or isinstance(gold, (Builder, Interval, Const))
-                or could_be_region(gold)
+                or could_be_real_set(gold)
                 or _has_signs(gold)
             )
         case "tuple":
             return several and isinstance(gold, Seq) and gold.kind != "set"
         case "interval":
-            return could_be_region(gold)
+            return could_be_real_set(gold)
         case "matrix":
             return isinstance(gold, Matrix)
         case "equation":

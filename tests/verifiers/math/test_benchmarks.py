@@ -11,10 +11,10 @@ from support.paths import BENCHMARKS
 from verirl.errors import SpecError
 from verirl.io.jsonl import read_lines
 from verirl.types import Message, Task, all_correct
-from verirl_math.compare import Rules
+from verirl_math.equivalence.compare import EqualityRules
 from verirl_math.ladder import LADDER
 from verirl_math.spec import Spec, check_spec, read_spec
-from verirl_math.stages import climb, judge
+from verirl_math.stages import judge_answer, judge_completion
 
 FOLDER = BENCHMARKS / "math"
 UNREADABLE = {
@@ -58,9 +58,9 @@ def test_every_gold_is_itself(name: str) -> None:
         except SpecError:
             refused.add(gold)
             continue
-        assert judge(read_spec({"answer": gold}), gold, Rules()).fell is None, gold
+        assert judge_answer(read_spec({"answer": gold}), gold, EqualityRules()).fell is None, gold
         spaced = re.sub(r"(?<!\\)([{=}])", r" \1 ", gold)
-        assert judge(read_spec({"answer": gold}), spaced, Rules()).fell is None, gold
+        assert judge_answer(read_spec({"answer": gold}), spaced, EqualityRules()).fell is None, gold
     assert refused == UNREADABLE.get(name, set())
 
 
@@ -70,7 +70,7 @@ def test_every_published_solution_is_a_right_completion(name: str) -> None:
     prompt = (Message(role="user", content="Solve it."),)
     for row in (line.value for line in read_lines(FOLDER / f"{name}.jsonl.gz")):
         task = Task(id="t", domain="math", prompt=prompt, spec={"answer": row["answer"]})
-        findings = [finding.stage for finding in climb(task, row["solution"])]
+        findings = [finding.stage for finding in judge_completion(task, row["solution"])]
         assert all_correct(LADDER, tuple(findings)), (row["id"], findings[-1].detail)
 
 
@@ -87,7 +87,7 @@ def test_math500_crossed_passes_only_equal_answers() -> None:
 
 
 def _right(spec: Spec, answer: str) -> bool:
-    return judge(spec, answer, Rules()).fell is None
+    return judge_answer(spec, answer, EqualityRules()).fell is None
 
 
 EQUAL = {

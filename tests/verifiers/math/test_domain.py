@@ -278,7 +278,7 @@ def test_render_shows_answer_gold_and_ladder(completion: str) -> None:
 
 def test_the_checker_never_gives_text_to_a_python_evaluator() -> None:
     room = Path(sys.modules["verirl_math"].__file__ or "").parent
-    for source in room.glob("*.py"):
+    for source in room.rglob("*.py"):
         text = source.read_text(encoding="utf-8")
         for name in ("sympify", "parse_expr", "parse_latex", "eval(", "exec(", "lambdify", "latex2sympy"):
             assert name not in text, f"{source.name}: {name}"
@@ -286,7 +286,7 @@ def test_the_checker_never_gives_text_to_a_python_evaluator() -> None:
 
 def test_reading_tasks_does_not_load_sympy() -> None:
     code = (
-        "import sys; from verirl import domains; math = domains.load('math'); "
+        "import sys; from verirl import registry; math = registry.load('math'); "
         "math.check_spec({'answer': '(1,2)'}); "
         "sys.exit('sympy' in sys.modules)"
     )
@@ -295,8 +295,8 @@ def test_reading_tasks_does_not_load_sympy() -> None:
 
 def test_without_its_extra_the_domain_still_loads_and_says_what_to_install() -> None:
     code = (
-        "import sys; sys.modules['mpmath'] = sys.modules['sympy'] = None; from verirl import domains; "
-        "math = domains.load('math'); assert math.ladder and math.importers\n"
+        "import sys; sys.modules['mpmath'] = sys.modules['sympy'] = None; from verirl import registry; "
+        "math = registry.load('math'); assert math.ladder and math.importers\n"
         "try: math.check_spec({'answer': '5'})\n"
         "except RuntimeError as problem:\n"
         "    sys.exit(0 if 'verirl[math]' in str(problem) else 1)\n"

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verirl.errors import SpecError
-from verirl_math.compare import Rules, difference
-from verirl_math.exact import rational
-from verirl_math.nodes import (
+from verirl_math.equivalence.compare import EqualityRules, difference
+from verirl_math.equivalence.exact import rational
+from verirl_math.equivalence.identity_testing import same_value
+from verirl_math.parsing.expressions import (
     Based,
     BudgetError,
     Const,
@@ -29,10 +30,9 @@ from verirl_math.nodes import (
     depth,
     symbols,
 )
-from verirl_math.parser import TREE_LIMIT, parse
-from verirl_math.scalars import same_value
+from verirl_math.parsing.parser import MAX_TREE_DEPTH, parse
 from verirl_math.spec import read_spec
-from verirl_math.stages import judge
+from verirl_math.stages import judge_answer
 
 _PIECES = (
     r"\frac \sqrt { } ( ) [ ] \{ \} ^ _ + - * / = < > \le , . ; | ! % ' $ \$ & \\ \text{cm} \text{or} "
@@ -67,14 +67,14 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         node = parse(text)
     except ParseError:
         return
-    assert depth(node) <= TREE_LIMIT
+    assert depth(node) <= MAX_TREE_DEPTH
     assert parse(text) == node
 
 
 @given(st.sampled_from(SPECS), st.one_of(st.text(max_size=40), soup))
 @settings(max_examples=600, deadline=None)
 def test_any_text_is_judged_without_an_exception(spec: object, text: str) -> None:
-    assert judge(spec, text, Rules()).fell in (None, "parse", "equivalent")
+    assert judge_answer(spec, text, EqualityRules()).fell in (None, "parse", "equivalent")
 
 
 @given(st.one_of(st.text(max_size=40), soup))
@@ -85,7 +85,7 @@ def test_what_is_admitted_as_a_gold_is_found_right(text: str) -> None:
     except SpecError:
         return
     if not isinstance(spec.gold, Text):
-        assert difference(spec.gold, parse(text), Rules()) is None
+        assert difference(spec.gold, parse(text), EqualityRules()) is None
 
 
 # -- rewriting ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from sympy.parsing.sympy_parser import (
     standard_transformations,
 )
 
-from verirl_math.synth import FAMILIES, synth
+from verirl_math.tasks.generate import FAMILIES, generate_task
 
 X = sympy.Symbol("x")
 TRANSFORMATIONS = (*standard_transformations, convert_xor, implicit_multiplication_application)
@@ -372,8 +372,8 @@ SOLVERS: dict[str, Callable[[str, str], bool]] = {
 def check(family: str, seed: int, count: int) -> None:
     for index in range(count):
         difficulty = index / max(1, count - 1)
-        prose = synth(seed, index, difficulty, family=family)
-        terse = synth(seed, index, difficulty, family=family, style="terse")
+        prose = generate_task(seed, index, difficulty, family=family)
+        terse = generate_task(seed, index, difficulty, family=family, style="terse")
         asked = (prose if family == "word_problem" else terse).prompt[0].content
         assert SOLVERS[family](asked, prose.spec["answer"]), (asked, prose.spec, prose.prompt[0].content)
         assert prose.spec == terse.spec
@@ -399,7 +399,7 @@ def test_prose_and_shorthand_name_the_same_numbers(family: str) -> None:
     for index in range(30):
         difficulty = index / 29
         prose, terse = (
-            synth(13, index, difficulty, family=family, style=style).prompt[0].content
+            generate_task(13, index, difficulty, family=family, style=style).prompt[0].content
             for style in ("prose", "terse")
         )
         told = set(re.findall(r"\d+", prose.replace("two", "2").replace("three", "3")))
@@ -409,9 +409,9 @@ def test_prose_and_shorthand_name_the_same_numbers(family: str) -> None:
 
 def test_a_wrong_gold_is_noticed() -> None:
     for family in FAMILIES:
-        task = synth(14, 3, 0.5, family=family)
+        task = generate_task(14, 3, 0.5, family=family)
         asked = (
-            task if family == "word_problem" else synth(14, 3, 0.5, family=family, style="terse")
+            task if family == "word_problem" else generate_task(14, 3, 0.5, family=family, style="terse")
         ).prompt[0]
         kind, gold = task.spec["answer_type"], task.spec["answer"]
         if "_{" in gold:

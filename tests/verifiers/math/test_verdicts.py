@@ -9,7 +9,7 @@ from verirl.io.jsonl import read_lines
 from verirl.outcomes import StageOutcome
 from verirl.types import Message, Status, Task, all_correct
 from verirl_math.ladder import LADDER
-from verirl_math.stages import climb
+from verirl_math.stages import judge_completion
 
 DATA = CASES / "math"
 ANSWERS = [line.value for line in read_lines(DATA / "math_answers.jsonl")]
@@ -71,7 +71,7 @@ def judged(
         prompt=(Message(role="user", content=prompt),),
         spec={"answer": gold, **spec},
     )
-    findings = list(climb(task, completion))
+    findings = list(judge_completion(task, completion))
     return all_correct(LADDER, tuple(finding.stage for finding in findings)), findings
 
 
@@ -232,5 +232,5 @@ def test_verdicts_do_not_hang_on_what_was_judged_before() -> None:
 )
 def test_the_question_over_again_is_no_answer(asked: str, gold: str, answer: str, right: bool) -> None:
     task = Task(id="t", domain="math", prompt=(Message(role="user", content=asked),), spec={"answer": gold})
-    findings = list(climb(task, rf"So it is $\boxed{{{answer}}}$."))
+    findings = list(judge_completion(task, rf"So it is $\boxed{{{answer}}}$."))
     assert all(f.stage.status == "passed" for f in findings) is right, findings[-1].stage.detail

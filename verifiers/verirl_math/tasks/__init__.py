@@ -1,0 +1,1 @@
+"""Making tasks: generated problems, wrong answers to them, and the tasks of published benchmarks."""

@@ -1,0 +1,119 @@
+"""What a family makes: one problem, in words and in shorthand, with its worked answer."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+from verirl_math.tasks.families.exact_answers import Value, WrongAnswer
+
+
+class Step(NamedTuple):
+    """One line of a worked solution: words, then mathematics in LaTeX.
+
+    `terse` is the line in shorthand; None derives it from `math`, an empty text leaves the line out.
+    """
+
+    say: str
+    math: str = ""
+    terse: str | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A question with exactly one right answer.
+
+    `ask`: phrasings of the same question, with mathematics between dollar signs. `form`: the form of
+    answer that is wanted. `terse`: the question in shorthand; it is also the problem's identity, so two
+    problems that differ must differ there. `wrong`: what particular slips would have given; one that
+    happens to equal the answer is dropped by whoever uses it.
+    """
+
+    ask: tuple[str, ...]
+    form: str
+    terse: str
+    steps: tuple[Step, ...]
+    answer: Value
+    wrong: tuple[WrongAnswer, ...] = ()
+
+
+class Family(NamedTuple):
+    """A kind of problem. `make` draws one at a difficulty in [0, 1]."""
+
+    name: str
+    subject: str
+    make: Callable[[Random, float], Problem]
+
+
+INTEGER = "Give an integer."
+NUMBER = "Give an integer or a fraction in lowest terms."
+FRACTION = "Give a fraction in lowest terms."
+EXACT = "Give the exact value."
+
+
+def level(difficulty: float, low: int, high: int) -> int:
+    """An integer that rises evenly from `low` to `high` with difficulty."""
+    return round(low + (high - low) * difficulty)
+
+
+def size(difficulty: float, low: int, high: int) -> int:
+    """An integer that rises from `low` to `high` with difficulty by equal factors (both positive)."""
+    return round(low * math.exp(difficulty * math.log(high / low)))
+
+
+def nonzero(rng: Random, bound: int) -> int:
+    """An integer in [−bound, bound] other than 0."""
+    return rng.choice((-1, 1)) * rng.randint(1, bound)
+
+
+def signed(number: object) -> str:
+    """A number in brackets where it is negative, to follow an operator."""
+    text = str(number)
+    return f"({text})" if text.startswith("-") else text
+
+
+_GROUP = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
+_REWRITES = (
+    (re.compile(r"\\frac" + _GROUP + _GROUP), lambda m: f"{_atom(m[1])}/{_atom(m[2])}"),
+    (re.compile(r"\\binom" + _GROUP + _GROUP), lambda m: f"C({m[1]},{m[2]})"),
+    (re.compile(r"\\sqrt" + _GROUP), lambda m: f"sqrt({m[1]})"),
+    (re.compile(r"\\pmod" + _GROUP), lambda m: ""),
+    (re.compile(r"\^" + _GROUP), lambda m: f"^{_atom(m[1])}"),
+    (re.compile(r"\\text" + _GROUP), lambda m: m[1]),
+)
+_WORDS = {
+    "\\cdot": "*",
+    "\\times": "*",
+    "\\equiv": "=",
+    "\\left": "",
+    "\\right": "",
+    "\\ldots": "...",
+    "\\infty": "oo",
+    "\\to": "->",
+    "\\leq": "<=",
+    "\\geq": ">=",
+    "\\implies": "=>",
+    "\\,": "",
+    "\\bmod": "mod",
+}
+
+
+def shorthand(latex: str) -> str:
+    """LaTeX of a worked step as plain text without spaces: `\\frac{1}{2} \\cdot 6` is `1/2*6`."""
+    text = latex
+    for word, plain in _WORDS.items():
+        text = text.replace(word, plain)
+    for pattern, rewrite in _REWRITES:
+        while (changed := pattern.sub(rewrite, text)) != text:
+            text = changed
+    text = re.sub(r"\s*\bmod\b\s*", " mod ", text.replace("\\", ""))
+    return re.sub(r"(?<!mod) (?!mod)", "", text).strip()
+
+
+def _atom(text: str) -> str:
+    text = text.strip()
+    return text if re.fullmatch(r"\d+|[A-Za-z]", text) else f"({text})"
