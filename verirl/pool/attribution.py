@@ -11,7 +11,9 @@ import contextlib
 import os
 import signal
 import subprocess
+from typing import Any
 
+from verirl.errors import PoolError, ToolMissingError
 from verirl.outcomes import StageOutcome, errored, failed, timed_out
 from verirl.pool.entry import Entry
 from verirl.pool.protocol import EXIT_MEMORY, EXIT_RECURSION
@@ -93,6 +95,21 @@ def worker_death(process: subprocess.Popen[bytes]) -> str:
     with contextlib.suppress(ValueError):
         return signal.Signals(number).name
     return f"exit code {code}"
+
+
+def start_error(domain: str, stderr: str) -> PoolError:
+    """Return the error of a domain whose workers do not start, with the end of what they printed."""
+    last = stderr.splitlines()[-1] if stderr else "they said nothing"
+    error = PoolError(f"the workers of domain '{domain}' do not start: {last[-1000:]}")
+    error.add_note(f"The end of what a worker said:\n{stderr}")
+    return error
+
+
+def missing_tool_error(value: Any) -> Exception:
+    """Return the error that a worker's message about a missing tool stands for."""
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value):
+        return ToolMissingError(value[0][:200], value[1][:500])
+    return PoolError("a worker reported a missing tool without naming it")
 
 
 def _killed_from_outside(entry: Entry) -> bool:

@@ -9,28 +9,26 @@ import tempfile
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from verirl.errors import PoolError, ToolMissingError
+from verirl.errors import PoolError
 from verirl.pool import spawn
-from verirl.pool.attribution import Attribution, judge_death, late_outcome, worker_death
+from verirl.pool.attribution import judge_death, late_outcome, missing_tool_error, start_error, worker_death
 from verirl.pool.cache import VerdictCache
 from verirl.pool.entry import Entry, JudgedDomain, Waiter
-from verirl.pool.protocol import ProtocolError, finding_from_wire
+from verirl.pool.outstanding import OutstandingRequests
+from verirl.pool.protocol import ProtocolError, outcome_from_wire
 from verirl.pool.queues import DomainQueue
-from verirl.pool.stage_runner import verdict
 from verirl.pool.stats import PoolStats
 from verirl.pool.worker_process import State, Worker, end_workers
-from verirl.types import Status
 
 _STATE_LIMIT_S = {State.STARTING: 120.0, State.ENDING: 5.0}
 _MAX_FAILED_STARTS = 2
 _MAX_IDLE_DEATHS = 5
 _AHEAD_S = 0.01
 _MAX_AHEAD_ENTRIES = 16
-_STORED_STATUSES = (Status.PASSED, Status.FAILED, Status.SKIPPED)
 
 
 class PoolLimits(NamedTuple):
@@ -43,27 +41,24 @@ class PoolLimits(NamedTuple):
 
 
 class Dispatcher:
-    """Owns a pool's workers and queues. All but the methods named here runs on its own thread.
+    """Owns a pool's workers and its outstanding requests, on a thread of its own.
 
-    Any thread may call `submit`, `cancel`, `count` and `close`: they leave an order in the inbox and wake the
-    thread. The kernel ties a worker's life to the *thread* that started it (PR_SET_PDEATHSIG), so workers are
-    started from here too: this thread lives as long as the pool.
+    Other threads call only `submit`, `cancel`, `count`, `close` and `on_own_thread`. The first two leave an
+    order in the inbox and wake the dispatcher's thread. The kernel ties a worker's life to the *thread* that
+    started it (PR_SET_PDEATHSIG): workers are started by this one, which lives as long as the pool.
     """
 
     def __init__(self, limits: PoolLimits, cache: VerdictCache | None) -> None:
         self.stats = PoolStats()
         self.workers: list[Worker] = []
         self._limits = limits
-        self._cache = cache
+        self.outstanding = OutstandingRequests(self.stats, cache, self._entries_at_workers)
         self._selector = selectors.DefaultSelector()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector.register(self._wake_fd, selectors.EVENT_READ)
         self._inbox: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self._closing = False
-        self._queues: dict[str, DomainQueue] = {}
-        self._in_flight: dict[tuple[str, str], Entry] = {}
-        self._attribution = Attribution()
         self._pace_s: dict[str, float] = {}
         self._failed_starts: Counter[str] = Counter()
         self._idle_deaths = 0
@@ -130,8 +125,7 @@ class Dispatcher:
             while self._inbox:
                 self._inbox.popleft()()
         finally:
-            for entry in list(self._in_flight.values()):
-                entry.fail(error)
+            self.outstanding.fail_all(error)
             end_workers(self.workers)
             self.workers.clear()
             self._selector.close()
@@ -188,47 +182,26 @@ class Dispatcher:
     # Requests come and go
 
     def _enqueue(self, entries: Sequence[Entry]) -> None:
-        new: dict[str, list[Entry]] = {}
-        for entry in entries:
-            twin = self._in_flight.get(entry.identity)
-            if twin is None:
-                self._in_flight[entry.identity] = entry
-                new.setdefault(entry.domain.name, []).append(entry)
-                continue
-            for waiter in entry.waiters:
-                waiter.entry = twin
-            twin.waiters += entry.waiters
-            self.count(cached=0, deduplicated=1)
-        for name, batch in new.items():
-            self._queues.setdefault(name, DomainQueue()).add_batch(batch)
+        self.count(cached=0, deduplicated=self.outstanding.add(entries))
 
-    def _cancel(self, waiters: Iterable[Waiter]) -> None:
-        for waiter in waiters:
-            if waiter.entry is not None and waiter in waiter.entry.waiters:
-                waiter.entry.waiters.remove(waiter)
-                waiter.drop()
-                self._cancelled = True
+    def _cancel(self, waiters: Sequence[Waiter]) -> None:
+        self._cancelled |= self.outstanding.cancel(waiters)
 
     def _fail_domain(self, name: str, error: Exception) -> None:
         """Fail every request of a domain that cannot be judged, and end its workers that are not ready."""
         for worker in [w for w in self.workers if w.plan.domain == name and w.state is State.STARTING]:
             self._bury(worker)
-        for entry in [entry for entry in self._in_flight.values() if entry.domain.name == name]:
-            entry.fail(error)
+        self.outstanding.fail_domain(name, error)
         self._drop_unwanted()
 
     def _drop_unwanted(self) -> None:
         """Remove the entries for which nobody waits; stop the judges that are at one of them."""
-        for control in [*self._all_queued(), *(e for w in self.workers for e in w.entries)]:
-            control.suspects = [suspect for suspect in control.suspects if suspect.waiters]
-        self._in_flight = {key: entry for key, entry in self._in_flight.items() if entry.wanted}
-        for queue in self._queues.values():
-            queue.drop_unwanted()
+        self.outstanding.drop_unwanted()
         for worker in self.workers:
             self._stop_unwanted(worker)
 
-    def _all_queued(self) -> list[Entry]:
-        return [entry for queue in self._queues.values() for entry in queue.entries]
+    def _entries_at_workers(self) -> list[Entry]:
+        return [entry for worker in self.workers for entry in worker.entries]
 
     def _stop_unwanted(self, worker: Worker) -> None:
         if worker.entries and not worker.entries[0].wanted:
@@ -239,7 +212,9 @@ class Dispatcher:
     # Workers get entries
 
     def _assign(self) -> None:
-        waiting = sorted((queue for queue in self._queues.values() if queue), key=DomainQueue.priority)
+        waiting = sorted(
+            (queue for queue in self.outstanding.queues.values() if queue), key=DomainQueue.priority
+        )
         now = time.monotonic()
         for queue in waiting:
             domain = queue.entries[0].domain
@@ -279,7 +254,7 @@ class Dispatcher:
     def _start(self, domain: JudgedDomain) -> Worker:
         if len(self.workers) >= 2 * self._limits.workers:
             for worker in self.workers:
-                if not worker.entries and not self._queues.get(worker.plan.domain):
+                if not worker.entries and not self.outstanding.queues.get(worker.plan.domain):
                     self._bury(worker)
                     break
         confined = self._limits.sandboxed and domain.confined
@@ -295,7 +270,7 @@ class Dispatcher:
         entries = [entry for entry in worker.entries if entry.wanted]
         worker.entries.clear()
         if entries:
-            self._queues[worker.plan.domain].put_back(entries)
+            self.outstanding.queues[worker.plan.domain].put_back(entries)
 
     # What judges report
 
@@ -316,11 +291,11 @@ class Dispatcher:
 
     def _take(self, worker: Worker, entry: Entry, message: dict[str, Any]) -> None:
         if "missing" in message:
-            self._claims_missing(worker, entry, _missing_tool(message["missing"]))
+            self._claims_missing(worker, entry, missing_tool_error(message["missing"]))
             return
-        if "finding" in message:
+        if "outcome" in message:
             try:
-                entry.progress.add(finding_from_wire(message["finding"]))
+                entry.progress.add(outcome_from_wire(message["outcome"]))
             except ProtocolError:
                 raise
             except ValueError as error:
@@ -336,7 +311,7 @@ class Dispatcher:
         worker.entries.popleft()
         worker.start_clock(time.monotonic())
         entry.deaths = [str(error)] * 2
-        self._blame(entry)
+        self.outstanding.attribute(entry)
         self._stop_unwanted(worker)
 
     def _finish(self, worker: Worker, entry: Entry) -> None:
@@ -350,7 +325,7 @@ class Dispatcher:
         self._failed_starts[domain] = self._idle_deaths = 0
         self.stats.busy_s += seconds
         entry.progress.close()
-        self._conclude(entry)
+        self.outstanding.conclude(entry)
         self._stop_unwanted(worker)
         if worker.served >= self._limits.recycle_after and not worker.entries:
             worker.stop(now)
@@ -364,26 +339,7 @@ class Dispatcher:
         outcome = late_outcome(entry, waited_ns, now)
         if outcome is not None:
             entry.progress.stop(outcome)
-        self._conclude(entry)
-
-    def _conclude(self, entry: Entry) -> None:
-        """Deliver the verdict; or, of a control run, decide about the entries that wait for it."""
-        domain = entry.domain
-        result = verdict(entry.task.id, 0, domain.ladder, [*entry.progress.outcomes], domain.made_by)
-        if entry.suspects:
-            self._attribution.record_control(entry.key, result.passed)
-            suspects, entry.suspects = entry.suspects, []
-            for suspect in suspects:
-                self._blame(suspect)
-            return
-        self.stats.verified += 1
-        self.stats.errors += result.is_error
-        self.stats.timeouts += any(stage.status is Status.TIMEOUT for stage in result.stages)
-        stored = not entry.deaths and all(stage.status in _STORED_STATUSES for stage in result.stages)
-        if self._cache is not None and stored:
-            self._cache.put(entry.cache_key, result)
-        self._in_flight.pop(entry.identity, None)
-        entry.resolve(result)
+        self.outstanding.conclude(entry)
 
     # Judges and workers that end
 
@@ -392,7 +348,7 @@ class Dispatcher:
         reports = worker.reports()
         for message in reports or ():
             if "missing" in message:
-                self._fail_domain(worker.plan.domain, _missing_tool(message["missing"]))
+                self._fail_domain(worker.plan.domain, missing_tool_error(message["missing"]))
             if "ended" in message:
                 self._ended(worker, message)
             if worker.dead:
@@ -422,32 +378,13 @@ class Dispatcher:
         entry = worker.entries.popleft()
         self.stats.busy_s += time.monotonic() - entry.started
         self._requeue(worker)
-        entry.deaths.append(how)
-        if len(entry.deaths) == 1:
-            self._queues[entry.domain.name].put_first(entry)
-        else:
-            self._blame(entry)
+        self.outstanding.record_death(entry, how)
 
     def _end_idle(self, domain: str, how: str) -> None:
         """Give a domain up whose judges end again and again without a job."""
         self._fail_domain(domain, PoolError(f"the workers of '{domain}' keep ending without a job ({how})"))
         for worker in [worker for worker in self.workers if worker.plan.domain == domain]:
             self._bury(worker)
-
-    def _blame(self, entry: Entry) -> None:
-        """Decide about an entry whose judge died twice, or have its task's reference judged first."""
-        outcome = self._attribution.after_deaths(entry)
-        if outcome is not None:
-            entry.progress.stop(outcome)
-            self._conclude(entry)
-            return
-        queue = self._queues[entry.domain.name]
-        running = [other for worker in self.workers for other in worker.entries]
-        for control in (*queue.entries, *running):
-            if control.suspects and control.key == entry.key:
-                control.suspects.append(entry)
-                return
-        queue.put_first(entry.control())
 
     def _lost(self, worker: Worker) -> None:
         """Act on a fork server that is gone or does not answer."""
@@ -458,7 +395,7 @@ class Dispatcher:
         if starting:
             self._failed_starts[domain] += 1
             if self._failed_starts[domain] >= _MAX_FAILED_STARTS:
-                self._fail_domain(domain, _start_error(domain, worker.tail.decode(errors="replace").strip()))
+                self._fail_domain(domain, start_error(domain, worker.tail.decode(errors="replace").strip()))
         elif not worker.stopping:
             self._died(worker, worker_death(worker.process))
 
@@ -470,16 +407,3 @@ class Dispatcher:
 def closed_error() -> PoolError:
     """Return the error of a pool that can no longer be used."""
     return PoolError("this pool is closed, or belongs to another process: make a new one")
-
-
-def _start_error(domain: str, stderr: str) -> PoolError:
-    last = stderr.splitlines()[-1] if stderr else "they said nothing"
-    error = PoolError(f"the workers of domain '{domain}' do not start: {last[-1000:]}")
-    error.add_note(f"The end of what a worker said:\n{stderr}")
-    return error
-
-
-def _missing_tool(value: Any) -> Exception:
-    if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value):
-        return ToolMissingError(value[0][:200], value[1][:500])
-    return PoolError("a worker reported a missing tool without naming it")

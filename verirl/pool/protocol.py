@@ -1,8 +1,7 @@
-"""Messages between the pool and its workers: JSON behind a length, bounded and checked, never pickled.
+"""Messages between the pool and its workers: length-prefixed JSON, bounded and checked, never pickled.
 
-What comes from a worker is untrusted: the text that it judged may have taken it over. So the pool reads
-at most `REPLY_LIMIT` bytes a message, believes only the ticket that it gave out for the job in hand, and
-builds every value anew.
+A worker's messages are untrusted, because the text that it judged may have taken it over. The pool reads at
+most `MAX_REPLY_BYTES` per message, accepts only the ticket of the job in hand, and builds every value anew.
 """
 
 from __future__ import annotations
@@ -16,44 +15,44 @@ from typing import Any
 from verirl.outcomes import StageOutcome
 from verirl.types import DETAIL_LIMIT, StageResult, Status
 
-REPLY_LIMIT = 256 * 1024
-REQUEST_LIMIT = 256 * 1024 * 1024
-FEEDBACK_LIMIT = 4000
-METRIC_LIMIT = 64
+MAX_REPLY_BYTES = 256 * 1024
+MAX_REQUEST_BYTES = 256 * 1024 * 1024
+MAX_FEEDBACK_CHARS = 4000
+MAX_METRICS = 64
 EXIT_MEMORY, EXIT_RECURSION = 77, 78
-"""Exit codes of a judge that ran out of memory, or of stack."""
+"""Exit codes of a judge process that ran out of memory or of stack."""
 
-_HEAD = struct.Struct(">I")
+_LENGTH = struct.Struct(">I")
 
 
 class ProtocolError(ValueError):
-    """The other side sent something that no honest one would."""
+    """The other side sent a message that breaks the protocol."""
 
 
 def pack(message: Mapping[str, Any]) -> bytes:
-    """One message as bytes. Lone surrogates travel as escapes."""
+    """Return one message as bytes. Lone surrogates are escaped."""
     body = json.dumps(message, separators=(",", ":")).encode("ascii")
-    return _HEAD.pack(len(body)) + body
+    return _LENGTH.pack(len(body)) + body
 
 
 class Unpacker:
-    """Bytes in, messages out; refuses a message longer than `limit` before it has arrived."""
+    """Splits a byte stream into messages; refuses one longer than `limit` bytes before it has arrived."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
-        """The messages that `data` completes; ProtocolError where it is none."""
+        """Yield the messages that `data` completes; ProtocolError if one is malformed or too long."""
         self._buffer += data
-        while len(self._buffer) >= _HEAD.size:
-            (size,) = _HEAD.unpack_from(self._buffer)
+        while len(self._buffer) >= _LENGTH.size:
+            (size,) = _LENGTH.unpack_from(self._buffer)
             if size > self._limit:
                 raise ProtocolError(f"a message of {size} bytes")
-            end = _HEAD.size + size
+            end = _LENGTH.size + size
             if len(self._buffer) < end:
                 return
-            body = bytes(self._buffer[_HEAD.size : end])
+            body = bytes(self._buffer[_LENGTH.size : end])
             del self._buffer[:end]
             yield _object(body)
 
@@ -61,31 +60,31 @@ class Unpacker:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
-    except (ValueError, RecursionError) as problem:
-        raise ProtocolError("a message that is not JSON") from problem
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("a message that is not JSON") from error
     if not isinstance(value, dict):
-        raise ProtocolError("a message that is no object")
+        raise ProtocolError("a message that is not an object")
     return value
 
 
-def finding_to_wire(finding: StageOutcome) -> dict[str, Any]:
-    """A finding as plain JSON, cut to its bounds."""
-    stage = finding.stage
+def outcome_to_wire(outcome: StageOutcome) -> dict[str, Any]:
+    """Return an outcome as plain JSON, cut to its bounds."""
+    stage = outcome.stage
     return {
         "name": stage.name,
         "status": stage.status.value,
         "score": stage.score,
         "seconds": stage.seconds,
         "detail": stage.detail[:DETAIL_LIMIT],
-        "metrics": _metrics(finding.metrics),
-        "feedback": finding.feedback[:FEEDBACK_LIMIT],
+        "metrics": _metrics(outcome.metrics),
+        "feedback": outcome.feedback[:MAX_FEEDBACK_CHARS],
     }
 
 
-def finding_from_wire(value: Any) -> StageOutcome:
-    """The finding in a worker's message; ProtocolError where it is not one."""
+def outcome_from_wire(value: Any) -> StageOutcome:
+    """Return the outcome in a worker's message; ProtocolError if it is malformed."""
     if not isinstance(value, dict):
-        raise ProtocolError("a finding that is no object")
+        raise ProtocolError("an outcome that is not an object")
     try:
         stage = StageResult(
             name=_text(value["name"], 200),
@@ -96,29 +95,29 @@ def finding_from_wire(value: Any) -> StageOutcome:
         )
         metrics = value["metrics"]
         if not isinstance(metrics, dict):
-            raise ProtocolError("metrics that are no object")
-        return StageOutcome(stage, _metrics(metrics), _text(value["feedback"], FEEDBACK_LIMIT))
-    except (KeyError, TypeError, ValueError) as problem:
-        raise ProtocolError(f"a finding that is malformed ({type(problem).__name__})") from problem
+            raise ProtocolError("metrics that are not an object")
+        return StageOutcome(stage, _metrics(metrics), _text(value["feedback"], MAX_FEEDBACK_CHARS))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProtocolError(f"a malformed outcome ({type(error).__name__})") from error
 
 
 def _text(value: Any, limit: int) -> str:
     if not isinstance(value, str):
-        raise ProtocolError("a text that is none")
+        raise ProtocolError("a value that is not a text")
     return value[:limit].encode("utf-8", "replace").decode("utf-8")
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ProtocolError("a number that is none")
+        raise ProtocolError("a value that is not a finite number")
     return float(value)
 
 
 def _metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The finite figures among `metrics`, at most METRIC_LIMIT."""
+    """Return the finite numbers among `metrics`, at most MAX_METRICS."""
     kept: dict[str, float] = {}
     for name, value in metrics.items():
-        if len(kept) == METRIC_LIMIT:
+        if len(kept) == MAX_METRICS:
             break
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             kept[_text(str(name), 100)] = float(value)

@@ -1,4 +1,4 @@
-"""Start a worker process: what it sees, what it may use, and the two channels it gets."""
+"""Start a worker process: its sandbox, its environment, and its control channel."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ import verirl
 from verirl import registry, sandbox
 from verirl.io import sources
 
-_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
-_THREADS = {f"{library}_NUM_THREADS": "1" for library in _LIBRARIES}
-_SAME_EVERYWHERE = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+_THREADED_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "NUMEXPR")
+_ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _THREADED_LIBRARIES}
+_PYTHON_SETTINGS = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
 
 
 @dataclass(frozen=True)
 class WorkerCommand:
-    """What a worker is for. It is confined to a sandbox itself, or else its domain sandboxes its programs.
+    """Which worker to start, and how.
 
-    `folder`: where an unconfined worker keeps its jobs' files; None for a confined one.
+    A confined worker runs in a sandbox itself; the domain of an unconfined one sandboxes the programs that it
+    runs.
+
+    Attributes:
+        domain: Name of the domain.
+        memory_mb: Limit of the address space.
+        folder: Where an unconfined worker keeps its jobs' files; None for a confined one.
+        sandboxed: Whether anything is sandboxed at all.
     """
 
     domain: str
@@ -35,22 +42,22 @@ class WorkerCommand:
 
 
 def start(plan: WorkerCommand) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """The process and our end of its control channel. Its standard error is a pipe."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    """Start a fork server; returns its process, with a pipe as standard error, and the control channel."""
+    own_end, worker_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        with theirs:
-            argv = _argv(plan, theirs.fileno())
+        with worker_end:
+            argv = _argv(plan, worker_end.fileno())
             if plan.folder is None:
-                policy = _policy(plan)
-                with sandbox.wrap(argv, policy, user=sandbox.spare_user()) as command:
-                    process = _popen(command.argv, (*command.fds, theirs.fileno()), dict(os.environ))
+                profile = _profile(plan)
+                with sandbox.wrap(argv, profile, user=sandbox.spare_user()) as command:
+                    process = _popen(command.argv, (*command.fds, worker_end.fileno()), dict(os.environ))
             else:
-                scratch = {"TMPDIR": str(plan.folder / "tmp"), **_path(), **_SAME_EVERYWHERE}
-                process = _popen(argv, (theirs.fileno(),), {**os.environ, **_THREADS, **scratch})
+                scratch = {"TMPDIR": str(plan.folder / "tmp"), **_path(), **_PYTHON_SETTINGS}
+                process = _popen(argv, (worker_end.fileno(),), {**os.environ, **_ONE_THREAD, **scratch})
     except BaseException:
-        ours.close()
+        own_end.close()
         raise
-    return process, ours
+    return process, own_end
 
 
 def _argv(plan: WorkerCommand, control: int) -> list[str]:
@@ -72,7 +79,7 @@ def _popen(argv: list[str], fds: tuple[int, ...], environment: dict[str, str]) -
     )
 
 
-def _policy(plan: WorkerCommand) -> sandbox.SandboxProfile:
+def _profile(plan: WorkerCommand) -> sandbox.SandboxProfile:
     # The worker sets its own memory limit; one job after the other uses its CPU time, so that has none.
     limits = sandbox.Limits(cpu_s=None, memory_mb=None, file_mb=256, tmp_mb=256, processes=64)
     shipped = sources.shipped_folder()
@@ -81,7 +88,7 @@ def _policy(plan: WorkerCommand) -> sandbox.SandboxProfile:
         limits=limits,
         readable=(*sandbox.interpreter(), *_code(plan.domain), *files.values()),
         masked=(shipped,) if shipped.is_relative_to(Path(verirl.__file__).parent) else (),
-        environment={**_THREADS, **_SAME_EVERYWHERE, **_path(), **{k: str(v) for k, v in files.items()}},
+        environment={**_ONE_THREAD, **_PYTHON_SETTINGS, **_path(), **{k: str(v) for k, v in files.items()}},
         pid_1=True,
     )
 
@@ -91,16 +98,16 @@ def _path() -> dict[str, str]:
 
 
 def _extra_entries() -> list[Path]:
-    """Folders on this interpreter's path that do not come with it."""
+    """Return the folders on `sys.path` that do not belong to the interpreter."""
     own = sandbox.interpreter()
     entries = (Path(entry).absolute() for entry in sys.path)
     return [e for e in dict.fromkeys(entries) if e.is_dir() and not any(e.is_relative_to(p) for p in own)]
 
 
 def _code(domain: str) -> Iterator[Path]:
-    """The code that a worker imports from outside the interpreter: modules, never the data beside them."""
+    """Yield the modules that a worker imports from outside the interpreter, not the data beside them."""
     names = {"verirl", registry.installed()[domain].module.partition(".")[0]}
-    found = [place for name in sorted(names) for place in _module(name)]
+    found = [path for name in sorted(names) for path in _module(name)]
     for entry in _extra_entries():
         found += [entry] if entry.name in ("site-packages", "dist-packages") else _importable(entry)
     own = sandbox.interpreter()
@@ -112,13 +119,15 @@ def _module(name: str) -> list[Path]:
     if spec is None:
         return []
     if spec.submodule_search_locations is not None:
-        return [Path(place).absolute() for place in spec.submodule_search_locations if Path(place).is_dir()]
+        return [
+            Path(folder).absolute() for folder in spec.submodule_search_locations if Path(folder).is_dir()
+        ]
     return [Path(spec.origin).absolute()] if spec.origin else []
 
 
 @cache
 def _importable(folder: Path) -> list[Path]:
-    """Packages, modules and their metadata directly inside `folder`."""
+    """Return the packages, modules and their metadata directly inside `folder`."""
     if not os.access(folder, os.R_OK | os.X_OK):
         return []
     return [

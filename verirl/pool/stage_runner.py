@@ -1,11 +1,14 @@
-"""How a ladder is climbed and what the outcomes amount to. Pure: no process, no clock but the stages'."""
+"""Run a domain's stages in the order of its ladder, and make a verdict of their outcomes.
+
+Pure functions: no process is started here, and the only clock is the one that times each stage.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from verirl.domain import Domain, StageContext
@@ -13,12 +16,12 @@ from verirl.errors import ToolMissingError
 from verirl.outcomes import StageOutcome, errored
 from verirl.types import Ladder, Stage, StageResult, Status, Task, Verdict, all_correct
 
-_STANDS = (Status.PASSED, Status.SKIPPED)
+_GOING_ON = (Status.PASSED, Status.SKIPPED)
 
 
 @dataclass
 class StageRunner:
-    """The outcomes so far on one ladder, and whether they are final."""
+    """Progress through one ladder: the outcomes so far, and whether they are final."""
 
     ladder: Ladder
     outcomes: list[StageOutcome] = field(default_factory=list)
@@ -26,53 +29,65 @@ class StageRunner:
     ended: bool = False
 
     def add(self, outcome: StageOutcome) -> None:
-        """Take the next outcome; ValueError where it names no rung above the last, or leaves one out."""
+        """Add the next outcome; ValueError if its stage is out of order or one before it is missing."""
         name = outcome.stage.name
         if self.ended:
-            raise ValueError(f"gave '{name}' after the ladder had ended")
+            raise ValueError(f"stage '{name}' was reported after the last stage")
         for position in range(self._reached, len(self.ladder)):
-            rung = self.ladder[position]
-            if rung.name == name:
+            stage = self.ladder[position]
+            if stage.name == name:
                 break
-            if rung.kind == "correctness":
-                raise ValueError(f"gave '{name}' where '{rung.name}' was due")
+            if stage.kind == "correctness":
+                raise ValueError(f"stage '{name}' was reported where '{stage.name}' was due")
         else:
-            raise ValueError(f"gave '{name}', which is no rung above '{self._last()}'")
+            raise ValueError(f"stage '{name}' was reported out of order ({self._last()})")
         self._reached = position + 1
         self.outcomes.append(outcome)
-        fell = rung.kind == "correctness" and outcome.stage.status not in _STANDS
-        self.ended = fell or outcome.stage.status is Status.ERROR or self._reached == len(self.ladder)
+        stopped = stage.kind == "correctness" and outcome.stage.status not in _GOING_ON
+        self.ended = stopped or outcome.stage.status is Status.ERROR or self._reached == len(self.ladder)
 
     def due(self) -> Stage | None:
-        """The rung that is being climbed; None where none is left."""
+        """Return the stage in progress; None if none is left."""
         return None if self.ended else self.ladder[self._reached]
 
     def stop(self, outcome: StageOutcome) -> StageOutcome:
-        """End here: `outcome` is what became of the rung in progress."""
+        """End here with the outcome of the stage in progress."""
         if not self.ended:
             self.outcomes.append(outcome)
             self.ended = True
         return outcome
 
     def close(self) -> StageOutcome | None:
-        """The domain has no more to say; a correctness rung that it left out is our error."""
-        left = [rung.name for rung in self.ladder[self._reached :] if rung.kind == "correctness"]
+        """End after the domain's last outcome; a correctness stage that it left out is an error."""
+        left = [stage.name for stage in self.ladder[self._reached :] if stage.kind == "correctness"]
         if left and not self.ended:
             return self.stop(errored(left[0], "the domain's checks ended without an outcome for this stage"))
         self.ended = True
         return None
 
     def _last(self) -> str:
-        return self.outcomes[-1].stage.name if self.outcomes else "the ground"
+        if not self.outcomes:
+            return "no stage had been reported yet"
+        return f"the last one was '{self.outcomes[-1].stage.name}'"
 
 
 def run_stages(
     domain: Domain, task: Task, completion: str, job: StageContext, progress: StageRunner
 ) -> Iterator[StageOutcome]:
-    """Pull the domain's stages one by one, timed, up to the first fall; `progress` keeps the score.
+    """Run the domain's stages one by one, up to the first failed correctness stage.
 
-    An exception is our error, never the answer's; except that MemoryError and RecursionError pass through
-    (whose fault they are is found out by trying again), as does ToolMissingError.
+    An exception becomes an `error` outcome, never a failure of the answer. MemoryError and RecursionError
+    pass through, because only another try can tell who is to blame, and so does ToolMissingError.
+
+    Args:
+        domain: The domain that judges.
+        task: The task.
+        completion: The answer to judge.
+        job: Working folder and deadline.
+        progress: Where the outcomes are recorded.
+
+    Yields:
+        Each outcome, with the time that its stage took.
     """
     stages: Iterator[StageOutcome] = iter(())
     try:
@@ -91,19 +106,18 @@ def run_stages(
             yield missing
     except (MemoryError, RecursionError, ToolMissingError, GeneratorExit):
         raise
-    except (Exception, SystemExit) as problem:  # noqa: BLE001 - a domain's bug must not look like a verdict
-        rung = progress.due()
-        if rung is not None:
-            yield progress.stop(errored(rung.name, last_line(problem)))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a domain's bug must not look like a verdict
+        stage = progress.due()
+        if stage is not None:
+            yield progress.stop(errored(stage.name, last_line(error)))
     finally:
-        close = getattr(stages, "close", None)
-        if close is not None:
+        if isinstance(stages, Generator):
             with contextlib.suppress(Exception):
-                close()
+                stages.close()
 
 
 def _sound(outcome: StageOutcome) -> StageOutcome:
-    """The outcome with its score in [0, 1]; ValueError where it has none."""
+    """Return the outcome with its score clipped to [0, 1]; ValueError if the score is not finite."""
     stage = outcome.stage
     if not math.isfinite(stage.score):
         raise ValueError(f"stage '{stage.name}' gave the score {stage.score}")
@@ -112,20 +126,20 @@ def _sound(outcome: StageOutcome) -> StageOutcome:
 
 
 def timed(outcome: StageOutcome, seconds: float) -> StageOutcome:
-    """The outcome with the time that its stage took."""
+    """Return the outcome with the time that its stage took."""
     return replace(outcome, stage=outcome.stage.model_copy(update={"seconds": seconds}))
 
 
-def last_line(problem: BaseException) -> str:
-    """`Type: message`, on one line, of an exception."""
-    text = " ".join(str(problem).split())
-    return f"{type(problem).__name__}: {text}"[:500]
+def last_line(error: BaseException) -> str:
+    """Return an exception as `Type: message` on one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:500]
 
 
 def verdict(
     task_id: str, sample: int, ladder: Ladder, outcomes: Sequence[StageOutcome], made_by: Mapping[str, str]
 ) -> Verdict:
-    """What the outcomes amount to."""
+    """Combine outcomes into a verdict: it passes if every correctness stage did and no stage has an error."""
     stages: tuple[StageResult, ...] = tuple(outcome.stage for outcome in outcomes)
     metrics: dict[str, float] = {}
     for outcome in outcomes:

@@ -1,10 +1,10 @@
 """The worker's side of the pool: `python -m verirl.pool.worker`.
 
-Two processes. The *nursery* imports the domain once and judges nothing; for each data channel that the
-pool sends it, it forks a *judge*, which serves jobs from that channel one at a time. When a judge ends,
-or the pool says stop, the nursery ends everything below it, empties the job's folder and reports: the
-next judge costs a fork, not an import. In a sandbox the nursery is its namespace's first process, which
-nothing inside can kill, and which takes everything with it when it ends.
+A worker has two processes. The *fork server* imports the domain once and judges nothing. For each data
+channel that the pool sends, it forks a *judge process*, which serves jobs from that channel one at a time.
+When a judge process ends, or the pool says stop, the fork server ends everything below it, empties the job's
+folder and reports; the next judge process costs a fork, not an import. In a sandbox the fork server is the
+first process of its namespace: nothing inside can kill it, and everything inside ends with it.
 """
 
 from __future__ import annotations
@@ -29,17 +29,24 @@ from typing import Any, NamedTuple, NoReturn
 from verirl import registry
 from verirl.domain import Domain, StageContext
 from verirl.errors import ToolMissingError
-from verirl.pool.protocol import EXIT_MEMORY, EXIT_RECURSION, REQUEST_LIMIT, Unpacker, finding_to_wire, pack
+from verirl.pool.protocol import (
+    EXIT_MEMORY,
+    EXIT_RECURSION,
+    MAX_REQUEST_BYTES,
+    Unpacker,
+    outcome_to_wire,
+    pack,
+)
 from verirl.pool.stage_runner import StageRunner, last_line, run_stages
 from verirl.sandbox import processes
 from verirl.types import Task
 
 _MIB = 1024 * 1024
-_LAST_SECONDS = 0.5
-_RECEIVE = 1 << 16
+_EXIT_GRACE_S = 0.5
+_RECEIVE_BYTES = 1 << 16
 
 
-class _Setting(NamedTuple):
+class _JobSetting(NamedTuple):
     domain: Domain
     job_folder: Path
     tmp_folder: Path
@@ -48,7 +55,7 @@ class _Setting(NamedTuple):
     mounts: frozenset[str]
 
     def end_leftovers(self) -> None:
-        """In a sandbox: end every process but the nursery (the first one) and the caller, and wait for it."""
+        """In a sandbox: end every process but the fork server (the first one) and the caller."""
         with contextlib.suppress(ProcessLookupError):
             while True:
                 os.kill(-1, signal.SIGKILL)
@@ -58,37 +65,37 @@ class _Setting(NamedTuple):
                 time.sleep(0.001)
 
     def empty(self) -> None:
-        """Remove what jobs have written."""
+        """Remove the files that jobs have written."""
         _empty(self.job_folder)
         _empty(self.tmp_folder, self.mounts)
 
 
 def main(argv: list[str]) -> int:
-    """Run the nursery until the control channel closes."""
+    """Run the fork server until the control channel closes."""
     control_fd, name, memory_mb, folder, *flags = argv
     confined = "confined" in flags
-    # Asked to end, we clear up first; whatever is going on at the time is brought to its end.
+    # On SIGTERM the fork server clears up before it ends; what is in progress then is brought to its end.
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     processes.die_with_parent(signal.SIGKILL if confined else signal.SIGTERM)
     processes.adopt_orphans()
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, int(memory_mb) * _MIB)
-    with socket.socket(fileno=int(control_fd)) as control, _workplace(Path(folder), confined) as places:
+    with socket.socket(fileno=int(control_fd)) as control, _job_folders(Path(folder), confined) as places:
         mounts = frozenset(entry.name for entry in places[1].iterdir())
         try:
             domain = registry.load(name)
-            # Imported here, a library costs each judge a fork; imported by the judge, its whole import.
+            # A library imported here costs each judge process a fork; imported there, its whole import.
             domain.warm_up()
-        except ToolMissingError as problem:
-            control.send(json.dumps({"missing": [problem.tool, problem.install]}).encode())
+        except ToolMissingError as error:
+            control.send(json.dumps({"missing": [error.tool, error.install]}).encode())
             return 1
         if confined:
             processes.hide_memory()
         gc.collect()
         gc.freeze()
-        setting = _Setting(domain, *places, confined, "sandboxed" in flags, mounts)
-        _Nursery(control, setting, ending).run()
+        setting = _JobSetting(domain, *places, confined, "sandboxed" in flags, mounts)
+        _ForkServer(control, setting, ending).run()
     return 0
 
 
@@ -99,8 +106,8 @@ def _limit(which: int, value: int) -> None:
 
 
 @contextlib.contextmanager
-def _workplace(folder: Path, confined: bool) -> Iterator[tuple[Path, Path]]:
-    """The folder that jobs work in, and the one for temporary files; a sandbox brings its own."""
+def _job_folders(folder: Path, confined: bool) -> Iterator[tuple[Path, Path]]:
+    """Provide the folder that jobs work in and the one for temporary files; a sandbox has its own."""
     if confined:
         yield folder, Path(tempfile.gettempdir())
         return
@@ -114,8 +121,8 @@ def _workplace(folder: Path, confined: bool) -> Iterator[tuple[Path, Path]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Nursery:
-    def __init__(self, control: socket.socket, setting: _Setting, ending: threading.Event) -> None:
+class _ForkServer:
+    def __init__(self, control: socket.socket, setting: _JobSetting, ending: threading.Event) -> None:
         self.control = control
         self.setting = setting
         self.ending = ending
@@ -123,28 +130,28 @@ class _Nursery:
         self.stopped = False
 
     def run(self) -> None:
-        """Fork judges and clear up after them until told to end."""
+        """Fork judge processes and clear up after them until told to end."""
         wake, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
-            self._say({"ready": True})
+            self._report({"ready": True})
             while not self.ending.is_set():
                 readable, _, _ = select.select([self.control.fileno(), wake], [], [])
                 if wake in readable:
                     with contextlib.suppress(BlockingIOError):
                         os.read(wake, 4096)
                     self._reap()
-                if self.control.fileno() in readable and not self._obey():
+                if self.control.fileno() in readable and not self._carry_out():
                     break
         finally:
             self._end_all()
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _report(self, message: dict[str, Any]) -> None:
         self.control.send(json.dumps(message).encode())
 
-    def _obey(self) -> bool:
-        """Carry out one order; False where the pool is gone."""
+    def _carry_out(self) -> bool:
+        """Carry out one order; False if the pool is gone."""
         try:
             order, fds, _, _ = socket.recv_fds(self.control, 64, 1)
         except ConnectionError:
@@ -160,10 +167,10 @@ class _Nursery:
         return True
 
     def _has_ended(self) -> bool:
-        """Whether the judge, whose channel is closed, is ending by itself, as it should."""
+        """Whether the judge process, whose channel is closed, ends by itself as it should."""
         pidfd = os.pidfd_open(self.judge)
         try:
-            return bool(select.select([pidfd], [], [], _LAST_SECONDS)[0])
+            return bool(select.select([pidfd], [], [], _EXIT_GRACE_S)[0])
         finally:
             os.close(pidfd)
 
@@ -192,13 +199,13 @@ class _Nursery:
             code = EXIT_RECURSION
         except (BrokenPipeError, ConnectionResetError):
             code = 0
-        except BaseException as problem:  # noqa: BLE001 - whatever it is, the pool must hear of it
-            channel.sendall(pack({"broken": last_line(problem)}))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the pool must hear of it
+            channel.sendall(pack({"broken": last_line(error)}))
         finally:
             os._exit(code)
 
     def _reap(self) -> None:
-        """Collect what ended; when that is the judge, clear up after it and say so."""
+        """Collect the processes that ended; after the judge process, clear up and report."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -210,7 +217,7 @@ class _Nursery:
                 self.judge = 0
                 self._end_all()
                 self.setting.empty()
-                self._say({"ended": status, "stopped": self.stopped})
+                self._report({"ended": status, "stopped": self.stopped})
 
     def _end_all(self) -> None:
         if self.setting.confined:
@@ -224,19 +231,19 @@ class _Nursery:
 
 
 def _silence() -> None:
-    """Nothing that a job prints goes anywhere."""
+    """Discard whatever a job prints."""
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.close(null)
 
 
-def _serve(channel: socket.socket, setting: _Setting) -> int:
+def _serve(channel: socket.socket, setting: _JobSetting) -> int:
     """Judge what arrives until the pool closes the channel."""
     channel.sendall(pack({"hello": True}))
-    unpacker = Unpacker(REQUEST_LIMIT)
+    unpacker = Unpacker(MAX_REQUEST_BYTES)
     tasks: dict[str, Task] = {}
-    while data := channel.recv(_RECEIVE):
+    while data := channel.recv(_RECEIVE_BYTES):
         for request in unpacker.feed(data):
             if (text := request.get("task")) is not None:
                 tasks = {request["key"]: Task.model_validate(text)}
@@ -244,20 +251,20 @@ def _serve(channel: socket.socket, setting: _Setting) -> int:
     return 0
 
 
-def _judge(channel: socket.socket, setting: _Setting, task: Task, request: dict[str, Any]) -> None:
-    """Send each finding as soon as it is there; the last one only when the job has left nothing behind."""
+def _judge(channel: socket.socket, setting: _JobSetting, task: Task, request: dict[str, Any]) -> None:
+    """Send each outcome as soon as it is there; the last one only when the job has left nothing behind."""
     ticket = {"ticket": request["ticket"]}
     job = StageContext(folder=setting.job_folder, seconds=request["seconds"], sandboxed=setting.sandboxed)
     progress = StageRunner(setting.domain.ladder)
     last: dict[str, Any] = {}
     try:
-        for finding in run_stages(setting.domain, task, request["completion"], job, progress):
-            last = {"finding": finding_to_wire(finding)}
+        for outcome in run_stages(setting.domain, task, request["completion"], job, progress):
+            last = {"outcome": outcome_to_wire(outcome)}
             if not progress.ended:
                 channel.sendall(pack({**ticket, **last}))
                 last = {}
-    except ToolMissingError as problem:
-        last = {"missing": [problem.tool, problem.install]}
+    except ToolMissingError as error:
+        last = {"missing": [error.tool, error.install]}
     if setting.confined:
         setting.end_leftovers()
         setting.empty()
@@ -267,7 +274,7 @@ def _judge(channel: socket.socket, setting: _Setting, task: Task, request: dict[
 
 
 def _empty(folder: Path, kept: frozenset[str] = frozenset()) -> None:
-    """Remove what is inside `folder`, whatever its permissions, but for the names in `kept`."""
+    """Remove what is inside `folder`, whatever its permissions, except the names in `kept`."""
     if not folder.is_dir():
         return
     with contextlib.suppress(PermissionError):
@@ -280,8 +287,8 @@ def _empty(folder: Path, kept: frozenset[str] = frozenset()) -> None:
                 entry.unlink()
 
 
-def _open_up(_function: Any, name: str, _problem: Any) -> None:
-    """Give ourselves the right to remove what a job had closed, and try once more."""
+def _open_up(_function: Any, name: str, _error: Any) -> None:
+    """Restore the permission to remove what a job had closed, and try once more."""
     path = Path(name)
     for closed in (path.parent, path):
         with contextlib.suppress(OSError):

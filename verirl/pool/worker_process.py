@@ -1,4 +1,4 @@
-"""The pool's view of one worker: its process, its channels, and the jobs that it was given."""
+"""The pool's side of one worker: its process, its channels, and the entries that it was given."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from typing import Any
 
 from verirl.pool import spawn
 from verirl.pool.entry import Entry
-from verirl.pool.protocol import REPLY_LIMIT, Unpacker, pack
+from verirl.pool.protocol import MAX_REPLY_BYTES, Unpacker, pack
 from verirl.pool.stage_runner import StageRunner
 from verirl.sandbox import processes
 
-_TAIL = 8192
-_RECEIVE = 1 << 18
+_STDERR_TAIL_BYTES = 8192
+_RECEIVE_BYTES = 1 << 18
 _CREDENTIALS = struct.Struct("3i")
-_CLOSE_SECONDS = 2.0
+_CREDENTIALS_SPACE = socket.CMSG_SPACE(_CREDENTIALS.size)
+_CLOSE_GRACE_S = 2.0
 
 
 class State(Enum):
-    """Importing; serving; or its judge is coming to an end and a new one is to be forked."""
+    """STARTING: importing its domain. READY: a judge process serves. ENDING: the judge process is to end."""
 
     STARTING = "starting"
     READY = "ready"
@@ -40,7 +41,22 @@ class State(Enum):
 
 @dataclass
 class Worker:
-    """A nursery process and, when ready, the judge that it forked. `last_task`: key of the last it got."""
+    """A fork server and, when ready, the judge process that it forked.
+
+    Attributes:
+        plan: How the worker was started.
+        process: The fork server.
+        control: Channel to the fork server.
+        selector: Where the channels are registered.
+        since: Monotonic time of the last change of state.
+        state: Current state.
+        entries: The entry in hand, and those sent ahead.
+        served: Number of entries that the current judge process has finished.
+        stopping: Whether the pool has had the judge process killed.
+        dead: Whether the fork server is gone.
+        tail: The end of what the fork server printed to standard error.
+        last_task: Content key of the task that the judge process got last.
+    """
 
     plan: spawn.WorkerCommand
     process: subprocess.Popen[bytes]
@@ -54,7 +70,7 @@ class Worker:
     dead: bool = False
     tail: bytearray = field(default_factory=bytearray)
     _data: socket.socket | None = None
-    _unpacker: Unpacker = field(default_factory=lambda: Unpacker(REPLY_LIMIT))
+    _unpacker: Unpacker = field(default_factory=lambda: Unpacker(MAX_REPLY_BYTES))
     _outbox: bytearray = field(default_factory=bytearray)
     last_task: str = ""
     _schedstat: int | None = None
@@ -67,23 +83,23 @@ class Worker:
             self.selector.register(self.process.stderr, selectors.EVENT_READ, (self, "stderr"))
 
     def fork(self, now: float) -> bool:
-        """Have the nursery fork a judge for a fresh channel; False where the nursery is gone."""
+        """Have the fork server fork a judge process for a fresh channel; False if the fork server is gone."""
         self._close_data()
-        ours, theirs = socket.socketpair()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        ours.setblocking(False)
-        self._data, self._unpacker, self.last_task = ours, Unpacker(REPLY_LIMIT), ""
+        own_end, judge_end = socket.socketpair()
+        own_end.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        own_end.setblocking(False)
+        self._data, self._unpacker, self.last_task = own_end, Unpacker(MAX_REPLY_BYTES), ""
         self.state, self.since, self.served, self.stopping = State.READY, now, 0, False
-        self.selector.register(ours, selectors.EVENT_READ, (self, "data"))
-        with theirs:
+        self.selector.register(own_end, selectors.EVENT_READ, (self, "data"))
+        with judge_end:
             try:
-                socket.send_fds(self.control, [b"fork"], [theirs.fileno()])
+                socket.send_fds(self.control, [b"fork"], [judge_end.fileno()])
             except OSError:
                 return False
         return True
 
     def give(self, entry: Entry, now: float) -> None:
-        """Send a job. Its deadline counts from now, or from when the one before it ends."""
+        """Send an entry. Its deadline counts from now, or from when the one before it ends."""
         entry.ticket = secrets.token_hex(8)
         entry.progress = StageRunner(entry.domain.ladder)
         message = {
@@ -102,7 +118,7 @@ class Worker:
         self.flush()
 
     def start_clock(self, now: float) -> None:
-        """The first of our jobs is now the one in hand."""
+        """Start the deadline of the first entry, which is now the one in hand."""
         if self.entries:
             self.entries[0].started = now
             self.entries[0].waited_ns = self.waited_ns()
@@ -119,30 +135,30 @@ class Worker:
             self.selector.modify(self._data, wanted, (self, "data"))
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """What the judge has said; ProtocolError where it cannot be believed. Ends at the channel's end."""
+        """Yield the judge process's messages that are there; ProtocolError if one is malformed."""
         while self._data is not None:
             try:
                 if self._schedstat is None:
-                    data, ancillary, _, _ = self._data.recvmsg(_RECEIVE, socket.CMSG_SPACE(_CREDENTIALS.size))
-                    self._meet(ancillary)
+                    data, ancillary, _, _ = self._data.recvmsg(_RECEIVE_BYTES, _CREDENTIALS_SPACE)
+                    self._identify(ancillary)
                 else:
-                    data = self._data.recv(_RECEIVE)
+                    data = self._data.recv(_RECEIVE_BYTES)
             except BlockingIOError:
                 return
             except ConnectionResetError:
                 data = b""
             if not data:
-                # The judge has ended, or has closed its channel: then the nursery is to end it.
+                # The judge process has ended, or has closed its channel: then the fork server ends it.
                 self._leave(b"hangup", time.monotonic())
                 return
             for message in self._unpacker.feed(data):
                 if "hello" not in message:
                     yield message
-            if len(data) < _RECEIVE:
+            if len(data) < _RECEIVE_BYTES:
                 return
 
-    def _meet(self, ancillary: list[tuple[int, int, bytes]]) -> None:
-        """Learn the judge's process id from the kernel, to ask how long it waited for a core."""
+    def _identify(self, ancillary: list[tuple[int, int, bytes]]) -> None:
+        """Learn the judge's process id from the kernel, which counts how long it waits for a core."""
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
                 pid = _CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0]
@@ -153,12 +169,12 @@ class Worker:
                 self.start_waiting()
 
     def start_waiting(self) -> None:
-        """Take the waiting time so far as the zero of the job in hand."""
+        """Take the waiting time so far as the zero point of the entry in hand."""
         if self.entries:
             self.entries[0].waited_ns = self.waited_ns()
 
     def waited_ns(self) -> int | None:
-        """Nanoseconds that the judge has been runnable without a core; None where unknown."""
+        """Return the nanoseconds that the judge process was runnable without a core; None if unknown."""
         if self._schedstat is None or self._schedstat < 0:
             return None
         try:
@@ -167,24 +183,24 @@ class Worker:
             return None
 
     def reports(self) -> list[dict[str, Any]] | None:
-        """What the nursery has said; None where it has said all that it ever will."""
-        said: list[dict[str, Any]] = []
+        """Return the fork server's messages; None if its channel is closed and none is left."""
+        received: list[dict[str, Any]] = []
         while True:
             try:
                 data = self.control.recv(4096)
             except BlockingIOError:
-                return said
+                return received
             except OSError:
                 data = b""
             if not data:
-                return said or None
+                return received or None
             with contextlib.suppress(ValueError, RecursionError):
                 message = json.loads(data)
                 if isinstance(message, dict) and isinstance(message.get("ended", 0), int):
-                    said.append(message)
+                    received.append(message)
 
     def read_stderr(self) -> None:
-        """Keep the end of what the nursery complained of."""
+        """Keep the end of what the fork server prints to standard error."""
         stream = self.process.stderr
         if stream is None:
             return
@@ -194,14 +210,14 @@ class Worker:
             return
         if data:
             self.tail += data
-            del self.tail[:-_TAIL]
+            del self.tail[:-_STDERR_TAIL_BYTES]
         else:
             self.selector.unregister(stream)
             stream.close()
             self.process.stderr = None
 
     def stop(self, now: float) -> None:
-        """Have the judge, and everything below it, killed on our account."""
+        """Have the judge process, and everything below it, killed by the pool's wish."""
         if self.state is State.READY:
             self.stopping = True
             self._leave(b"stop", now)
@@ -223,7 +239,7 @@ class Worker:
         self._outbox.clear()
 
     def end(self) -> None:
-        """Kill the nursery and everything below it; returns when it is gone."""
+        """Kill the fork server and everything below it; returns when it is gone."""
         self.dead = True
         self._close_data()
         with contextlib.suppress(KeyError, ValueError):
@@ -242,9 +258,9 @@ class Worker:
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:
-    """End a nursery whose control channel is closed: by itself, or else by SIGKILL of its whole tree."""
+    """Wait for a fork server whose control channel is closed; after a grace time, kill its whole tree."""
     try:
-        process.wait(_CLOSE_SECONDS)
+        process.wait(_CLOSE_GRACE_S)
     except subprocess.TimeoutExpired:
         processes.end_descendants(process.pid)
         process.kill()

@@ -1,4 +1,4 @@
-"""Run one untrusted program, or wrap a long-lived one, so that it sees and uses only what it was given."""
+"""Run an untrusted program, or wrap a long-lived one, so that it sees and uses only what it is given."""
 
 from verirl.sandbox.probe import require
 from verirl.sandbox.profile import (

@@ -1,4 +1,4 @@
-"""Does the sandbox work on this machine? Asked once a process, by running `true` in it."""
+"""Check whether the sandbox works on this machine: once per process, by running `true` in it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from verirl.errors import ToolMissingError
 from verirl.sandbox.profile import SandboxProfile, switches_user, wrap
 
 INSTALL = "sudo apt-get install bubblewrap   (or, for text that you trust, --unsafe-no-sandbox)"
-_SECONDS = 20
+_PROBE_TIMEOUT_S = 20
 
 
 def require() -> None:
-    """Return where a sandbox can be made; raise ToolMissingError with what to do where it cannot."""
+    """Check that a sandbox can be made.
+
+    Raises:
+        ToolMissingError: If it cannot, with what to do about it.
+    """
     refusal = _refusal()
     if refusal is not None:
         raise ToolMissingError(*refusal)
@@ -34,26 +38,26 @@ def _refusal() -> tuple[str, str] | None:
                 pass_fds=command.fds,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=_SECONDS,
+                timeout=_PROBE_TIMEOUT_S,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return f"a bubblewrap that starts within {_SECONDS} s", INSTALL
+            return f"a bubblewrap that starts within {_PROBE_TIMEOUT_S} s", INSTALL
     if done.returncode == 0:
         return None
     return explain(done.stderr.decode(errors="replace"))
 
 
 def explain(stderr: str) -> tuple[str, str]:
-    """What is missing and how to get it, from what bwrap said."""
-    said = stderr.strip().splitlines()[-1] if stderr.strip() else "no message"
-    if "Unknown option" in said:
-        return f"bubblewrap 0.8 or newer (this one: {said})", INSTALL
-    if _says_one("kernel/apparmor_restrict_unprivileged_userns"):
+    """Return what is missing and how to get it, from what bwrap printed."""
+    message = stderr.strip().splitlines()[-1] if stderr.strip() else "no message"
+    if "Unknown option" in message:
+        return f"bubblewrap 0.8 or newer (this one: {message})", INSTALL
+    if _is_one("kernel/apparmor_restrict_unprivileged_userns"):
         advice = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
-    elif _says_zero("kernel/unprivileged_userns_clone"):
+    elif _is_zero("kernel/unprivileged_userns_clone"):
         advice = "sudo sysctl -w kernel.unprivileged_userns_clone=1"
-    elif _says_zero("user/max_user_namespaces"):
+    elif _is_zero("user/max_user_namespaces"):
         advice = "sudo sysctl -w user.max_user_namespaces=15000"
     elif _in_container():
         advice = (
@@ -62,14 +66,14 @@ def explain(stderr: str) -> tuple[str, str]:
         )
     else:
         advice = "a kernel with user namespaces (CONFIG_USER_NS), or run as root"
-    return f"permission to make namespaces (bubblewrap is there, but says '{said}')", advice
+    return f"permission to make namespaces (bubblewrap is there, but says '{message}')", advice
 
 
-def _says_zero(name: str) -> bool:
+def _is_zero(name: str) -> bool:
     return _sysctl(name) == "0"
 
 
-def _says_one(name: str) -> bool:
+def _is_one(name: str) -> bool:
     return _sysctl(name) == "1"
 
 
@@ -81,4 +85,4 @@ def _sysctl(name: str) -> str:
 
 
 def _in_container() -> bool:
-    return any(Path(place).exists() for place in ("/.dockerenv", "/run/.containerenv"))
+    return any(Path(marker).exists() for marker in ("/.dockerenv", "/run/.containerenv"))

@@ -1,4 +1,4 @@
-"""Find and end a whole process tree, daemons that left their session included."""
+"""Find and end a whole process tree, including daemons that left their session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def die_with_parent(signal_number: int = signal.SIGKILL) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant that loses its own, so that none can leave the tree."""
+    """Become the parent of every orphaned descendant, so that none can leave the tree."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -33,24 +33,24 @@ def hide_memory(hidden: bool = True) -> None:
 
 
 def descendants(root: int) -> list[int]:
-    """Process ids below `root`, from one walk over /proc."""
+    """Return the process ids below `root`, from one pass over /proc."""
     children: dict[int, list[int]] = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             parent = _parent(int(entry.name))
             if parent is not None:
                 children.setdefault(parent, []).append(int(entry.name))
-    found: list[int] = []
+    pids: list[int] = []
     queue = [root]
     while queue:
         below = children.get(queue.pop(), [])
-        found += below
+        pids += below
         queue += below
-    return found
+    return pids
 
 
 def _parent(pid: int) -> int | None:
-    """The parent of `pid`; None where it is gone or already dead (a zombie)."""
+    """Return the parent of `pid`; None if it is gone or a zombie."""
     try:
         state, parent = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:2]
     except (OSError, ValueError):
@@ -59,7 +59,7 @@ def _parent(pid: int) -> int | None:
 
 
 def end_descendants(root: int, seconds: float = 5.0) -> bool:
-    """SIGKILL everything below `root` until nothing is left; False where something outlives `seconds`."""
+    """Send SIGKILL to everything below `root` until nothing is left; False if `seconds` are not enough."""
     until = time.monotonic() + seconds
     while left := descendants(root):
         for pid in left:

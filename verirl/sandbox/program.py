@@ -1,16 +1,16 @@
-"""Run one untrusted program to its end, whatever it does, and say what came of it.
+"""Run one untrusted program to its end, whatever it does, and report the outcome.
 
-What this covers: the program sees /usr, its own /tmp and /job, and what the caller lists; no network, no
-other process, no home, no device beyond null, zero, full, random and tty. It has no privilege and cannot
-gain any. It cannot outlive the call. Each process is limited in address space, CPU time, file size and open
-files; the sandbox in processes, wall-clock time, and memory files (/tmp, /job, /dev/shm).
+Guarantees: the program sees /usr, its own /tmp and /job, and what the caller lists; no network, no other
+process, no home, and no device beyond null, zero, full, random and tty. It has no privilege and cannot gain
+any. It cannot outlive the call. Each process is limited in address space, CPU time, file size and open files;
+the sandbox is limited in processes, wall-clock time, and files in memory (/tmp, /job, /dev/shm).
 
-What it does not cover: memory is limited for each process, so the sandbox as a whole may use `processes`
-times `memory_mb` (no cgroup is asked for, because many machines grant none); CPU time likewise. A `folder`
-of the caller's is on a real disk, where only the size of each file is limited. Where we are root without
-CAP_SYS_ADMIN (as in many containers) the kernel does not limit processes; then they are counted every 50 ms
-and all ended when there are too many. The kernel itself, and side channels such as timing, are not hidden.
-On architectures other than x86-64 and arm64 no system call is filtered.
+Limitations: memory is limited per process, so the whole sandbox may use `processes` times `memory_mb` (no
+cgroup is used, because many machines grant none); the same holds for CPU time. A `folder` of the caller is on
+a real disk, where only the size of each file is limited. For root without CAP_SYS_ADMIN (as in many
+containers) the kernel does not limit processes; then they are counted every 50 ms, and all are ended when
+there are too many. The kernel itself, and side channels such as timing, are not hidden. On architectures
+other than x86-64 and arm64 no system call is filtered.
 """
 
 from __future__ import annotations
@@ -43,21 +43,27 @@ from verirl.sandbox.profile import (
     wrap,
 )
 
-_CHUNK = 1 << 16
-_LAST_WORDS_SECONDS = 1.0
-_COUNT_SECONDS = 0.05
+_CHUNK_BYTES = 1 << 16
+_DRAIN_TIMEOUT_S = 1.0
+_COUNT_INTERVAL_S = 0.05
 _OWN_PROCESSES = 2
-"""bwrap and the first process."""
+"""Processes of the sandbox itself: bwrap and the first process inside."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a program.
+    """How a program ended, and what it printed.
 
-    `returncode`: as `subprocess` has it, −n where signal n ended it (a program that itself exits with
-    128 + n looks the same). `signal`: that n, else None. `stdout`, `stderr`: their first
-    `output_bytes`; `truncated` says that there was more. `timed_out`: the wall-clock or the CPU limit
-    ended it. `cpu_s`: of the program and the children it waited for; `wall_s` includes making the sandbox.
+    Attributes:
+        returncode: As in `subprocess`: −n if signal n ended it (a program that itself exits with 128 + n
+            looks the same).
+        signal: The number of that signal; None if there was none.
+        stdout: Standard output, at most `output_bytes`.
+        stderr: Standard error, at most `output_bytes`.
+        timed_out: Whether the wall-clock or the CPU limit ended it.
+        truncated: Whether it printed more than was kept.
+        cpu_s: CPU time of the program and the children that it waited for, in seconds.
+        wall_s: Wall-clock time in seconds, including the time to make the sandbox.
     """
 
     returncode: int
@@ -71,7 +77,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether it ended by itself, with 0."""
+        """Whether it ended by itself with exit code 0."""
         return self.returncode == 0 and not self.timed_out
 
 
@@ -86,44 +92,60 @@ def run(
     environment: Mapping[str, str] | None = None,
     sandboxed: bool = True,
 ) -> Outcome:
-    """Run `argv` in a working folder that holds `files` (relative name → content), within `limits`.
+    """Run a program in a sandbox and wait for its end.
 
-    The working folder is `folder`, where given (read-write; what the program leaves there can be read
-    with `read_output`), and otherwise in memory and gone afterwards. Name files relative to it: inside it
-    is called /job. `readable`: further paths that the program may read.
+    Args:
+        argv: The program and its arguments. Name files relative to the working folder, which is called `/job`
+            inside.
+        stdin: Standard input.
+        files: Content of files in the working folder, by relative name.
+        folder: The working folder, read-write; `read_output` reads what the program leaves there. Default: a
+            folder in memory that is gone afterwards.
+        limits: What the program may use.
+        readable: Further paths that the program may read.
+        environment: Variables added to the fixed environment.
+        sandboxed: If False, only the limits hold.
 
-    Raises ToolMissingError where `argv[0]` or bubblewrap is missing, SandboxError where the sandbox could
-    not be made; never anything because of what the program did. `sandboxed=False` keeps only the limits.
+    Returns:
+        How the program ended, and what it printed.
+
+    Raises:
+        ToolMissingError: If `argv[0]` or bubblewrap is missing.
+        SandboxError: If the sandbox could not be made. Nothing is raised because of what the program did.
+
+    Example:
+        >>> run(["tr", "a-z", "A-Z"], stdin=b"hello").stdout  # doctest: +SKIP
+        b'HELLO'
     """
     contents = {_checked(name): _bytes(data) for name, data in (files or {}).items()}
     if sandboxed:
         require()
     environment = base_environment() | dict(environment or {})
-    _find(argv[0], environment["PATH"])
+    _require_program(argv[0], environment["PATH"])
     if not sandboxed:
         return _run_bare(argv, stdin, contents, folder, limits, environment)
     for path in (*readable, *([folder] if folder else ())):
         if not path.exists():
-            raise SandboxError(f"'{path}', which '{argv[0]}' is to see, does not exist")
+            raise SandboxError(f"'{path}', which '{argv[0]}' may read, does not exist")
     if folder is not None:
-        _lay_out(folder, contents, user_id() if switches_user() else None)
+        _write_files(folder, contents, user_id() if switches_user() else None)
         contents = {}
-    policy = SandboxProfile(limits, tuple(readable), (), folder, contents, environment)
+    profile = SandboxProfile(limits, tuple(readable), (), folder, contents, environment)
     status_reader, status_writer = os.pipe2(os.O_CLOEXEC)
     with os.fdopen(status_reader, "rb") as status:
         try:
-            with wrap(argv, policy) as command:
+            with wrap(argv, profile) as command:
                 options = ["--json-status-fd", str(status_writer)]
                 process = _popen(
                     [command.argv[0], *options, *command.argv[1:]], (*command.fds, status_writer)
                 )
         finally:
             os.close(status_writer)
-        watch = _Watch(process, stdin, limits)
-        outcome = watch.outcome()
-        if not watch.ended_by_us and not _was_entered(status):
-            words = outcome.stderr.decode(errors="replace").strip() or "it was ended from outside"
-            raise SandboxError(f"the sandbox for '{argv[0]}' could not be made: {words[-500:]}")
+        supervisor = _Supervisor(process, stdin, limits)
+        outcome = supervisor.outcome()
+        if not supervisor.ended_by_us and not _was_entered(status):
+            message = outcome.stderr.decode(errors="replace").strip() or "it was ended from outside"
+            raise SandboxError(f"the sandbox for '{argv[0]}' could not be made: {message[-500:]}")
     return outcome
 
 
@@ -138,10 +160,10 @@ def _run_bare(
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verirl-")))
-        _lay_out(folder, contents, None)
+        _write_files(folder, contents, None)
         script = limit_script(limits, own_processes=None)
         process = _popen(["sh", "-c", f'{script}exec "$@"', "sh", *argv], (), environment, folder)
-        return _Watch(process, stdin, limits).outcome()
+        return _Supervisor(process, stdin, limits).outcome()
 
 
 def _popen(
@@ -165,16 +187,16 @@ def _popen(
 
 
 def _was_entered(status: IO[bytes]) -> bool:
-    """Whether bwrap came as far as running the command: only then does it report an exit code."""
-    for line in status.read(_CHUNK).splitlines():
+    """Whether bwrap got as far as running the command: only then does it report an exit code."""
+    for line in status.read(_CHUNK_BYTES).splitlines():
         with contextlib.suppress(ValueError):
             if "exit-code" in json.loads(line):
                 return True
     return False
 
 
-class _Watch:
-    """Feed a process, read what it says up to a bound, and end it in time."""
+class _Supervisor:
+    """Feeds a process, reads its output up to a bound, and ends it in time."""
 
     def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, limits: Limits) -> None:
         self.process = process
@@ -184,12 +206,12 @@ class _Watch:
         self._kept: dict[int, bytearray] = {}
         self._truncated = False
         self.ended_by_us = False
-        # The kernel limits the number of processes of every user but the machine's root.
-        self._watched = os.geteuid() == 0 and not switches_user()
+        # The kernel limits the number of processes of every user except the machine's root.
+        self._counts_processes = os.geteuid() == 0 and not switches_user()
         self._selector = selectors.DefaultSelector()
 
     def outcome(self) -> Outcome:
-        """Wait for the end, or bring it about; nothing of the process is left afterwards."""
+        """Wait for the process, or end it at its limit; nothing of it is left afterwards."""
         timed_out = False
         usage = None
         pidfd = os.pidfd_open(self.process.pid)
@@ -200,8 +222,8 @@ class _Watch:
         finally:
             usage = self._end(kill=not _has_ended(pidfd))
             os.close(pidfd)
-            self._hear_last_words()
-        return self._tell(bytes(out), bytes(err), timed_out, usage)
+            self._drain()
+        return self._result(bytes(out), bytes(err), timed_out, usage)
 
     def _listen(self, pidfd: int) -> tuple[bytearray, bytearray]:
         stdin, stdout, stderr = self.process.stdin, self.process.stdout, self.process.stderr
@@ -220,13 +242,15 @@ class _Watch:
         return self._kept[stdout.fileno()], self._kept[stderr.fileno()]
 
     def _until_ended(self, pidfd: int) -> bool:
-        """Serve the pipes until the process has ended; False where the wall-clock limit came first."""
+        """Serve the pipes until the process has ended; False if the wall-clock limit came first."""
         until = self.started + self.limits.wall_s
         while (left := until - time.monotonic()) > 0:
-            if self._watched and self._crowded():
+            if self._counts_processes and self._has_too_many():
                 self.ended_by_us = True
                 return True
-            for key, _ in self._selector.select(min(left, _COUNT_SECONDS) if self._watched else left):
+            for key, _ in self._selector.select(
+                min(left, _COUNT_INTERVAL_S) if self._counts_processes else left
+            ):
                 if key.fd == pidfd:
                     return True
                 if key.fd in self._kept:
@@ -235,13 +259,13 @@ class _Watch:
                     self._write(key.data)
         return False
 
-    def _crowded(self) -> bool:
+    def _has_too_many(self) -> bool:
         limit = self.limits.processes
         return limit is not None and len(processes.descendants(self.process.pid)) > limit + _OWN_PROCESSES
 
     def _write(self, stream: IO[bytes]) -> None:
         try:
-            self._unsent = self._unsent[os.write(stream.fileno(), self._unsent[:_CHUNK]) :]
+            self._unsent = self._unsent[os.write(stream.fileno(), self._unsent[:_CHUNK_BYTES]) :]
         except BlockingIOError:
             return
         except BrokenPipeError:
@@ -251,9 +275,9 @@ class _Watch:
             stream.close()
 
     def _read(self, stream: IO[bytes]) -> bool:
-        """Take what is there; False where nothing is, now or ever."""
+        """Read what is there; False if there is nothing."""
         try:
-            data = os.read(stream.fileno(), _CHUNK)
+            data = os.read(stream.fileno(), _CHUNK_BYTES)
         except BlockingIOError:
             return False
         if not data:
@@ -265,9 +289,9 @@ class _Watch:
         self._truncated |= len(data) > room
         return True
 
-    def _hear_last_words(self) -> None:
-        """Read what is still in the pipes; never wait for a writer that got away (only without sandbox)."""
-        until = time.monotonic() + _LAST_WORDS_SECONDS
+    def _drain(self) -> None:
+        """Read what is still in the pipes, without waiting for an escaped writer (if unsandboxed)."""
+        until = time.monotonic() + _DRAIN_TIMEOUT_S
         registered = [key.data for key in self._selector.get_map().values() if key.fd in self._kept]
         for stream in registered:
             while self._read(stream) and time.monotonic() < until:
@@ -278,24 +302,24 @@ class _Watch:
                 pipe.close()
 
     def _end(self, *, kill: bool) -> float:
-        """Collect the process, killing its whole tree first where asked; returns its CPU seconds."""
+        """Collect the process, after killing its whole tree if asked to; returns its CPU time in seconds."""
         if kill:
             processes.end_descendants(self.process.pid)
             os.kill(self.process.pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            # In its own session: what is left of it can be found while its leader is not yet collected.
+            # The process group can be addressed as long as its leader has not been collected.
             os.killpg(self.process.pid, signal.SIGKILL)
         _, status, usage = os.wait4(self.process.pid, 0)
         self.process.returncode = os.waitstatus_to_exitcode(status)
         return usage.ru_utime + usage.ru_stime
 
-    def _tell(self, out: bytes, err: bytes, timed_out: bool, cpu_s: float) -> Outcome:
+    def _result(self, out: bytes, err: bytes, timed_out: bool, cpu_s: float) -> Outcome:
         code = self.process.returncode
         if 128 < code <= 128 + signal.SIGRTMAX:
             code = 128 - code
         ended_by = -code if code < 0 else None
         limit = self.limits.cpu_s
-        # The hard limit, a second past the other one, kills; the kernel's count of CPU time is coarse.
+        # The hard limit, one second after the soft one, kills; the kernel counts CPU time coarsely.
         over = limit is not None and ended_by == signal.SIGKILL and cpu_s >= limit
         return Outcome(
             returncode=code,
@@ -315,7 +339,7 @@ def _has_ended(pidfd: int) -> bool:
         return bool(selector.select(0))
 
 
-def _find(program: str, path: str) -> None:
+def _require_program(program: str, path: str) -> None:
     if "/" not in program and shutil.which(program, path=path) is None:
         raise ToolMissingError(program, f"sudo apt-get install {program}   (verirl doctor knows the package)")
 
@@ -331,8 +355,8 @@ def _bytes(data: str | bytes) -> bytes:
     return data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
 
 
-def _lay_out(folder: Path, contents: Mapping[str, bytes], owner: int | None) -> None:
-    """Write files into the folder, through no link that an earlier program may have left there."""
+def _write_files(folder: Path, contents: Mapping[str, bytes], owner: int | None) -> None:
+    """Write files into the folder, following no link that an earlier program may have left there."""
     home = folder.resolve(strict=True)
     if owner is not None:
         os.chown(home, owner, owner)
@@ -350,9 +374,17 @@ def _lay_out(folder: Path, contents: Mapping[str, bytes], owner: int | None) -> 
 
 
 def read_output(folder: Path, name: str, limit: int = 16 * 1024 * 1024) -> bytes | None:
-    """The first `limit` bytes of a regular file that a program left in `folder`; None where there is none.
+    """Read a regular file that a program left in its working folder.
 
-    Follows no link and waits for no pipe: the program chose what lies there.
+    No link is followed and no pipe waited for, because the program chose what is there.
+
+    Args:
+        folder: The working folder.
+        name: Name of the file, relative to the folder.
+        limit: Number of bytes to read at most.
+
+    Returns:
+        The content; None if there is no such regular file.
     """
     *parents, last = PurePosixPath(_checked(name)).parts
     with contextlib.ExitStack() as stack:

@@ -1,8 +1,8 @@
 """The system calls that no sandboxed program may make, as a classic BPF program for `bwrap --seccomp`.
 
-Namespaces hide the machine; this filter keeps a program from making namespaces of its own (in which it
-could mount memory that no limit counts), from tracing its neighbours, and from the corners of the kernel
-that a checker never needs. It denies by list, so that compilers and simulators keep working.
+Namespaces hide the machine. This filter keeps a program from making namespaces of its own (in which it could
+mount memory that no limit counts), from tracing other processes, and from rarely used parts of the kernel. It
+denies by list, so that compilers and simulators keep working.
 Source: seccomp(2), linux/filter.h, the kernel's system-call tables.
 """
 
@@ -17,7 +17,7 @@ from typing import NamedTuple
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 _NEW_LIMIT = 32
-"""Where prlimit(2) has the pointer to the limit to set (64 bits)."""
+"""Offset of the pointer to the new limit among the arguments of prlimit(2) (64 bits)."""
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X32_BIT = 0x40000000
 _NEW_NAMESPACE = 0x7E020000
@@ -27,7 +27,7 @@ _THREAD = 0x10000
 """CLONE_THREAD."""
 
 _FAMILIES = (1, 2, 10, 16)
-"""AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: the ones that a network namespace confines."""
+"""AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: the socket families that a network namespace confines."""
 
 
 class _Abi(NamedTuple):
@@ -54,14 +54,19 @@ _DENIED = """
     delete_module 176 106, swapon 167 224, swapoff 168 225, reboot 169 142, quotactl 179 60
     acct 163 89, syslog 103 116
 """
-"""Name, number on x86_64, number on aarch64. Shared memory is here because no limit counts it."""
+"""Name, number on x86_64, number on aarch64. Shared memory is denied because no limit counts it."""
 
 
 def program(machine: str | None = None, *, also: str = "", confined: bool = False) -> bytes | None:
-    """The filter for this machine (`sock_filter` records), or None for an architecture without a table.
+    """Return the filter for a machine.
 
-    `also`: more calls to deny, written as the table here (`-` where an architecture has none);
-    `confined`: clone makes threads, and no process, and limits can be read, but not set.
+    Args:
+        machine: Name of the architecture as from `platform.machine()`; default: this machine's.
+        also: Further calls to deny, written as the table here (`-` if an architecture lacks the call).
+        confined: Also keep clone(2) from making processes (threads are allowed) and limits from being set.
+
+    Returns:
+        The filter as `sock_filter` records; None for an architecture without a table.
     """
     abi = _ABIS.get(machine or platform.machine())
     return None if abi is None else b"".join(_instructions(abi, also, confined))
@@ -90,10 +95,12 @@ def _instructions(abi: _Abi, also: str, confined: bool) -> Iterator[bytes]:
 
 
 def _search(end_of: dict[int, str], ends: dict[str, list[bytes]]) -> Iterator[bytes]:
-    """Go to the end of the loaded number, by halves: "allow" unless said, "unknown" from the x32 bit on.
+    """Find the action for the loaded call number by binary search: "allow" unless listed.
 
-    The kernel tries a filter on every number there is when it is installed (seccomp_cache_prepare), and
-    translates it: a verdict waits for that, so the way is short, and so is the program.
+    Numbers from the x32 bit on are "unknown".
+
+    When a filter is installed, the kernel runs it on every call number (seccomp_cache_prepare) and translates
+    it. Every sandboxed program waits for that, so both the search and the filter are short.
     """
     starts = [(0, end_of.get(0, "allow"))]
     for number in sorted({one for call in end_of for one in (call, call + 1)}):

@@ -134,7 +134,7 @@ def test_a_small_batch_does_not_wait_for_all_of_a_large_one(open_pool: VerifierP
 
         running = caller.submit(large)
         large_begun.wait()
-        until(lambda: open_pool._dispatcher._queues["toy"].entries)
+        until(lambda: open_pool._dispatcher.outstanding.queues["toy"].entries)
         for request in requests("small", 2):
             future = open_pool.submit(request)
             future.add_done_callback(lambda _: done.append("small"))
@@ -259,7 +259,7 @@ def test_closing_fails_what_is_outstanding(gate: Gate) -> None:
     queued = [pool.submit(request) for request in requests("queued", 5)]
     with ThreadPoolExecutor(1) as caller:
         batch = caller.submit(pool.verify, requests("batch", 5))
-        until(lambda: len(pool._dispatcher._in_flight) == 11)
+        until(lambda: len(pool._dispatcher.outstanding.in_flight) == 11)
         pool.close()
         for future in (running, *queued, batch):
             with pytest.raises(PoolError, match="this pool is closed"):
@@ -376,6 +376,6 @@ def test_many_threads_submit_cancel_and_verify_at_once() -> None:
     with VerifierPool(2, deadline_s=PATIENCE_S) as pool, ThreadPoolExecutor(8) as callers:
         for done in [callers.submit(judge, number) for number in range(8)]:
             done.result(2 * PATIENCE_S)
-        assert not pool._dispatcher._in_flight
+        assert not pool._dispatcher.outstanding.in_flight
         (crashed,) = pool.verify([Request(toy_task(), "do:os._exit(3)")])
         assert crashed.stages[1].status is Status.FAILED

@@ -181,7 +181,7 @@ def test_a_bug_in_the_domain_is_an_error(kind: tuple[str, VerifierPool], code: s
 FORGERIES = {
     "garbage": "b'garbage' * 1000",
     "a huge length": "b'\\xff\\xff\\xff\\xff'",
-    "another job's verdict": "pack({'ticket': '0' * 16, 'end': True, 'finding': {}})",
+    "another job's verdict": "pack({'ticket': '0' * 16, 'end': True, 'outcome': {}})",
     "no object": "pack([1, 2])",
     "a deep one": "(20000).to_bytes(4, 'big') + b'[' * 20000",
     "a broken one": "pack({'broken': 'x' * 100000})",

@@ -23,12 +23,12 @@ from verirl.outcomes import StageOutcome, failed, passed, skipped, timed_out
 from verirl.pool import Request, VerdictCache, VerifierPool
 from verirl.pool.cache import cache_key
 from verirl.pool.protocol import (
-    FEEDBACK_LIMIT,
-    METRIC_LIMIT,
+    MAX_FEEDBACK_CHARS,
+    MAX_METRICS,
     ProtocolError,
     Unpacker,
-    finding_from_wire,
-    finding_to_wire,
+    outcome_from_wire,
+    outcome_to_wire,
     pack,
 )
 from verirl.pool.stage_runner import StageRunner, run_stages, verdict
@@ -151,7 +151,7 @@ def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
 @given(json_values)
 def test_any_json_is_a_finding_or_refused(value: object) -> None:
     with contextlib.suppress(ProtocolError):
-        finding_from_wire(value)
+        outcome_from_wire(value)
 
 
 fields = {
@@ -160,7 +160,7 @@ fields = {
     "score": json_values | st.floats(),
     "seconds": json_values | st.floats(),
     "detail": json_values | st.text(min_size=DETAIL_LIMIT, max_size=DETAIL_LIMIT + 50),
-    "metrics": json_values | st.dictionaries(st.text(), st.floats(), min_size=METRIC_LIMIT),
+    "metrics": json_values | st.dictionaries(st.text(), st.floats(), min_size=MAX_METRICS),
     "feedback": json_values | st.text(alphabet=st.characters(codec=None), max_size=50),
 }
 
@@ -168,16 +168,16 @@ fields = {
 @given(st.fixed_dictionaries(fields))
 def test_a_finding_from_the_wire_is_bounded(value: dict[str, Any]) -> None:
     try:
-        finding = finding_from_wire(value)
+        finding = outcome_from_wire(value)
     except ProtocolError:
         return
     assert 0 <= finding.stage.score <= 1
     assert len(finding.stage.detail) <= DETAIL_LIMIT
-    assert len(finding.feedback) <= FEEDBACK_LIMIT
-    assert len(finding.metrics) <= METRIC_LIMIT
+    assert len(finding.feedback) <= MAX_FEEDBACK_CHARS
+    assert len(finding.metrics) <= MAX_METRICS
     assert all(math.isfinite(figure) for figure in finding.metrics.values())
     (finding.feedback + finding.stage.detail).encode()
-    assert finding_from_wire(finding_to_wire(finding)) == finding
+    assert outcome_from_wire(outcome_to_wire(finding)) == finding
 
 
 def test_a_number_with_a_million_digits_is_refused() -> None:
@@ -297,7 +297,7 @@ def test_a_cache_that_fails_warns_once_and_is_no_cache(place: Path, spoil: Any) 
 
 
 def test_a_cache_that_another_process_locks_is_no_cache(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verirl.pool.cache._LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("verirl.pool.cache._LOCK_TIMEOUT_S", 0.1)
     VerdictCache(place).close()
     cache = VerdictCache(place)
     cache.put("k", a_verdict())
