@@ -1,4 +1,4 @@
-"""Random draws, each from a hash: no two seeds, splits or domains share items by arithmetic."""
+"""Random draws, each seeded by a hash, so that seeds, splits and domains never share items by arithmetic."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import random
 
 
 def derive(*parts: str | int) -> int:
-    """A 63-bit seed from a hash of `parts`; differs when any part, or the border between two, differs."""
+    """Return a 63-bit seed from a hash of `parts`; it depends on each part and on the borders between them."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
 
 
 def rng(*parts: str | int) -> random.Random:
-    """A generator for the draw named by `parts`, by convention (domain, split, seed, index)."""
+    """Return a generator for the draw named by `parts`, by convention (domain, split, seed, index)."""
     return random.Random(derive(*parts))

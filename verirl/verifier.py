@@ -1,4 +1,4 @@
-"""What everything that judges has in common: the local pool, a remote server, a cluster."""
+"""The interface of everything that judges: the local pool, a remote server, a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from verirl.types import Task, Verdict
 
 
 class Request(NamedTuple):
-    """A completion to judge. `sample` numbers several completions of one task."""
+    """A completion to judge.
+
+    Attributes:
+        task: The task.
+        completion: The answer to it, as the model wrote it.
+        sample: Number of the completion among several for one task.
+
+    Example:
+        >>> Request(task, "The answer is \\boxed{4}.", sample=1)  # doctest: +SKIP
+    """
 
     task: Task
     completion: str
@@ -18,7 +27,13 @@ class Request(NamedTuple):
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Something that judges completions; `verirl.pool.VerifierPool` is the local one."""
+    """Something that judges completions; `verirl.pool.VerifierPool` is the local one.
+
+    Example:
+        >>> def accuracy(verifier: Verifier, requests: list[Request]) -> float:
+        ...     verdicts = verifier.verify(requests)
+        ...     return sum(verdict.passed for verdict in verdicts) / len(verdicts)
+    """
 
     def verify(
         self, requests: Sequence[Request], on_done: Callable[[int, Verdict], None] | None = None
