@@ -7,7 +7,7 @@ import random
 
 
 def derive(*parts: str | int) -> int:
-    """Return a 63-bit seed from a hash of `parts`; it depends on each part and on the borders between them."""
+    """Return a 63-bit seed, a hash of `parts` that depends on each part and on the borders between them."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 1
 
