@@ -40,9 +40,9 @@ class MathDomain(Domain):
     @property
     def spec_model(self) -> type[Spec]:
         """The pydantic model of a task's `spec`."""
-        from verirl.spec import Spec
+        from verirl_math.spec import MathSpec
 
-        return Spec
+        return MathSpec
 
     @property
     def options_model(self) -> type[GenerationOptions]:

@@ -1,16 +1,18 @@
-"""What a math task's `spec` must say, read once and kept."""
+"""The `spec` of a math task: its pydantic model, with the parsed gold answer."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar, Literal, Self
 
+from pydantic import Field, PrivateAttr, model_validator
+
+from verirl import spec as base
 from verirl.errors import SpecError
+from verirl.spec import Spec
 from verirl_math.equivalence.compare import EqualityRules, difference
 from verirl_math.equivalence.exact import rational
 from verirl_math.equivalence.real_sets import could_be_real_set
@@ -31,62 +33,83 @@ from verirl_math.parsing.expressions import (
 from verirl_math.parsing.normalize import normalize_words
 from verirl_math.parsing.parser import parse
 
-ANSWER_TYPES = ("expression", "number", "set", "tuple", "interval", "matrix", "equation", "text")
-FIELDS = ("answer", "answer_type", "tolerance")
+AnswerType = Literal["expression", "number", "set", "tuple", "interval", "matrix", "equation", "text"]
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """A checked spec. `gold` is the parsed answer, a `Text` where the answer is words."""
+class MathSpec(Spec):
+    """The spec of a math task: the gold answer, and how it is compared."""
 
-    answer: str
-    gold: Node
-    answer_type: str | None = None
-    tolerance: Fraction | None = None
+    noun: ClassVar[str] = "a math spec"
+
+    answer: str = Field(description="The gold answer, as LaTeX (with or without $) or plain text.")
+    answer_type: AnswerType | None = Field(
+        default=None, description="What kind of answer is wanted; by default the gold answer tells."
+    )
+    tolerance: float | None = Field(
+        default=None, ge=0, lt=1, description="The largest relative error of a number; by default exact."
+    )
+
+    _gold: Node = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _read_gold(self) -> Self:
+        self._gold = _parse_gold(self.answer, self.answer_type)
+        return self
+
+    @property
+    def gold(self) -> Node:
+        """The parsed gold answer; a `Text` if the answer is words."""
+        return self._gold
+
+    @property
+    def rules(self) -> EqualityRules:
+        """How an answer is compared with the gold one."""
+        return EqualityRules(self.answer_type, None if self.tolerance is None else Fraction(self.tolerance))
 
 
-def read_spec(spec: Mapping[str, Any]) -> Spec:
-    """The spec as typed data; SpecError names the field that is unknown, missing or wrong."""
-    for field in spec:
-        if field not in FIELDS:
-            raise SpecError(str(field), f"unknown; a math spec has {', '.join(FIELDS)}")
-    if "answer" not in spec:
-        raise SpecError("answer", "missing: the gold answer as LaTeX or plain text")
-    answer, kind, tolerance = spec["answer"], spec.get("answer_type"), spec.get("tolerance")
-    if not isinstance(answer, str):
-        raise SpecError("answer", f"must be a string, not {type(answer).__name__}")
-    if kind is not None and (not isinstance(kind, str) or kind not in ANSWER_TYPES):
-        raise SpecError("answer_type", f"must be one of {', '.join(ANSWER_TYPES)}")
-    return Spec(answer, _gold(answer, kind), kind, _tolerance(tolerance))
+def read_spec(spec: Mapping[str, Any]) -> MathSpec:
+    """Read a task's spec.
+
+    Args:
+        spec: The spec as it was read from JSON.
+
+    Returns:
+        The spec with its parsed gold answer.
+
+    Raises:
+        SpecError: If a key is unknown, missing or wrong, or the gold answer cannot be read.
+
+    Example:
+        >>> read_spec({"answer": "7/2"}).answer_type is None
+        True
+    """
+    return base.read_spec(MathSpec, spec)
 
 
 def check_spec(spec: Mapping[str, Any]) -> None:
-    """Raise SpecError where a spec is incomplete, or where its gold is not found equal to itself."""
+    """Check a task's spec, and that its gold answer is found equal to itself.
+
+    Args:
+        spec: The spec as it was read from JSON.
+
+    Raises:
+        SpecError: If the spec is wrong, or its gold answer cannot be compared.
+    """
     read = read_spec(spec)
     if isinstance(read.gold, Text):
         return
     try:
-        reason = difference(read.gold, parse(read.answer), EqualityRules(read.answer_type, read.tolerance))
+        reason = difference(read.gold, parse(read.answer), read.rules)
         with contextlib.suppress(BudgetError):
             rational(read.gold)
-    except ValueError as problem:
-        reason = str(problem)
+    except ValueError as error:
+        reason = str(error)
     if reason is not None:
         raise SpecError("answer", f"is not an answer that can be checked: {reason}")
 
 
-def _tolerance(value: object) -> Fraction | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise SpecError("tolerance", "must be a number: the largest relative error")
-    if not math.isfinite(value) or not 0 <= value < 1:
-        raise SpecError("tolerance", "must be at least 0 and less than 1")
-    return Fraction(value)
-
-
 @lru_cache(maxsize=4096)
-def _gold(answer: str, kind: str | None) -> Node:
+def _parse_gold(answer: str, kind: str | None) -> Node:
     if kind == "text":
         flat = normalize_words(answer)
         if not flat:
@@ -94,10 +117,10 @@ def _gold(answer: str, kind: str | None) -> Node:
         return Text(flat)
     try:
         gold = parse(answer)
-    except ParseError as problem:
+    except ParseError as error:
         raise SpecError(
-            "answer", f'cannot be read as mathematics ({problem}); if it is words, add "answer_type": "text"'
-        ) from problem
+            "answer", f'cannot be read as mathematics ({error}); if it is words, add "answer_type": "text"'
+        ) from error
     if kind is not None and not _fits(gold, kind):
         raise SpecError("answer_type", f"the answer is not of type '{kind}'")
     return gold

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from verirl.answers import NoAnswerError
@@ -17,7 +18,7 @@ from verirl_math.equivalence.exact import UndefinedError
 from verirl_math.parsing.expressions import BudgetError, ParseError, Text
 from verirl_math.parsing.normalize import normalize_words
 from verirl_math.parsing.parser import parse
-from verirl_math.spec import Spec, read_spec
+from verirl_math.spec import MathSpec, read_spec
 
 _SHOWN_CHARS = 120
 _CHOICE = re.compile(r"\(?[A-Z]\)?|[A-Z][a-z]{1,2}")
@@ -25,62 +26,72 @@ _PERCENT = re.compile(r"\bpercent(?:age)?\b|what\s*\\?%|per cent\b", re.IGNORECA
 
 
 class AnswerResult(NamedTuple):
-    """What the checker says of one answer's text: at which stage it fell (None: nowhere), and why."""
+    """The result for one answer's text: the stage that it failed (None: it passed all), and why."""
 
-    fell: str | None
+    failed_stage: str | None
     reason: str = ""
     score: float = 1.0
 
 
 def judge_completion(task: Task, completion: str) -> Iterator[StageOutcome]:
-    """One finding a stage, in order, up to the first that was not climbed."""
+    """Judge one completion.
+
+    Args:
+        task: A math task. Whether its prompt asks for a percentage matters for a bare `%`.
+        completion: What the model wrote.
+
+    Yields:
+        One outcome per stage, in order, up to the first that did not pass.
+    """
     spec = read_spec(task.spec)
     try:
-        found = extract_answers(completion)
-    except NoAnswerError as problem:
-        yield failed("extract", detail=str(problem))
+        answers = extract_answers(completion)
+    except NoAnswerError as error:
+        yield failed("extract", detail=str(error))
         return
-    yield passed("extract", detail=_shown(found[-1].text))
+    yield passed("extract", detail=_shown(answers[-1].text))
     asked = next((turn.content for turn in reversed(task.prompt) if turn.role == "user"), "")
-    rules = EqualityRules(spec.answer_type, spec.tolerance, bool(_PERCENT.search(asked)))
-    judgements = [_best(spec, answer, rules, asked) for answer in found]
-    worst = min(judgements, key=lambda one: ("parse", "equivalent", None).index(one.fell))
-    if worst.fell == "parse":
+    rules = replace(spec.rules, percent=bool(_PERCENT.search(asked)))
+    results = [_best(spec, answer, rules, asked) for answer in answers]
+    worst = min(results, key=lambda result: ("parse", "equivalent", None).index(result.failed_stage))
+    if worst.failed_stage == "parse":
         yield failed("parse", detail=worst.reason, feedback=f"The answer cannot be read: {worst.reason}.")
         return
     yield passed("parse")
-    if worst.fell:
-        reason = worst.reason if len(found) == 1 else f"several different boxes; one is wrong: {worst.reason}"
+    if worst.failed_stage:
+        reason = (
+            worst.reason if len(answers) == 1 else f"several different boxes; one is wrong: {worst.reason}"
+        )
         yield failed("equivalent", detail=reason, feedback=f"The answer is wrong: {reason}.")
         return
     yield passed("equivalent")
     yield passed("form", score=worst.score, detail=worst.reason)
 
 
-def _best(spec: Spec, found: ExtractedAnswer, rules: EqualityRules, asked: str) -> AnswerResult:
+def _best(spec: MathSpec, found: ExtractedAnswer, rules: EqualityRules, asked: str) -> AnswerResult:
     alone = judge_answer(spec, found.text, rules, asked)
-    if alone.fell is None or found.dressed is None:
+    if alone.failed_stage is None or found.dressed is None:
         return alone
     dressed = judge_answer(spec, found.dressed, rules, asked)
-    return alone if dressed.fell else dressed
+    return alone if dressed.failed_stage else dressed
 
 
-def judge_answer(spec: Spec, answer: str, rules: EqualityRules, asked: str = "") -> AnswerResult:
-    """Whether the text of one answer is the gold of `spec`, and not the question `asked` over again."""
+def judge_answer(spec: MathSpec, answer: str, rules: EqualityRules, asked: str = "") -> AnswerResult:
+    """Judge the text of one answer: is it the gold, and not the question `asked` over again?"""
     if _same_words(spec, answer):
         return AnswerResult(None)
     if isinstance(spec.gold, Text):
         return AnswerResult("equivalent", "not the words asked for")
     try:
         node = parse(answer)
-    except ParseError as problem:
-        return AnswerResult("parse", str(problem))
+    except ParseError as error:
+        return AnswerResult("parse", str(error))
     try:
         reason = difference(spec.gold, node, rules) or why_unevaluated(asked, spec.gold, node, answer)
-    except UndefinedError as problem:
-        return AnswerResult("equivalent", f"has no value: {problem}")
-    except BudgetError as problem:
-        return AnswerResult("equivalent", str(problem))
+    except UndefinedError as error:
+        return AnswerResult("equivalent", f"has no value: {error}")
+    except BudgetError as error:
+        return AnswerResult("equivalent", str(error))
     except RecursionError:
         return AnswerResult("equivalent", "nested too deeply")
     if reason is not None:
@@ -89,7 +100,7 @@ def judge_answer(spec: Spec, answer: str, rules: EqualityRules, asked: str = "")
     return AnswerResult(None, note, score)
 
 
-def _same_words(spec: Spec, answer: str) -> bool:
+def _same_words(spec: MathSpec, answer: str) -> bool:
     """Whether gold and answer are the same words; a short gold such as `B` may also be a variable."""
     flat = normalize_words(answer)
     if isinstance(spec.gold, Text):

@@ -13,7 +13,7 @@ from verirl.io.jsonl import read_lines
 from verirl.types import Message, Task, all_correct
 from verirl_math.equivalence.compare import EqualityRules
 from verirl_math.ladder import LADDER
-from verirl_math.spec import Spec, check_spec, read_spec
+from verirl_math.spec import MathSpec, check_spec, read_spec
 from verirl_math.stages import judge_answer, judge_completion
 
 FOLDER = BENCHMARKS / "math"
@@ -58,9 +58,9 @@ def test_every_gold_is_itself(name: str) -> None:
         except SpecError:
             refused.add(gold)
             continue
-        assert judge_answer(read_spec({"answer": gold}), gold, EqualityRules()).fell is None, gold
+        assert judge_answer(read_spec({"answer": gold}), gold, EqualityRules()).failed_stage is None, gold
         spaced = re.sub(r"(?<!\\)([{=}])", r" \1 ", gold)
-        assert judge_answer(read_spec({"answer": gold}), spaced, EqualityRules()).fell is None, gold
+        assert judge_answer(read_spec({"answer": gold}), spaced, EqualityRules()).failed_stage is None, gold
     assert refused == UNREADABLE.get(name, set())
 
 
@@ -86,8 +86,8 @@ def test_math500_crossed_passes_only_equal_answers() -> None:
     assert passing <= EQUAL, passing - EQUAL
 
 
-def _right(spec: Spec, answer: str) -> bool:
-    return judge_answer(spec, answer, EqualityRules()).fell is None
+def _right(spec: MathSpec, answer: str) -> bool:
+    return judge_answer(spec, answer, EqualityRules()).failed_stage is None
 
 
 EQUAL = {
