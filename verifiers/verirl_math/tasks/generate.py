@@ -9,24 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from verirl import __version__
-from verirl.errors import InputError
-from verirl.seeds import derive, rng
-from verirl.taskgen.draw import check_draw
-from verirl.types import Message, Source, Task
+from verirl.taskgen import draw
+from verirl.taskgen.draw import SPLITS, TaskDraw, check_draw, start_draw
+from verirl.taskgen.families import STYLES
+from verirl.types import Task
 from verirl_math.tasks.families import FAMILIES as _FAMILIES
 from verirl_math.tasks.families.exact_answers import answer_type, latex, terse_text
 from verirl_math.tasks.families.problem import Problem, Step, shorthand
 
 FAMILIES: tuple[str, ...] = tuple(_FAMILIES)
-STYLES = ("prose", "terse")
-SPLITS = ("train", "eval")
-EVAL_ONE_IN = 4
-"""One problem in this many belongs to the eval split."""
-MAX_DRAWS = 1000
-"""Draws after which a family has none left for a split: chance alone never takes as many."""
 
-_SOURCE = {"name": "verirl", "version": __version__, "license": "Apache-2.0"}
 _BOX_SENTENCES = (
     "Put the final answer in \\boxed{}.",
     "Write your final answer in \\boxed{}.",
@@ -49,60 +41,39 @@ def generate_task(
     Raises InputError on an unknown split, family or style, or a difficulty out of range.
     """
     check_draw(difficulty, split=(split, SPLITS), style=(style, STYLES), family=(family, FAMILIES))
-    name = family or rng("math", split, seed, index, "family").choice(FAMILIES)
-    problem = draw_problem(seed, index, difficulty, split=split, family=name)
-    return _written(problem, Source(**_SOURCE, seed=seed, index=index), name, split, difficulty, style)
+    origin = start_draw("math", FAMILIES, seed, index, difficulty, split=split, family=family, style=style)
+    return _task(_draw(origin), origin)
 
 
-def _written(
-    problem: Problem, source: Source, family: str, split: str, difficulty: float, style: str
-) -> Task:
-    words = rng("math", split, source.seed or 0, source.index or 0, family, "words")
-    question, reference = _WRITERS[style](problem, words)
-    return Task(
-        id=f"math/{family}/{split}-{source.seed}-{source.index:06d}",
-        domain="math",
-        prompt=(Message(role="user", content=question),),
-        spec={"answer": latex(problem.answer), "answer_type": answer_type(problem.answer)},
-        reference=reference,
-        difficulty=difficulty,
-        tags=(family, _FAMILIES[family].subject, style),
-        split="eval" if split == "eval" else "train",
-        source=source,
+def _task(problem: Problem, origin: TaskDraw) -> Task:
+    question, reference = _WRITERS[origin.style](problem, origin.rng("words"))
+    spec = {"answer": latex(problem.answer), "answer_type": answer_type(problem.answer)}
+    tags = (origin.family, _FAMILIES[origin.family].subject, origin.style)
+    return origin.task(question, spec, reference, tags)
+
+
+def _draw(origin: TaskDraw) -> Problem:
+    """Return the problem behind a task: the first draw that belongs to its split."""
+    make = _FAMILIES[origin.family].make
+    problems = origin.problems(
+        lambda attempt: make(origin.rng(attempt), origin.difficulty), lambda problem: problem.terse
     )
+    return next(problems)
 
 
 def draw_problem(seed: int, index: int, difficulty: float, *, split: str, family: str) -> Problem:
-    """The problem behind a task: the first draw that belongs to `split`."""
-    make = _FAMILIES[family].make
-    for attempt in range(MAX_DRAWS):
-        problem = make(rng("math", split, seed, index, family, attempt), difficulty)
-        if split_of(family, problem) == split:
-            return problem
-    raise InputError(f"family '{family}' has no problem for split '{split}' at difficulty {difficulty:g}")
+    """Return the problem behind a task, which is the same in both styles."""
+    return _draw(start_draw("math", FAMILIES, seed, index, difficulty, split=split, family=family))
 
 
 def split_of(family: str, problem: Problem) -> str:
-    """The split that a problem belongs to."""
-    return "eval" if derive("math", family, problem.terse) % EVAL_ONE_IN == 0 else "train"
+    """Return the split that a problem belongs to."""
+    return draw.split_of("math", family, problem.terse)
 
 
 def problem_of(task: Task) -> Problem | None:
-    """The problem that `synth` made `task` from, drawn again; None for a task from elsewhere."""
-    source = task.source
-    if source is None or source.seed is None or source.index is None or task.difficulty is None:
-        return None
-    if task.domain != "math" or len(task.tags) != len(("family", "subject", "style")):
-        return None
-    family, _, style = task.tags
-    if family not in _FAMILIES or style not in STYLES:
-        return None
-    try:
-        problem = draw_problem(source.seed, source.index, task.difficulty, split=task.split, family=family)
-    except InputError:
-        return None
-    again = _written(problem, source, family, task.split, task.difficulty, style)
-    return problem if again == task else None
+    """Return the problem that a task was generated from, drawn again; None for a task from elsewhere."""
+    return draw.draw_again(task, "math", _FAMILIES, ("family", "subject", "style"), _draw, _task)
 
 
 def _prose(problem: Problem, words: Random) -> tuple[str, str]:

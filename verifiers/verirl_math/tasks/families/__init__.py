@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from verirl.taskgen.families import by_name
 from verirl_math.tasks.families import (
     algebra,
     calculus,
@@ -16,8 +17,13 @@ from verirl_math.tasks.families import (
 )
 from verirl_math.tasks.families.problem import Family
 
-FAMILIES: Mapping[str, Family] = {
-    family.name: family
-    for module in (numbers, algebra, sequences, calculus, matrices, combinatorics, geometry, word_problems)
-    for family in module.FAMILIES
-}
+FAMILIES: Mapping[str, Family] = by_name(
+    numbers.FAMILIES,
+    algebra.FAMILIES,
+    sequences.FAMILIES,
+    calculus.FAMILIES,
+    matrices.FAMILIES,
+    combinatorics.FAMILIES,
+    geometry.FAMILIES,
+    word_problems.FAMILIES,
+)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import isqrt, lcm
 from random import Random
 
+from verirl.taskgen.difficulty import level, size
 from verirl_math.tasks.families.exact_answers import (
     FiniteSet,
     Interval,
@@ -17,17 +18,7 @@ from verirl_math.tasks.families.exact_answers import (
     surd,
     terse_text,
 )
-from verirl_math.tasks.families.problem import (
-    INTEGER,
-    Family,
-    Problem,
-    Step,
-    level,
-    nonzero,
-    shorthand,
-    signed,
-    size,
-)
+from verirl_math.tasks.families.problem import INTEGER, Family, Problem, Step, nonzero, shorthand, signed
 
 SET = "Give the set of solutions, like $\\{1, 2\\}$."
 

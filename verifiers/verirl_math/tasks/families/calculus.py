@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from random import Random
 
+from verirl.taskgen.difficulty import level, size
 from verirl_math.tasks.families.exact_answers import (
     ONE,
     Basis,
@@ -24,11 +25,9 @@ from verirl_math.tasks.families.problem import (
     Family,
     Problem,
     Step,
-    level,
     nonzero,
     shorthand,
     signed,
-    size,
 )
 
 

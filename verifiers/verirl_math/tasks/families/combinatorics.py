@@ -7,17 +7,9 @@ from fractions import Fraction
 from math import comb, factorial, perm, prod
 from random import Random
 
+from verirl.taskgen.difficulty import level, size
 from verirl_math.tasks.families.exact_answers import WrongAnswer, latex
-from verirl_math.tasks.families.problem import (
-    FRACTION,
-    INTEGER,
-    NUMBER,
-    Family,
-    Problem,
-    Step,
-    level,
-    size,
-)
+from verirl_math.tasks.families.problem import FRACTION, INTEGER, NUMBER, Family, Problem, Step
 
 
 def _choose(n: int, k: int) -> Step:

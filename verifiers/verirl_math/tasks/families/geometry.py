@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import gcd, isqrt
 from random import Random
 
+from verirl.taskgen.difficulty import size
 from verirl_math.tasks.families.exact_answers import (
     Basis,
     LinearCombination,
@@ -17,7 +18,7 @@ from verirl_math.tasks.families.exact_answers import (
     surd,
     terse_text,
 )
-from verirl_math.tasks.families.problem import EXACT, INTEGER, NUMBER, Family, Problem, Step, signed, size
+from verirl_math.tasks.families.problem import EXACT, INTEGER, NUMBER, Family, Problem, Step, signed
 
 
 def geometry(rng: Random, difficulty: float) -> Problem:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from random import Random
 
+from verirl.taskgen.difficulty import level, size
 from verirl_math.tasks.families.exact_answers import Matrix, WrongAnswer, latex, matrix
-from verirl_math.tasks.families.problem import INTEGER, Family, Problem, Step, level, signed, size
+from verirl_math.tasks.families.problem import INTEGER, Family, Problem, Step, signed
 
 Rows = list[list[int]]
 

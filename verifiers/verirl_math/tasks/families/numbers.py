@@ -7,17 +7,9 @@ from fractions import Fraction
 from math import gcd, lcm, prod
 from random import Random
 
+from verirl.taskgen.difficulty import level, size
 from verirl_math.tasks.families.exact_answers import Numeral, WrongAnswer, in_base, latex
-from verirl_math.tasks.families.problem import (
-    INTEGER,
-    NUMBER,
-    Family,
-    Problem,
-    Step,
-    level,
-    signed,
-    size,
-)
+from verirl_math.tasks.families.problem import INTEGER, NUMBER, Family, Problem, Step, signed
 
 
 @dataclass(frozen=True)

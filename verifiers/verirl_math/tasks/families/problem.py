@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
+from verirl.taskgen import families
 from verirl_math.tasks.families.exact_answers import Value, WrongAnswer
 
 
@@ -41,28 +40,14 @@ class Problem:
     wrong: tuple[WrongAnswer, ...] = ()
 
 
-class Family(NamedTuple):
-    """A kind of problem. `make` draws one at a difficulty in [0, 1]."""
-
-    name: str
-    subject: str
-    make: Callable[[Random, float], Problem]
+class Family(families.Family[Problem]):
+    """A family of problems."""
 
 
 INTEGER = "Give an integer."
 NUMBER = "Give an integer or a fraction in lowest terms."
 FRACTION = "Give a fraction in lowest terms."
 EXACT = "Give the exact value."
-
-
-def level(difficulty: float, low: int, high: int) -> int:
-    """An integer that rises evenly from `low` to `high` with difficulty."""
-    return round(low + (high - low) * difficulty)
-
-
-def size(difficulty: float, low: int, high: int) -> int:
-    """An integer that rises from `low` to `high` with difficulty by equal factors (both positive)."""
-    return round(low * math.exp(difficulty * math.log(high / low)))
 
 
 def nonzero(rng: Random, bound: int) -> int:

@@ -6,18 +6,9 @@ from fractions import Fraction
 from itertools import pairwise
 from random import Random
 
+from verirl.taskgen.difficulty import level, size
 from verirl_math.tasks.families.exact_answers import WrongAnswer, latex
-from verirl_math.tasks.families.problem import (
-    INTEGER,
-    NUMBER,
-    Family,
-    Problem,
-    Step,
-    level,
-    nonzero,
-    signed,
-    size,
-)
+from verirl_math.tasks.families.problem import INTEGER, NUMBER, Family, Problem, Step, nonzero, signed
 
 
 def sequence(rng: Random, difficulty: float) -> Problem:

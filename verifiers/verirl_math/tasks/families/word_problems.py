@@ -7,8 +7,9 @@ from fractions import Fraction
 from math import gcd
 from random import Random
 
+from verirl.taskgen.difficulty import level, size
 from verirl_math.tasks.families.exact_answers import WrongAnswer, latex
-from verirl_math.tasks.families.problem import INTEGER, Family, Problem, Step, level, size
+from verirl_math.tasks.families.problem import INTEGER, Family, Problem, Step
 
 _NAMES = (
     "Ada",
