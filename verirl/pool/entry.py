@@ -68,20 +68,48 @@ class FutureWaiter(Waiter):
         self.future.set_running_or_notify_cancel()
 
 
+class Arrivals:
+    """The results of a batch on their way to the thread that waits for it.
+
+    Args:
+        expected: Number of requests in the batch.
+        one_by_one: If False, the thread is woken only once, by the last result or the first error: to switch
+            threads for each verdict costs throughput.
+    """
+
+    def __init__(self, expected: int, *, one_by_one: bool) -> None:
+        self._missing = expected
+        self._one_by_one = one_by_one
+        self._collected: list[tuple[BatchWaiter, Verdict | Exception]] = []
+        self._ready: SimpleQueue[list[tuple[BatchWaiter, Verdict | Exception]]] = SimpleQueue()
+
+    def put(self, waiter: BatchWaiter, result: Verdict | Exception) -> None:
+        """Add a result."""
+        self._missing -= 1
+        self._collected.append((waiter, result))
+        if self._one_by_one or not self._missing or isinstance(result, Exception):
+            self._ready.put(self._collected)
+            self._collected = []
+
+    def get(self) -> list[tuple[BatchWaiter, Verdict | Exception]]:
+        """Wait for results, and take them."""
+        return self._ready.get()
+
+
 @dataclass(eq=False)
 class BatchWaiter(Waiter):
     """A request of a batch, whose verdict goes to the thread that waits for the batch."""
 
     index: int
-    arrivals: SimpleQueue[tuple[BatchWaiter, Verdict | Exception]]
+    arrivals: Arrivals
 
     def resolve(self, verdict: Verdict) -> None:
         """Queue the verdict for the waiting thread."""
-        self.arrivals.put((self, verdict))
+        self.arrivals.put(self, verdict)
 
     def fail(self, error: Exception) -> None:
         """Queue the error for the waiting thread."""
-        self.arrivals.put((self, error))
+        self.arrivals.put(self, error)
 
     def drop(self) -> None:
         """Do nothing: the waiting thread has left."""

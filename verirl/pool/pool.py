@@ -7,14 +7,13 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import SimpleQueue
 from typing import Any, Self
 
 from verirl import registry, sandbox
 from verirl.errors import InputError, PoolError
 from verirl.pool.cache import VerdictCache, cache_key
 from verirl.pool.dispatcher import Dispatcher, PoolLimits, closed_error
-from verirl.pool.entry import BatchWaiter, Entry, FutureWaiter, JudgedDomain, Waiter
+from verirl.pool.entry import Arrivals, BatchWaiter, Entry, FutureWaiter, JudgedDomain, Waiter
 from verirl.pool.stage_runner import StageRunner
 from verirl.pool.stats import PoolStats
 from verirl.types import Task, Verdict
@@ -109,16 +108,17 @@ class VerifierPool:
         self._check_usable()
         if self._dispatcher.on_own_thread():
             raise PoolError("verify() would wait for itself here: a future's callback may only submit()")
-        arrivals: SimpleQueue[tuple[BatchWaiter, Verdict | Exception]] = SimpleQueue()
+        arrivals = Arrivals(len(requests), one_by_one=on_done is not None)
         waiters = [BatchWaiter(Request(*each), index, arrivals) for index, each in enumerate(requests)]
         verdicts: dict[int, Verdict] = {}
         try:
             self._enqueue(waiters)
             while len(verdicts) < len(waiters):
-                index, verdict = _verdict(*arrivals.get())
-                verdicts[index] = verdict
-                if on_done is not None:
-                    on_done(index, verdict)
+                for waiter, result in arrivals.get():
+                    verdict = _own_verdict(waiter, result)
+                    verdicts[waiter.index] = verdict
+                    if on_done is not None:
+                        on_done(waiter.index, verdict)
         except BaseException:
             self._dispatcher.cancel(waiters)
             raise
@@ -215,10 +215,10 @@ class VerifierPool:
         return self._domains[name]
 
 
-def _verdict(waiter: BatchWaiter, result: Verdict | Exception) -> tuple[int, Verdict]:
+def _own_verdict(waiter: BatchWaiter, result: Verdict | Exception) -> Verdict:
     if isinstance(result, Exception):
         raise result
-    return waiter.index, waiter.own(result)
+    return waiter.own(result)
 
 
 def _visible_task(key: str, task: Task) -> dict[str, Any]:
