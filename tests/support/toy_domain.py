@@ -1,4 +1,4 @@
-"""A throw-away domain for the pool's tests: what a completion says is what its checks do.
+"""A throw-away domain for the pool's tests: a completion `do:CODE` is executed by the stage `check`.
 
 `install(folder)` writes it as a third party's package with a real entry point.
 """
@@ -71,7 +71,7 @@ domain = Toy()
 
 
 def install(folder: Path, name: str = "toy", *, confined: bool = True, extra: str = "") -> None:
-    """Write the package `{name}_domain` and its metadata into `folder`."""
+    """Write the package `{name}_domain`, with its entry point, into `folder`; `extra`: code at its end."""
     (folder / f"{name}_domain.py").write_text(SOURCE.format(name=name, confined=confined, extra=extra))
     metadata = folder / f"{name}_domain-1.0.dist-info"
     metadata.mkdir(exist_ok=True)

@@ -57,7 +57,7 @@ def judge(kind: tuple[str, VerifierPool], *completions: str, **task: object) -> 
     return pool.verify([Request(subject, completion) for completion in completions])
 
 
-def rungs(verdict: Verdict) -> list[tuple[str, str]]:
+def stages(verdict: Verdict) -> list[tuple[str, str]]:
     return [(stage.name, str(stage.status)) for stage in verdict.stages]
 
 
@@ -69,12 +69,12 @@ FAILED = [("parse", "passed"), ("check", "failed")]
 def test_verdicts_carry_what_the_stages_found(kind: tuple[str, VerifierPool]) -> None:
     right, wrong = judge(kind, "a", "b")
     assert right.passed
-    assert rungs(right) == PASSED
+    assert stages(right) == PASSED
     assert right.metrics == {"letters": 1.0}
     assert right.stages[2].score == 0.5
     assert right.made_by == {"domain": f"{kind[0]} 1", "toyc": "3.2"}
     assert not wrong.passed
-    assert rungs(wrong) == FAILED
+    assert stages(wrong) == FAILED
     assert (wrong.stages[1].detail, wrong.feedback) == ("not a", "look again")
 
 
@@ -103,11 +103,11 @@ def test_an_empty_batch(kind: tuple[str, VerifierPool]) -> None:
 
 
 @pytest.mark.parametrize("hang", ["while True: pass", "time.sleep(600)", "10 ** 10 ** 9"])
-def test_a_deadline_keeps_the_stages_already_climbed(kind: tuple[str, VerifierPool], hang: str) -> None:
+def test_a_deadline_keeps_the_stages_already_passed(kind: tuple[str, VerifierPool], hang: str) -> None:
     late, right = judge(kind, f"do:{hang}", "a")
     if "starved" in late.stages[1].detail and "sleep" not in hang:
         pytest.skip("other processes kept the cores busy")
-    assert rungs(late) == [("parse", "passed"), ("check", "timeout")]
+    assert stages(late) == [("parse", "passed"), ("check", "timeout")]
     assert late.stages[1].seconds >= DEADLINE - late.stages[0].seconds - 0.1
     assert right.passed
 
@@ -115,7 +115,7 @@ def test_a_deadline_keeps_the_stages_already_climbed(kind: tuple[str, VerifierPo
 def test_a_hang_after_the_correctness_stages_still_passes(kind: tuple[str, VerifierPool]) -> None:
     (verdict,) = judge(kind, "slow size", answer="slow size")
     assert verdict.passed
-    assert rungs(verdict) == [("parse", "passed"), ("check", "passed"), ("size", "timeout")]
+    assert stages(verdict) == [("parse", "passed"), ("check", "passed"), ("size", "timeout")]
 
 
 DEATHS = {
@@ -132,7 +132,7 @@ DEATHS = {
 @pytest.mark.parametrize("code", DEATHS)
 def test_a_death_on_the_answer_alone_is_the_answers_fault(kind: tuple[str, VerifierPool], code: str) -> None:
     dead, right = judge(kind, f"do:{code}", "a")
-    assert rungs(dead) == FAILED
+    assert stages(dead) == FAILED
     assert DEATHS[code] in dead.stages[1].detail
     assert "not on the reference" in dead.stages[1].detail
     assert right.passed
@@ -145,12 +145,12 @@ def test_a_death_is_an_error_where_the_reference_fares_no_better(
     kind: tuple[str, VerifierPool], reference: str | None
 ) -> None:
     (dead,) = judge(kind, "do:os._exit(3)", reference=reference, answer=f"x{reference}")
-    assert rungs(dead) == ERRED
+    assert stages(dead) == ERRED
 
 
 def test_a_kill_from_outside_is_an_error(kind: tuple[str, VerifierPool]) -> None:
     (killed,) = judge(kind, "do:os.kill(os.getpid(), signal.SIGKILL)")
-    assert rungs(killed) == ERRED
+    assert stages(killed) == ERRED
     assert "from outside" in killed.stages[1].detail
 
 
@@ -173,7 +173,7 @@ def test_a_bug_in_the_domain_is_an_error(kind: tuple[str, VerifierPool], code: s
     buggy, right = judge(kind, f"do:{code}", "a")
     assert not buggy.passed
     if BUGS[code]:
-        assert rungs(buggy) == ERRED
+        assert stages(buggy) == ERRED
         assert BUGS[code] in buggy.stages[1].detail
     assert right.passed
 
@@ -203,7 +203,7 @@ for fd in range(3, 64):
 """
     forged, right = judge(kind, code, "a")
     assert not forged.passed
-    assert rungs(forged)[0] == ("parse", "passed")
+    assert stages(forged)[0] == ("parse", "passed")
     assert right.passed
 
 
@@ -221,7 +221,7 @@ from verirl.types import Status
 finding = StageOutcome(stage.model_copy(update={"status": Status.FAILED}), figures, "\\ud800" + "f" * 10**6)
 """
     (long,) = judge(kind, code)
-    assert rungs(long) == FAILED
+    assert stages(long) == FAILED
     assert len(long.stages[1].detail) == 2000
     assert long.stages[1].score == 1.0
     assert len(long.metrics) <= 64
@@ -324,12 +324,12 @@ def test_a_starved_worker_is_our_error_not_a_timeout() -> None:
             # On a busy machine the hog may itself be kept from the core for a while.
             for attempt in range(3):
                 (verdict,) = pool.verify([Request(toy_task(), f"{code}  # {attempt}")])
-                if rungs(verdict) == ERRED:
+                if stages(verdict) == ERRED:
                     break
     finally:
         busy.kill()
         busy.wait()
-    assert rungs(verdict) == ERRED
+    assert stages(verdict) == ERRED
     assert "starved" in verdict.stages[1].detail
 
 
@@ -410,7 +410,7 @@ def test_an_answer_that_claims_a_missing_tool_ends_no_batch() -> None:
     jobs = [Request(toy_task(), MISSING), Request(toy_task(), "a")]
     with VerifierPool(1) as pool:
         claims, right = pool.verify(jobs)
-    assert rungs(claims) == FAILED
+    assert stages(claims) == FAILED
     assert "not on the reference" in claims.stages[1].detail
     assert right.passed
 

@@ -1,4 +1,4 @@
-"""The pool's pure parts: climbing a ladder, the wire, and the cache of verdicts."""
+"""The pool's pure parts: running stages, the protocol, and the cache of verdicts."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ JOB = StageContext(folder=Path("/nowhere"), seconds=1.0)
 TASK = toy_task()
 
 
-def climbed(*findings: StageOutcome) -> Verdict:
-    domain = SimpleNamespace(ladder=LADDER, stages=lambda *_: iter(findings))
+def run(*outcomes: StageOutcome) -> Verdict:
+    domain = SimpleNamespace(ladder=LADDER, stages=lambda *_: iter(outcomes))
     found = list(run_stages(domain, TASK, "", JOB, StageRunner(LADDER)))  # type: ignore[arg-type]
     return verdict("t", 0, LADDER, found, {})
 
@@ -54,27 +54,27 @@ def names(result: Verdict) -> list[tuple[str, str]]:
     return [(stage.name, str(stage.status)) for stage in result.stages]
 
 
-def test_a_whole_climb_passes() -> None:
-    result = climbed(passed("parse"), failed("style", 0.2), passed("check"), passed("area", 0.7))
+def test_a_whole_ladder_passes() -> None:
+    result = run(passed("parse"), failed("style", 0.2), passed("check"), passed("area", 0.7))
     assert result.passed
     assert len(result.stages) == 4
 
 
-def test_a_fall_from_a_correctness_stage_ends_the_climb() -> None:
-    for fall in (failed("check"), timed_out("check")):
-        result = climbed(passed("parse"), fall, passed("area"))
+def test_a_failed_correctness_stage_ends_the_run() -> None:
+    for failure in (failed("check"), timed_out("check")):
+        result = run(passed("parse"), failure, passed("area"))
         assert not result.passed
         assert names(result)[-1][0] == "check"
         assert len(result.stages) == 2
 
 
 def test_a_quality_stage_may_be_left_out_and_a_skipped_one_is_neutral() -> None:
-    assert climbed(passed("parse"), passed("check")).passed
-    assert climbed(skipped("parse"), passed("check")).passed
+    assert run(passed("parse"), passed("check")).passed
+    assert run(skipped("parse"), passed("check")).passed
 
 
 @pytest.mark.parametrize(
-    "findings",
+    "outcomes",
     [
         (),
         (passed("parse"),),
@@ -84,30 +84,30 @@ def test_a_quality_stage_may_be_left_out_and_a_skipped_one_is_neutral() -> None:
         (passed("parse"), passed("nothing")),
     ],
 )
-def test_a_climb_that_is_none_is_our_error(findings: tuple[StageOutcome, ...]) -> None:
-    result = climbed(*findings)
+def test_stages_out_of_order_or_missing_are_an_error(outcomes: tuple[StageOutcome, ...]) -> None:
+    result = run(*outcomes)
     assert result.is_error
     assert not result.passed
 
 
 statuses = st.sampled_from(list(Status))
-rung_names = st.sampled_from([rung.name for rung in LADDER] + ["other"])
+stage_names = st.sampled_from([stage.name for stage in LADDER] + ["other"])
 
 
 @st.composite
-def any_findings(draw: st.DrawFn) -> list[StageOutcome]:
+def any_outcomes(draw: st.DrawFn) -> list[StageOutcome]:
     found = []
     for _ in range(draw(st.integers(0, 6))):
-        base = passed(draw(rung_names), draw(st.floats(0, 1)))
+        base = passed(draw(stage_names), draw(st.floats(0, 1)))
         stage = base.stage.model_copy(update={"status": draw(statuses), "score": draw(st.floats())})
         found.append(StageOutcome(stage))
     return found
 
 
-@given(any_findings())
-def test_whatever_a_domain_yields_the_verdict_is_sound(findings: list[StageOutcome]) -> None:
-    result = climbed(*findings)
-    order = [rung.name for rung in LADDER]
+@given(any_outcomes())
+def test_whatever_a_domain_yields_the_verdict_is_sound(outcomes: list[StageOutcome]) -> None:
+    result = run(*outcomes)
+    order = [stage.name for stage in LADDER]
     places = [order.index(stage.name) for stage in result.stages]
     assert places == sorted(set(places))
     assert all(math.isfinite(stage.score) and 0 <= stage.score <= 1 for stage in result.stages)
@@ -149,7 +149,7 @@ def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
 
 
 @given(json_values)
-def test_any_json_is_a_finding_or_refused(value: object) -> None:
+def test_any_json_is_a_outcome_or_refused(value: object) -> None:
     with contextlib.suppress(ProtocolError):
         outcome_from_wire(value)
 
@@ -166,18 +166,18 @@ fields = {
 
 
 @given(st.fixed_dictionaries(fields))
-def test_a_finding_from_the_wire_is_bounded(value: dict[str, Any]) -> None:
+def test_a_outcome_from_the_wire_is_bounded(value: dict[str, Any]) -> None:
     try:
-        finding = outcome_from_wire(value)
+        outcome = outcome_from_wire(value)
     except ProtocolError:
         return
-    assert 0 <= finding.stage.score <= 1
-    assert len(finding.stage.detail) <= DETAIL_LIMIT
-    assert len(finding.feedback) <= MAX_FEEDBACK_CHARS
-    assert len(finding.metrics) <= MAX_METRICS
-    assert all(math.isfinite(figure) for figure in finding.metrics.values())
-    (finding.feedback + finding.stage.detail).encode()
-    assert outcome_from_wire(outcome_to_wire(finding)) == finding
+    assert 0 <= outcome.stage.score <= 1
+    assert len(outcome.stage.detail) <= DETAIL_LIMIT
+    assert len(outcome.feedback) <= MAX_FEEDBACK_CHARS
+    assert len(outcome.metrics) <= MAX_METRICS
+    assert all(math.isfinite(figure) for figure in outcome.metrics.values())
+    (outcome.feedback + outcome.stage.detail).encode()
+    assert outcome_from_wire(outcome_to_wire(outcome)) == outcome
 
 
 def test_a_number_with_a_million_digits_is_refused() -> None:
@@ -237,7 +237,7 @@ def test_the_key_covers_all_that_can_change_a_verdict() -> None:
         None,
     ],
 )
-def test_a_row_that_no_climb_gave_is_not_believed(place: Path, row: object) -> None:
+def test_a_row_that_no_ladder_gives_is_not_believed(place: Path, row: object) -> None:
     cache = VerdictCache(place)
     cache.put("k", a_verdict())
     cache.close()
@@ -389,3 +389,11 @@ def test_a_cached_verdict_carries_the_asking_job(place: Path, toy: None) -> None
     assert (again.task_id, again.sample, again.cached) == ("two", 2, True)
     assert pool.stats.cached == 1
     assert pool.stats.verified == 1
+
+
+def test_a_stage_out_of_order_is_reported_in_plain_words() -> None:
+    result = run(passed("parse"), passed("check"), passed("style"))
+    detail = "ValueError: stage 'style' was reported out of order (the last one was 'check')"
+    assert result.stages[-1].detail == detail
+    with pytest.raises(ValueError, match=r"'x' was reported out of order \(no stage had been reported yet\)"):
+        StageRunner((Stage(name="size", kind="quality"),)).add(passed("x"))
