@@ -104,7 +104,7 @@ class Status(StrEnum):
 
 
 class Stage(Record):
-    """One rung of a domain's ladder. `levels`: how finely its score is quantised in a lexicographic key."""
+    """One stage of a domain's ladder. `levels`: into how many a score is quantized in a lexicographic key."""
 
     name: str
     kind: Literal["correctness", "quality"] = "correctness"

@@ -508,7 +508,8 @@ def _based_difference(gold: Node, answer: Node) -> str | None:
         return None if gold == answer else "another numeral or base"
     if isinstance(gold, Based):
         return f"not a numeral with its base {gold.base}"
-    assert isinstance(answer, Based)
+    if not isinstance(answer, Based):
+        raise TypeError("one side must be a numeral with its base")
     if answer.base != 10:
         return f"a numeral of base {answer.base}"
     value = Num(Fraction(int(answer.digits) * (-1 if answer.negative else 1)), None, len(answer.digits))
