@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from verirl import spec as base
 from verirl.errors import SpecError
@@ -35,18 +35,33 @@ from verirl_math.parsing.parser import parse
 
 AnswerType = Literal["expression", "number", "set", "tuple", "interval", "matrix", "equation", "text"]
 
+GOLD_CACHE_SIZE = 4096
+"""Parsed gold answers that are kept, since a spec is read again for every completion of its task."""
+
+
+def _check_whole_tolerance(value: object) -> object:
+    # For an integer that no float can hold, pydantic's message is "must be a number, not a number".
+    if isinstance(value, int) and not isinstance(value, bool) and value != 0:
+        raise ValueError("must be at least 0 and less than 1")
+    return value
+
+
+Tolerance = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), BeforeValidator(_check_whole_tolerance)]
+
 
 class MathSpec(Spec):
-    """The spec of a math task: the gold answer, and how it is compared."""
+    """What the math verifier needs of a task: the gold answer, and how to compare with it."""
 
     noun: ClassVar[str] = "a math spec"
 
     answer: str = Field(description="The gold answer, as LaTeX (with or without $) or plain text.")
     answer_type: AnswerType | None = Field(
-        default=None, description="What kind of answer is wanted; by default the gold answer tells."
+        None,
+        description="The type of the gold answer; by default its notation decides. 'text' compares words, "
+        "'interval' reads '(1,2)' as an interval, and 'set' ignores the order of a list.",
     )
-    tolerance: float | None = Field(
-        default=None, ge=0, lt=1, description="The largest relative error of a number; by default exact."
+    tolerance: Tolerance | None = Field(
+        None, description="Greatest relative error of a number; by default the value must be exact."
     )
 
     _gold: Node = PrivateAttr()
@@ -108,9 +123,9 @@ def check_spec(spec: Mapping[str, Any]) -> None:
         raise SpecError("answer", f"is not an answer that can be checked: {reason}")
 
 
-@lru_cache(maxsize=4096)
-def _parse_gold(answer: str, kind: str | None) -> Node:
-    if kind == "text":
+@lru_cache(maxsize=GOLD_CACHE_SIZE)
+def _parse_gold(answer: str, answer_type: AnswerType | None) -> Node:
+    if answer_type == "text":
         flat = normalize_words(answer)
         if not flat:
             raise SpecError("answer", "empty")
@@ -121,25 +136,23 @@ def _parse_gold(answer: str, kind: str | None) -> Node:
         raise SpecError(
             "answer", f'cannot be read as mathematics ({error}); if it is words, add "answer_type": "text"'
         ) from error
-    if kind is not None and not _fits(gold, kind):
-        raise SpecError("answer_type", f"the answer is not of type '{kind}'")
+    if answer_type is not None and not _fits(gold, answer_type):
+        raise SpecError("answer_type", f"the answer is not of type '{answer_type}'")
     return gold
 
 
-def _fits(gold: Node, kind: str) -> bool:
-    several = isinstance(gold, Seq)
-    match kind:
+def _fits(gold: Node, answer_type: AnswerType) -> bool:
+    match answer_type:
         case "number":
             return not isinstance(gold, (Seq, Interval, Matrix, Rel, Text, Builder)) and not symbols(gold)
         case "set":
             return (
-                several
-                or isinstance(gold, (Builder, Interval, Const))
+                isinstance(gold, (Seq, Builder, Interval, Const))
                 or could_be_real_set(gold)
                 or _has_signs(gold)
             )
         case "tuple":
-            return several and isinstance(gold, Seq) and gold.kind != "set"
+            return isinstance(gold, Seq) and gold.kind != "set"
         case "interval":
             return could_be_real_set(gold)
         case "matrix":

@@ -66,6 +66,7 @@ def imported(source: str, path: Path) -> list[Task]:
         ({"answer": "5", "tolerance": True}, "tolerance"),
         ({"answer": "5", "tolerance": -0.1}, "tolerance"),
         ({"answer": "5", "tolerance": 1}, "tolerance"),
+        ({"answer": "5", "tolerance": 10**400}, "tolerance"),
         ({"answer": "5", "tolerance": float("nan")}, "tolerance"),
         ({"answer": "1/0"}, "answer"),
     ],
