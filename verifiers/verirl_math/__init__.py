@@ -28,7 +28,7 @@ class MathDomain(Domain):
 
     @property
     def ladder(self) -> Ladder:
-        """extract → parse → equivalent, then form."""
+        """The stages: extract → parse → equivalent, then form."""
         from verirl_math.ladder import LADDER
 
         return LADDER
@@ -52,7 +52,7 @@ class MathDomain(Domain):
         return MathOptions
 
     def check_spec(self, spec: Mapping[str, Any]) -> None:
-        """Raise SpecError where `spec` is not a math spec whose gold can be checked."""
+        """Raise SpecError if `spec` is not a math spec, or its gold answer cannot be checked."""
         from verirl_math.spec import check_spec
 
         check_spec(spec)
@@ -77,10 +77,10 @@ class MathDomain(Domain):
         """Make the task at `(split, seed, index)`."""
         from verirl_math.tasks.generate import generate_task
 
-        chosen = self._read(options)
-        return generate_task(seed, index, difficulty, split=split, family=family, style=chosen.style)
+        style = self._read_options(options).style
+        return generate_task(seed, index, difficulty, split=split, family=family, style=style)
 
-    def _read(self, options: GenerationOptions | None) -> MathOptions:
+    def _read_options(self, options: GenerationOptions | None) -> MathOptions:
         from verirl_math.options import MathOptions
 
         return options if isinstance(options, MathOptions) else MathOptions()
@@ -92,20 +92,20 @@ class MathDomain(Domain):
         return judge_completion(task, completion)
 
     def mutants(self, task: Task) -> Sequence[Mutant]:
-        """Wrong completions near the task's reference."""
+        """Make wrong completions that resemble the task's reference."""
         from verirl_math.tasks.mutants import mutants
 
         return mutants(task)
 
     @property
     def importers(self) -> Mapping[str, Importer]:
-        """Benchmark name → reader."""
+        """Name of a benchmark → what imports it."""
         from verirl_math.tasks.importers import IMPORTERS
 
         return IMPORTERS
 
     def render(self, task: Task, completion: str, verdict: Verdict) -> RenderableType:
-        """The answer beside the gold, with the ladder."""
+        """Show the answer, the gold answer and every stage."""
         from verirl_math.render import render
 
         return render(task, completion, verdict)

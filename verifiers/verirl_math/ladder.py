@@ -1,11 +1,11 @@
-"""The rungs of the domain, most important first."""
+"""The stages of the domain, in the order in which they are judged."""
 
 from __future__ import annotations
 
 from verirl.types import Stage
 
 FORM_LEVELS = 5
-"""How finely `form` is quantised."""
+"""Number of levels to which the score of `form` is rounded."""
 
 LADDER = (
     Stage(name="extract", kind="correctness", weight=0.05),

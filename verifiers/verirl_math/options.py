@@ -8,6 +8,10 @@ from verirl.options import GenerationOptions
 
 
 class MathOptions(GenerationOptions):
-    """Options of the task families: a question in words, or shorthand for small models."""
+    """Options of the task families.
+
+    Attributes:
+        style: `prose` asks in words and solves in LaTeX; `terse` is shorthand for small models.
+    """
 
     style: Literal["prose", "terse"] = "prose"

@@ -1,4 +1,4 @@
-"""An answer beside the gold, as a person wants to see it."""
+"""How an answer and its verdict are shown: question, answer, gold answer, and every stage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ _SHOWN_CHARS = 400
 
 
 def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
-    """Question, answer, gold, and the ladder with a mark, a score and a reason for each rung."""
+    """Return a panel with question, answer, gold answer, and a mark, a score and a reason for each stage.
+
+    Args:
+        task: The task, whose last message is the question.
+        completion: What the model wrote.
+        verdict: The verdict of the completion.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -25,8 +31,8 @@ def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
         answer = Text(
             "  and  ".join(one_line(part.text, _SHOWN_CHARS) for part in extract_answers(completion))
         )
-    except NoAnswerError as problem:
-        answer = Text(one_line(str(problem), _SHOWN_CHARS), style="italic red")
+    except NoAnswerError as error:
+        answer = Text(one_line(str(error), _SHOWN_CHARS), style="italic red")
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
@@ -38,5 +44,5 @@ def render(task: Task, completion: str, verdict: Verdict) -> RenderableType:
 
 def _stage_note(stage: StageResult) -> str:
     # The row above shows what was extracted.
-    found = stage.name == "extract" and stage.status is Status.PASSED
-    return "" if found else first_line(stage)
+    is_extracted = stage.name == "extract" and stage.status is Status.PASSED
+    return "" if is_extracted else first_line(stage)

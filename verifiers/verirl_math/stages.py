@@ -1,4 +1,4 @@
-"""The ladder: extract → parse → equivalent, and how well the answer is written."""
+"""Judging a completion: extract, parse and compare its answer, then score how it is written."""
 
 from __future__ import annotations
 
@@ -68,16 +68,23 @@ def judge_completion(task: Task, completion: str) -> Iterator[StageOutcome]:
     yield passed("form", score=worst.score, detail=worst.reason)
 
 
-def _best(spec: MathSpec, found: ExtractedAnswer, rules: EqualityRules, asked: str) -> AnswerResult:
-    alone = judge_answer(spec, found.text, rules, asked)
-    if alone.failed_stage is None or found.dressed is None:
+def _best(spec: MathSpec, answer: ExtractedAnswer, rules: EqualityRules, asked: str) -> AnswerResult:
+    alone = judge_answer(spec, answer.text, rules, asked)
+    if alone.failed_stage is None or answer.dressed is None:
         return alone
-    dressed = judge_answer(spec, found.dressed, rules, asked)
+    dressed = judge_answer(spec, answer.dressed, rules, asked)
     return alone if dressed.failed_stage else dressed
 
 
 def judge_answer(spec: MathSpec, answer: str, rules: EqualityRules, asked: str = "") -> AnswerResult:
-    """Judge the text of one answer: is it the gold, and not the question `asked` over again?"""
+    """Judge the text of one answer.
+
+    Args:
+        spec: The spec of the task.
+        answer: What the box contains.
+        rules: How the answer is compared with the gold one.
+        asked: The question; an answer that only repeats its unevaluated expression is wrong.
+    """
     if _same_words(spec, answer):
         return AnswerResult(None)
     if isinstance(spec.gold, Text):

@@ -1,15 +1,14 @@
-"""The field's benchmarks in their published layouts, as tasks.
+"""Tasks from published benchmarks: GSM8K, MATH, MATH-500, AIME, and any JSONL of questions and answers.
 
-Every imported task has the split `eval`, but for GSM8K's training file. A row without its fields is an
-error with file, line and field; a row whose gold is not an answer that can be checked is left out with a
-warning, so that one such row does not cost the rest of a benchmark.
+Every importer takes a file or a folder. Its tasks have the split `eval`, except those of GSM8K's training
+file. A row without its fields raises InputError with file, line and field. A row whose gold answer cannot be
+checked is left out with a warning, so that the rest of the benchmark can be used.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +17,12 @@ from verirl.answers import NoAnswerError
 from verirl.domain import Importer
 from verirl.errors import InputError, SpecError
 from verirl.io.jsonl import Line, read_lines
+from verirl.io.rows import data_files, warn_left_out
 from verirl.types import Message, Source, Task
 from verirl_math.answers.extract import last_box
 from verirl_math.parsing.expressions import Text
+
+Split = Literal["train", "eval"]
 
 INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
 
@@ -28,24 +30,24 @@ _QUESTION_KEYS = ("problem", "question", "Problem", "Question", "prompt")
 _ANSWER_KEYS = ("answer", "Answer", "gold", "final_answer", "expected_answer")
 _SOLUTION_KEYS = ("solution", "Solution")
 _ID_KEYS = ("unique_id", "id", "ID", "url", "problem_id")
-_MARK = re.compile(r"####\s*(.+?)\s*\Z", re.DOTALL)
+_FINAL_ANSWER = re.compile(r"####\s*(.+?)\s*\Z", re.DOTALL)
 _HARDEST_LEVEL = 5
 
 
 def gsm8k(path: Path) -> Iterator[Task]:
-    """GSM8K (Cobbe et al. 2021): JSONL of `question` and `answer`, which ends in `#### 42`."""
+    """Import GSM8K (Cobbe et al. 2021): JSONL of `question` and `answer`, which ends in `#### 42`."""
     for line in _lines(path, ("train.jsonl", "test.jsonl")):
-        split: Literal["train", "eval"] = "train" if "train" in Path(line.file).name else "eval"
+        split: Split = "train" if "train" in Path(line.file).name else "eval"
         question, text = _text(line, _QUESTION_KEYS), _text(line, _ANSWER_KEYS)
-        mark = _MARK.search(text)
-        gold = (mark[1] if mark else text).replace(",", "").strip()
+        final = _FINAL_ANSWER.search(text)
+        gold = (final[1] if final else text).replace(",", "").strip()
         yield from _task(
             line, "gsm8k", question, {"answer": gold, "answer_type": "number"}, split=split, license="MIT"
         )
 
 
 def math(path: Path) -> Iterator[Task]:
-    """MATH (Hendrycks et al. 2021): folders of one JSON file a problem, or JSONL of the same objects."""
+    """Import MATH (Hendrycks et al. 2021): one JSON file per problem, or JSONL of the same objects."""
     if path.is_dir() and not list(path.glob("*.jsonl*")):
         files = sorted(path.rglob("*.json"))
         if not files:
@@ -58,8 +60,8 @@ def math(path: Path) -> Iterator[Task]:
         solution = _text(line, _SOLUTION_KEYS)
         try:
             gold = last_box(solution)
-        except NoAnswerError as problem:
-            raise InputError.at(line.file, str(problem), line=line.number, field="solution") from problem
+        except NoAnswerError as error:
+            raise InputError.at(line.file, str(error), line=line.number, field="solution") from error
         yield from _task(
             line,
             "math",
@@ -71,7 +73,7 @@ def math(path: Path) -> Iterator[Task]:
 
 
 def math500(path: Path) -> Iterator[Task]:
-    """MATH-500 (Lightman et al. 2023): JSONL of problem, solution, answer, subject, level, unique_id."""
+    """Import MATH-500 (Lightman et al. 2023): JSONL of problem, solution, answer, subject, level and id."""
     for line in _lines(path, ("test.jsonl",)):
         gold = _text(line, _ANSWER_KEYS)
         solution = line.value.get("solution")
@@ -82,21 +84,21 @@ def math500(path: Path) -> Iterator[Task]:
 
 
 def aime(path: Path) -> Iterator[Task]:
-    """AIME in the layouts it is published in: problem, answer (0–999), and an id, url or year."""
+    """Import AIME in any of its published layouts: problem, answer (0–999), and an id, url or year."""
     for line in _lines(path):
         gold = _text(line, _ANSWER_KEYS)
         yield from _task(line, "aime", _text(line, _QUESTION_KEYS), {"answer": gold}, license="(c) MAA")
 
 
 def rows(path: Path) -> Iterator[Task]:
-    """Any JSONL of `id`, `question` and `answer` (a string, a number, or a list of values)."""
+    """Import JSONL of `id`, `question` and `answer` (a string, a number, or a list of values)."""
     for line in _lines(path):
         gold = _with_unit(_text(line, _ANSWER_KEYS), line.value.get("unit"))
         question = _text(line, _QUESTION_KEYS)
         context = line.value.get("context")
         if isinstance(context, str) and context.strip():
             question = f"{context.strip()}\n\n{question}"
-        split: Literal["train", "eval"] = "train" if "gsm8k_train" in Path(line.file).name else "eval"
+        split: Split = "train" if "gsm8k_train" in Path(line.file).name else "eval"
         yield from _task(line, "rows", question, {"answer": gold}, split=split)
 
 
@@ -110,37 +112,30 @@ IMPORTERS: Mapping[str, Importer] = {
 
 
 def _lines(path: Path, names: tuple[str, ...] = ()) -> Iterator[Line]:
-    """The rows of a file, or of the JSONL files of a folder (of those called `names` where there are any)."""
-    if not path.is_dir():
-        if path.suffix == ".parquet":
-            raise InputError.at(path, "is Parquet; save it as JSON lines first (datasets: .to_json(FILE))")
-        yield from read_lines(path)
-        return
-    found = sorted(p for p in path.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz")))
-    found = [p for p in found if p.name.removesuffix(".gz") in names] or found
-    if not found:
-        raise InputError.at(path, "holds no .jsonl file")
-    for file in found:
+    """Read a file, or the JSONL files of a folder: those called `names` if there are any, else all."""
+    files = data_files(path, (".jsonl",))
+    preferred = [file for file in files if file.name.removesuffix(".gz") in names]
+    for file in preferred or files:
         yield from read_lines(file)
 
 
 def _object(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as problem:
-        raise InputError.at(file, f"not a JSON file ({problem})") from problem
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError.at(file, f"not a JSON file ({error})") from error
     if not isinstance(value, dict):
         raise InputError.at(file, f"expected a JSON object, got {type(value).__name__}")
     return value
 
 
 def _text(line: Line, names: tuple[str, ...]) -> str:
-    """The first of `names` that the row has, as text."""
+    """Return the first of the fields `names` that the row has, as text."""
     for name in names:
         if name in line.value:
             value = line.value[name]
-            if isinstance(value, list) and value and all(isinstance(one, (str, int, float)) for one in value):
-                return ", ".join(str(one) for one in value)
+            if isinstance(value, list) and value and all(isinstance(v, (str, int, float)) for v in value):
+                return ", ".join(map(str, value))
             if isinstance(value, bool) or not isinstance(value, (str, int, float)):
                 raise InputError.at(line.file, "must be text or a number", line=line.number, field=name)
             return str(value)
@@ -175,27 +170,26 @@ def _task(
     spec: dict[str, Any],
     *,
     name: str | None = None,
-    split: Literal["train", "eval"] = "eval",
+    split: Split = "eval",
     license: str = "",
 ) -> Iterator[Task]:
     from verirl_math.spec import check_spec, read_spec
 
-    where = f"{line.file}:{line.number}"
     if not question.strip():
         raise InputError.at(line.file, "empty", line=line.number, field="question")
     try:
         check_spec(spec)
         if isinstance(read_spec(spec).gold, Text):
             spec = {**spec, "answer_type": "text"}
-    except SpecError as problem:
-        warnings.warn(f"{where}: left out: its answer {spec['answer']!r} {problem.problem}", stacklevel=2)
+    except SpecError as error:
+        warn_left_out(line, f"its answer {spec['answer']!r} {error.problem}")
         return
     stem = Path(line.file).name.split(".")[0]
-    given = next((str(line.value[key]) for key in _ID_KEYS if line.value.get(key) not in (None, "")), None)
+    row_id = next((str(line.value[key]) for key in _ID_KEYS if line.value.get(key) not in (None, "")), None)
     level = re.search(r"\d+", str(line.value.get("level", "")))
     subject = line.value.get("subject") or line.value.get("type")
     yield Task(
-        id=f"{source}/{name or given or f'{stem}-{line.number:06d}'}",
+        id=f"{source}/{name or row_id or f'{stem}-{line.number:06d}'}",
         domain="math",
         prompt=(Message(role="user", content=f"{question.strip()}\n\n{INSTRUCTION}"),),
         spec=spec,
@@ -208,7 +202,7 @@ def _task(
 
 
 def _reference(line: Line, gold: str) -> str:
-    """The row's own solution where it ends in the boxed gold, else the gold in a box."""
+    """Return the row's own solution if it ends in the boxed gold answer, else the gold answer in a box."""
     solution = next((line.value[key] for key in _SOLUTION_KEYS if isinstance(line.value.get(key), str)), None)
     if solution is not None:
         try:
