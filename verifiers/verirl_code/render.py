@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from verirl.answers import NoAnswerError
 from verirl.reporting.answer_view import fallen, framed, ladder, listing
-from verirl.reporting.formatting import clean
+from verirl.reporting.sanitize import clean
 from verirl.types import StageResult, Task, Verdict
 from verirl_code.extract import extract
 from verirl_code.grading.grader import describe_case

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from verirl.answers import NoAnswerError
 from verirl.reporting.answer_view import fallen, framed, ladder, listing
-from verirl.reporting.formatting import clean, one_line
+from verirl.reporting.sanitize import clean, one_line
 from verirl.types import Task, Verdict
 from verirl_rtl.extract import extract
 from verirl_rtl.simulation.mismatch_table import SAMPLE_HEADING, cells

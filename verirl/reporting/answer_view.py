@@ -1,7 +1,7 @@
-"""What a picture of one judged answer has in every domain: its frame, its outcome and the ladder it climbed.
+"""Parts of the view of one judged answer that all domains share: frame, outcome and stages.
 
-A domain's `render` puts its own parts between. All text here is made safe to show; a domain does the same
-for what it adds (`verirl.reporting.formatting.clean`).
+A domain's `render` adds its own parts. All text here is sanitized; a domain must sanitize what it adds
+(`verirl.reporting.sanitize.clean`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from verirl.reporting.formatting import clean, one_line, plural
+from verirl.reporting.formatting import plural
+from verirl.reporting.sanitize import clean, one_line
 from verirl.types import StageResult, Status, Task, Verdict
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from rich.panel import Panel
     from rich.table import Table
 
-MARKS = {
+STATUS_MARKS = {
     Status.PASSED: ("✓", "green"),
     Status.FAILED: ("✗", "red"),
     Status.TIMEOUT: ("⏱", "yellow"),
     Status.ERROR: ("!", "magenta"),
     Status.SKIPPED: ("–", "dim"),
 }
-"""Status of a stage → its mark and the colour of that."""
+"""Status of a stage → its mark and color."""
 _DETAIL = 400
 _ID = 120
 _LINES = 40
@@ -33,22 +34,22 @@ _WIDTH = 200
 
 
 def fallen(verdict: Verdict) -> StageResult | None:
-    """The stage at which the answer fell, None where it did not."""
+    """The first stage that failed or timed out, None if there is none."""
     return next((s for s in verdict.stages if s.status in (Status.FAILED, Status.TIMEOUT)), None)
 
 
 def outcome(verdict: Verdict) -> str:
-    """What became of an answer, in words; our failure is never called the answer's."""
+    """The outcome of an answer in words; an error of the verifier is never called wrong."""
     return "right" if verdict.passed else "could not be judged" if verdict.is_error else "wrong"
 
 
 def first_line(stage: StageResult) -> str:
-    """What a stage said, without tables or listings below it."""
+    """First line of the detail of a stage, without tables or listings below it."""
     return one_line(stage.detail.partition("\n")[0], _DETAIL)
 
 
-def ladder(verdict: Verdict, said: Callable[[StageResult], str] = first_line) -> Table:
-    """Mark, name, score and words (`said`, which cleans them) of each stage, in order."""
+def ladder(verdict: Verdict, describe: Callable[[StageResult], str] = first_line) -> Table:
+    """Table of mark, name, score and detail of each stage, in order; `describe` returns sanitized text."""
     from rich.table import Table
     from rich.text import Text
 
@@ -56,13 +57,15 @@ def ladder(verdict: Verdict, said: Callable[[StageResult], str] = first_line) ->
     for _ in range(4):
         rows.add_column(overflow="fold")
     for stage in verdict.stages:
-        mark, style = MARKS[stage.status]
-        rows.add_row(Text(mark, style=style), Text(stage.name), Text(f"{stage.score:.2f}"), Text(said(stage)))
+        mark, style = STATUS_MARKS[stage.status]
+        rows.add_row(
+            Text(mark, style=style), Text(stage.name), Text(f"{stage.score:.2f}"), Text(describe(stage))
+        )
     return rows
 
 
 def listing(source: str, language: str, line: int | None = None) -> RenderableType:
-    """The lines of `source` around `line` (from 1), which is marked; its first lines where there is none."""
+    """The lines of `source` around `line` (from 1), which is marked; its first lines if `line` is None."""
     from rich.console import Group
     from rich.syntax import Syntax
     from rich.text import Text
@@ -90,11 +93,11 @@ def _clipped(text: str) -> str:
 
 
 def framed(task: Task, verdict: Verdict, *parts: RenderableType | None) -> Panel:
-    """`parts` one below the other, an empty line between, in a frame that says what became of the answer."""
+    """Panel with `parts` below each other, separated by empty lines; its title gives the outcome."""
     from rich.console import Group
     from rich.panel import Panel
     from rich.text import Text
 
-    spaced = [one for part in parts if part is not None for one in (part, Text())]
+    spaced = [row for part in parts if part is not None for row in (part, Text())]
     title = Text(f"{one_line(clean(task.id), _ID)}: {outcome(verdict)}", style="bold")
     return Panel(Group(*spaced[:-1]), title=title, title_align="left")

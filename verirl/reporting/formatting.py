@@ -1,16 +1,16 @@
-"""Figures as a person reads them, and text of others made safe to show."""
+"""Formatting of shares, gains, times and counts for a reader."""
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
+
+# Some callers import these two from here.
+from verirl.reporting.sanitize import clean as clean
+from verirl.reporting.sanitize import one_line as one_line
 
 if TYPE_CHECKING:
     from verirl.reporting.heldout import Gain, Share
     from verirl.training.figures import Unit
-
-
-# --- figures -------------------------------------------------------------------------------------------
 
 
 def percent(share: float | None) -> str:
@@ -73,42 +73,3 @@ def figure(unit: Unit, value: float) -> str:
 def plural(number: int, noun: str) -> str:
     """`number` and its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-# --- text that a model or a file gave ------------------------------------------------------------------
-
-
-def clean(text: str) -> str:
-    """`text` with every character that would move a cursor, hide or reorder others made visible."""
-    return "".join(map(_visible, text.replace("\r\n", "\n").replace("\t", "    ")))
-
-
-def _visible(character: str) -> str:
-    if character == "\n" or character.isprintable():
-        return character
-    kind = unicodedata.category(character)
-    if kind == "Zs":
-        return " "
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"
-
-
-def one_line(text: str, limit: int = 160) -> str:
-    """Cleaned text on one line, cut at `limit` characters."""
-    flat = " ".join(clean(text[: 4 * limit]).split())
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
-
-
-def cut(text: str, rows: int, characters: int) -> str:
-    """Cleaned text cut in its middle: how an answer begins and how it ends both tell."""
-    whole = clean(text.strip("\n"))
-    if len(whole) > characters:
-        left = len(whole) - characters
-        head = characters // 2
-        whole = f"{whole[:head]} … {left} characters left out … {whole[len(whole) - characters + head :]}"
-    kept = whole.split("\n")
-    if len(kept) > rows:
-        head = rows // 2
-        left = len(kept) - rows
-        kept = [*kept[:head], f"… {plural(left, 'line')} left out …", *kept[len(kept) - rows + head :]]
-    return "\n".join(kept)

@@ -1,4 +1,4 @@
-"""What came out of a run, in sentences: the same ones for the terminal and the page."""
+"""Results of a run in sentences, shared by the terminal and the HTML page."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Tone = Literal["good", "bad", "plain"]
 
 
 class Remark(NamedTuple):
-    """A sentence, and whether it is good news."""
+    """A sentence and its tone."""
 
     tone: Tone
     text: str
 
 
 def state(summary: Summary) -> str:
-    """Whether the run is whole, and what to do where it is not."""
+    """Whether the run is finished, and how to continue it if it is not."""
     total = sum(stage.wall_seconds or 0.0 for stage in summary.stages)
     if summary.finished:
         return f"finished; {seconds(total)} in all"
@@ -43,8 +43,8 @@ def state(summary: Summary) -> str:
     )
 
 
-def findings(summary: Summary) -> Iterator[Remark]:
-    """What came out, the verdict first; each a sentence or two."""
+def remarks(summary: Summary) -> Iterator[Remark]:
+    """The results in a sentence or two each, the conclusion first."""
     held_out = summary.held_out
     if held_out is None:
         yield Remark("plain", _not_scored(summary))
@@ -59,7 +59,7 @@ def findings(summary: Summary) -> Iterator[Remark]:
     if held_out.control and held_out.gain(start, held_out.control):
         yield _control(summary, held_out)
     if not held_out.gains:
-        yield from (_alone(held_out, place) for place in range(len(held_out.scores)))
+        yield from (_alone(held_out, index) for index in range(len(held_out.scores)))
     lost = sum(score.errors for score in held_out.scores)
     if lost:
         drawn = sum(score.samples for score in held_out.scores)
@@ -127,8 +127,8 @@ def _change(gain: Gain) -> str:
     return f"{points(gain)}, an interval that {'excludes' if gain.excludes_zero else 'includes'} 0"
 
 
-def _alone(held_out: HeldOut, place: int) -> Remark:
-    score = held_out.scores[place]
+def _alone(held_out: HeldOut, index: int) -> Remark:
+    score = held_out.scores[index]
     figures = ", ".join(f"pass@{k} {interval(share)}" for k, share in score.sampled.items())
     name = stages.titles().get(score.model, score.model)
     return Remark("plain", f"Held-out, {name}: {figures}; greedy {interval(score.greedy)}.")
@@ -141,7 +141,7 @@ def _value(held_out: HeldOut, model: str, k: int) -> float | None:
 
 
 def health(grpo: GrpoSummary) -> Iterator[Remark]:
-    """What GRPO's completions were good for."""
+    """Throughput, idle groups and errors of GRPO's completions."""
     speed = grpo.tokens_per_second
     yield Remark(
         "plain",
@@ -159,7 +159,7 @@ def health(grpo: GrpoSummary) -> Iterator[Remark]:
 
 
 def explain(held_out: HeldOut) -> str:
-    """How the held-out figures are to be read."""
+    """How to read the held-out figures."""
     return (
         f"{plural(held_out.count, 'held-out task')}, {plural(held_out.samples, 'answer')} each at "
         f"temperature {held_out.temperature:g}. Brackets are 95 % intervals over tasks; this is one training "

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from verirl.reporting import formatting, narrative, tables
-from verirl.reporting.formatting import clean, figure, percent, seconds
+from verirl.reporting import narrative, sanitize, tables
+from verirl.reporting.formatting import figure, percent, seconds
 from verirl.reporting.rollouts import Sample
+from verirl.reporting.sanitize import clean
 from verirl.reporting.summary import GrpoSummary, Summary
 from verirl.reporting.svg import SERIES, line_chart
 from verirl.training.figures import Chart
@@ -108,9 +109,9 @@ def _table(found: tables.Tabulated) -> str:
 
 
 def _outcome(summary: Summary) -> Iterator[str]:
-    for place, finding in enumerate(narrative.findings(summary)):
-        lead = "lead " if place == 0 else ""
-        yield f"<p class='{lead}{finding.tone}'>{_text(finding.text)}</p>"
+    for index, remark in enumerate(narrative.remarks(summary)):
+        lead = "lead " if index == 0 else ""
+        yield f"<p class='{lead}{remark.tone}'>{_text(remark.text)}</p>"
     if summary.held_out:
         yield _table(tables.scores(summary.held_out))
         if summary.held_out.gains:
@@ -150,8 +151,8 @@ def _costs(summary: Summary) -> Iterator[str]:
     yield _table(tables.stage_times(summary))
     if summary.grpo:
         yield _split(summary.grpo)
-        for finding in narrative.health(summary.grpo):
-            yield f"<p class='{finding.tone}'>{_text(finding.text)}</p>"
+        for remark in narrative.health(summary.grpo):
+            yield f"<p class='{remark.tone}'>{_text(remark.text)}</p>"
 
 
 def _split(grpo: GrpoSummary) -> str:
@@ -180,7 +181,7 @@ def _sample(sample: Sample) -> str:
         shown["reference"] = sample.reference
     for name, text in shown.items():
         if text or name == "answer":
-            whole = formatting.cut(text, SAMPLE_ROWS, SAMPLE_CHARACTERS) or "(empty)"
+            whole = sanitize.cut(text, SAMPLE_ROWS, SAMPLE_CHARACTERS) or "(empty)"
             parts.append(f"<span class='soft'>{name}</span><pre>{escape(whole)}</pre>")
     tones = {"passed": "good", "skipped": "soft"}
     parts += [

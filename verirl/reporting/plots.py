@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from verirl.reporting.formatting import clean, figure
+from verirl.reporting.formatting import figure
+from verirl.reporting.sanitize import clean
 from verirl.training.figures import Chart, Curve, Unit
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from html import escape
 
-from verirl.reporting.formatting import clean, figure
+from verirl.reporting.formatting import figure
 from verirl.reporting.plots import limits, span, tick_label, ticks, whole_ticks
+from verirl.reporting.sanitize import clean
 from verirl.training.figures import Chart, Curve
 
 WIDTH, HEIGHT = 640, 240

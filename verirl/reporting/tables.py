@@ -1,19 +1,18 @@
-"""What a report tabulates, as headings and rows of text: the same ones for the terminal and the page."""
+"""The tables of a report as headings and rows of text, shared by the terminal and the HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from verirl.reporting.formatting import count, interval, one_line, percent, plural, points, seconds
+from verirl.reporting.answer_view import STATUS_MARKS
+from verirl.reporting.formatting import count, interval, percent, plural, points, seconds
 from verirl.reporting.heldout import HeldOut
 from verirl.reporting.rollouts import Sample
+from verirl.reporting.sanitize import one_line
 from verirl.reporting.summary import GrpoSummary, StageTime, Summary, TaskSet
 from verirl.training import stages
 from verirl.types import StageResult, Status
-
-MARKS = {"passed": "✓", "failed": "✗", "timeout": "✗", "error": "!", "skipped": "–"}
-"""Status of a stage → its mark."""
 
 
 class Tabulated(NamedTuple):
@@ -88,33 +87,33 @@ def task_sets(summary: Summary) -> Tabulated:
     """The task sets and what they were used for."""
     rows = [
         (
-            found.name,
-            ", ".join(found.uses) or "–",
-            ", ".join(found.domains),
-            str(found.count),
-            f"{found.difficulty[0]:.2f} to {found.difficulty[1]:.2f}" if found.difficulty else "–",
-            kill_rate(found),
+            tasks.name,
+            ", ".join(tasks.uses) or "–",
+            ", ".join(tasks.domains),
+            str(tasks.count),
+            f"{tasks.difficulty[0]:.2f} to {tasks.difficulty[1]:.2f}" if tasks.difficulty else "–",
+            kill_rate(tasks),
         )
-        for found in summary.tasks
+        for tasks in summary.tasks
     ]
     heads = ("tasks", "used for", "domain", "how many", "difficulty", "mutants killed")
     return Tabulated(heads, rows, 3)
 
 
 def stage_times(summary: Summary) -> Tabulated:
-    """How far each stage of the recipe came, and its time on the clock."""
+    """Progress and wall time of each stage of the recipe."""
     rows = [(stage.name, progress(stage), seconds(stage.wall_seconds)) for stage in summary.stages]
     return Tabulated(("stage", "", "wall time"), rows, 2)
 
 
 def model(summary: Summary) -> str:
-    """What was trained."""
+    """The trained model and its size."""
     size = f", {count(summary.parameters)} parameters" if summary.parameters else ""
     return f"model {summary.model}{size}"
 
 
 def versions(summary: Summary) -> str:
-    """What the verdicts were made with."""
+    """Versions of the domains and tools that made the verdicts."""
     return "judged with " + ", ".join(f"{name} {version}" for name, version in summary.versions.items())
 
 
@@ -123,7 +122,7 @@ def _name(model: str) -> str:
 
 
 def p_value(value: float) -> str:
-    """A sign test's p."""
+    """The p-value of a sign test."""
     return "p < 0.0001" if value < 1e-4 else f"p = {value:.2g}"
 
 
@@ -136,7 +135,7 @@ def kill_rate(tasks: TaskSet) -> str:
 
 
 def progress(stage: StageTime) -> str:
-    """How far a stage came."""
+    """Progress of a stage."""
     if stage.state == "not begun":
         return "not begun"
     if not stage.steps:
@@ -147,7 +146,7 @@ def progress(stage: StageTime) -> str:
 
 
 def sample_title(sample: Sample) -> str:
-    """One line that says why a sample is shown."""
+    """One line that names a sample and why it is shown."""
     head = {"best": "Among the best", "worst": "Among the worst", "error": "Could not be judged"}[sample.pick]
     parts = [head, one_line(sample.task_id, 40)]
     if sample.reward is not None:
@@ -163,8 +162,8 @@ def sample_title(sample: Sample) -> str:
 
 
 def mark(stage: StageResult) -> str:
-    """A stage of a ladder with what it found."""
-    text = f"{MARKS[stage.status]} {one_line(stage.name, 40)}"
+    """Mark, name, score and detail of one stage of the ladder."""
+    text = f"{STATUS_MARKS[stage.status][0]} {one_line(stage.name, 40)}"
     if stage.status in (Status.TIMEOUT, Status.ERROR, Status.SKIPPED):
         text += f" ({stage.status})"
     if 0 < stage.score < 1:
@@ -175,7 +174,7 @@ def mark(stage: StageResult) -> str:
 
 
 def split(grpo: GrpoSummary) -> list[tuple[str, float, float]]:
-    """What GRPO's steps were spent on: name, seconds, share."""
+    """How the time of GRPO's steps was spent: name, seconds, share."""
     parts = {
         "writing answers": grpo.generation,
         "judging them": grpo.verification,

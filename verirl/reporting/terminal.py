@@ -9,9 +9,10 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from verirl.reporting import formatting, narrative, tables
-from verirl.reporting.formatting import clean, one_line, percent, seconds
+from verirl.reporting import narrative, sanitize, tables
+from verirl.reporting.formatting import percent, seconds
 from verirl.reporting.plots import Plot
+from verirl.reporting.sanitize import clean, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -80,9 +81,9 @@ def _section(title: str, parts: Iterable[RenderableType]) -> Iterator[Renderable
 
 
 def _outcome(summary: Summary) -> Iterator[RenderableType]:
-    for place, finding in enumerate(narrative.findings(summary)):
-        style = STYLES[finding.tone]
-        yield Text(clean(finding.text), style=f"bold {style}".strip() if place == 0 else style)
+    for index, remark in enumerate(narrative.remarks(summary)):
+        style = STYLES[remark.tone]
+        yield Text(clean(remark.text), style=f"bold {style}".strip() if index == 0 else style)
     held_out = summary.held_out
     if held_out is None:
         return
@@ -134,8 +135,8 @@ def _costs(summary: Summary) -> Iterator[RenderableType]:
         yield Text()
         yield _split(summary.grpo)
         yield Text()
-        for finding in narrative.health(summary.grpo):
-            yield Text(finding.text, style=STYLES[finding.tone])
+        for remark in narrative.health(summary.grpo):
+            yield Text(remark.text, style=STYLES[remark.tone])
 
 
 def _split(grpo: GrpoSummary) -> Table:
@@ -160,12 +161,12 @@ def _samples(samples: Sequence[Sample]) -> Iterator[RenderableType]:
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         if sample.prompt:
-            grid.add_row("prompt", Text(formatting.cut(sample.prompt, PROMPT_ROWS, PROMPT_CHARACTERS)))
-        answer = formatting.cut(sample.completion, SAMPLE_ROWS, SAMPLE_CHARACTERS)
+            grid.add_row("prompt", Text(sanitize.cut(sample.prompt, PROMPT_ROWS, PROMPT_CHARACTERS)))
+        answer = sanitize.cut(sample.completion, SAMPLE_ROWS, SAMPLE_CHARACTERS)
         grid.add_row("answer", Text(answer) if answer.strip() else Text("(empty)", style="dim"))
         grid.add_row("ladder", _marks(sample.stages))
         if not sample.passed and sample.reference:
-            grid.add_row("reference", Text(formatting.cut(sample.reference, PROMPT_ROWS, PROMPT_CHARACTERS)))
+            grid.add_row("reference", Text(sanitize.cut(sample.reference, PROMPT_ROWS, PROMPT_CHARACTERS)))
         yield grid
 
 

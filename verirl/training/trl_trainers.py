@@ -27,6 +27,8 @@ from verirl.models.local import Loaded, stop_ids
 from verirl.models.sampler import sample_tokens, supports
 from verirl.scoring import advantages as group_advantages
 from verirl.seeds import derive
+from verirl.training.checkpoints import seal
+from verirl.training.deduplicate import deduplicate_rows
 from verirl.training.sampling import SampleResult, SamplingPolicy
 from verirl.training.settings import Lora, Model, Optimizer
 from verirl.types import Task, Verdict
@@ -34,10 +36,6 @@ from verirl.types import Task, Verdict
 if TYPE_CHECKING:
     from verirl.training.stages.grpo import GrpoSettings
     from verirl.training.stages.sft import SftSettings
-
-COMPLETE = "verirl_complete.json"
-"""Written last into a checkpoint, with the size of every file of it: one that was cut off, or of which a
-file was cut since, is never resumed from."""
 
 STATE = "verirl_state_{rank}.pt"
 
@@ -62,29 +60,6 @@ Judge = Callable[[Sequence[str], Sequence[str], Sequence[int], int], list[Verdic
 
 Record = Callable[[int, int, Sequence[Scored], dict[str, float]], None]
 """(generation, step, completions, seconds by part): what a generation wrote and what it was worth."""
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint of a stage that is whole."""
-    found = [path for path in folder.glob("checkpoint-*") if _is_whole(path)]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-def seal(checkpoint: Path) -> None:
-    """Mark a checkpoint as whole."""
-    (checkpoint / COMPLETE).write_text(json.dumps(_sizes(checkpoint)), encoding="utf-8")
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        return bool(json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8")) == _sizes(checkpoint))
-    except (OSError, ValueError):
-        return False
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != COMPLETE)
-    return {str(path.relative_to(folder)): path.stat().st_size for path in files}
 
 
 class _Checkpoints:
@@ -310,50 +285,6 @@ def _all_errors(verdicts: Sequence[Verdict]) -> str:
     details = [stage.detail for verdict in verdicts for stage in verdict.stages if stage.detail]
     reason = details[-1].splitlines()[-1] if details and details[-1] else "no detail"
     return f"verification failed for every completion of a generation, so nothing can be learned: {reason}"
-
-
-TRIMMED = ("completion_ids", "completion_mask", "old_per_token_logps", "ref_per_token_logps")
-
-
-def deduplicate_rows(inputs: dict[str, Any]) -> tuple[dict[str, Any], float]:
-    """The fewest rows with the same policy gradient, without the padding that the others needed.
-
-    Rows without advantage have no gradient. Rows of equal tokens have equal gradients up to their advantage,
-    so one row stands for all of them with the sum; that holds while the importance ratio is 1, hence only
-    where no older probabilities are given. Returns the share of rows kept beside them (at least one is).
-    """
-    advantages = inputs["advantages"]
-    total = len(advantages)
-    if "old_per_token_logps" not in inputs and advantages.dim() == 1:
-        advantages = _sum_of_equals(inputs, advantages)
-    active = advantages.reshape(total, -1).abs().amax(dim=1) > 0
-    rows = active.nonzero().squeeze(1)
-    if len(rows) == 0:
-        rows = torch.zeros(1, dtype=torch.long, device=advantages.device)
-    kept = {
-        key: value[rows] if isinstance(value, torch.Tensor) and value.dim() and len(value) == total else value
-        for key, value in {**inputs, "advantages": advantages}.items()
-    }
-    length = max(1, int(kept["completion_mask"].sum(dim=1).max()))
-    for key in TRIMMED:
-        if key in kept:
-            kept[key] = kept[key][:, :length]
-    width = max(1, int(kept["prompt_mask"].sum(dim=1).max()))
-    for key in ("prompt_ids", "prompt_mask"):
-        kept[key] = kept[key][:, -width:]
-    return kept, len(rows) / total
-
-
-def _sum_of_equals(inputs: dict[str, Any], advantages: torch.Tensor) -> torch.Tensor:
-    """Advantages in which the first of equal rows holds the sum and the others nothing."""
-    columns = [inputs[key] for key in ("prompt_mask", "prompt_ids", "completion_mask", "completion_ids")]
-    first: dict[tuple[int, ...], int] = {}
-    place = [first.setdefault(tuple(row), n) for n, row in enumerate(torch.cat(columns, dim=1).tolist())]
-    index = torch.tensor(place, device=advantages.device)
-    # In float64, so that advantages that cancel leave exactly nothing.
-    summed = torch.zeros(len(advantages), dtype=torch.float64, device=advantages.device)
-    summed.index_add_(0, index, advantages.double())
-    return summed.to(advantages.dtype)
 
 
 class StepLog(TrainerCallback):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 from verirl import registry
 from verirl.reporting.answer_view import fallen, ladder, listing, outcome
-from verirl.reporting.formatting import clean
+from verirl.reporting.sanitize import clean
 from verirl.types import Message, StageResult, Status, Task, Verdict
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202e\x08\r\x9b31m"

@@ -28,7 +28,7 @@ from support.reports import (
 )
 
 from verirl.errors import InputError
-from verirl.reporting import formatting, page, summary
+from verirl.reporting import page, sanitize, summary
 from verirl.runs import RunFolder
 
 
@@ -220,17 +220,17 @@ def test_json_holds_what_a_model_wrote_and_is_strict(folder):
 
 def test_a_long_answer_is_cut_in_its_middle():
     text = "\n".join(f"line {place}" for place in range(1000))
-    shown = formatting.cut(text, 10, 10_000)
+    shown = sanitize.cut(text, 10, 10_000)
     assert shown.startswith("line 0\n")
     assert shown.endswith("line 999")
     assert "990 lines left out" in shown
-    assert len(formatting.cut("x" * 10**6, 10, 500)) < 600
+    assert len(sanitize.cut("x" * 10**6, 10, 500)) < 600
 
 
 @settings(deadline=None)
 @given(st.text(st.characters()), st.integers(2, 20), st.integers(10, 200))
 def test_cut_text_is_short_and_clean(text, rows, characters):
-    shown = formatting.cut(text, rows, characters)
+    shown = sanitize.cut(text, rows, characters)
     assert len(shown.split("\n")) <= rows + 1
     assert not [c for c in shown if c != "\n" and not c.isprintable()]
 

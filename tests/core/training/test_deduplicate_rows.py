@@ -1,4 +1,4 @@
-"""Folding changes what an update costs, not what it is."""
+"""Deduplication changes the cost of an update, not its gradient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
 from verirl.models import tiny
-from verirl.training.trl_trainers import deduplicate_rows
+from verirl.training.deduplicate import deduplicate_rows
 
 PROMPT = torch.tensor([[0, 0, 7, 8], [0, 0, 7, 8], [0, 0, 7, 8], [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]])
 DONE = torch.tensor([[5, 6, 9, 0], [5, 6, 9, 0], [5, 9, 0, 0], [6, 6, 6, 9], [5, 9, 0, 0], [5, 9, 0, 0]])

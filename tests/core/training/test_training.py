@@ -20,7 +20,7 @@ from verirl.models.local import Loaded
 from verirl.pool import VerifierPool
 from verirl.runs import RunFolder
 from verirl.scoring import advantages
-from verirl.training import trl_trainers
+from verirl.training import checkpoints, trl_trainers
 from verirl.training.context import RunContext, Ui
 from verirl.training.recipe import load
 from verirl.training.run import run_stages
@@ -142,11 +142,11 @@ def test_a_checkpoint_that_was_cut_off_is_not_resumed_from(tmp_path):
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(bytes(100))
         if step != 12:
-            trl_trainers.seal(folder)
-    assert trl_trainers.latest_checkpoint(tmp_path).name == "checkpoint-14"
+            checkpoints.seal(folder)
+    assert checkpoints.latest_checkpoint(tmp_path).name == "checkpoint-14"
     (tmp_path / "checkpoint-14" / "model.safetensors").write_bytes(bytes(99))
-    assert trl_trainers.latest_checkpoint(tmp_path).name == "checkpoint-10"
-    assert trl_trainers.latest_checkpoint(tmp_path / "nothing") is None
+    assert checkpoints.latest_checkpoint(tmp_path).name == "checkpoint-10"
+    assert checkpoints.latest_checkpoint(tmp_path / "nothing") is None
 
 
 def test_an_example_is_a_prompt_as_sampled_and_an_answer_that_ends():

@@ -1,4 +1,4 @@
-"""What `verirl.training.trl_trainers` takes for granted of TRL, pinned, so that an upgrade fails here first.
+"""Pins the parts of TRL that `verirl.training.trl_trainers` relies on, so that an upgrade fails here first.
 
 Facts about source are read from its syntax tree, so comments and layout do not matter.
 """
@@ -17,7 +17,7 @@ import transformers
 import trl
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
 
-from verirl.training import trl_trainers
+from verirl.training import deduplicate, trl_trainers
 from verirl.training.stages.grpo import GrpoSettings
 
 
@@ -31,7 +31,7 @@ def names(function: Callable[..., Any]) -> list[str]:
 
 
 def test_version() -> None:
-    assert trl.__version__.split(".")[:2] == ["1", "16"], "read trl_bridge against this TRL, then pin it here"
+    assert trl.__version__.split(".")[:2] == ["1", "16"], "check trl_trainers with this TRL, then pin it"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_batch_has_the_keys_that_are_rewritten() -> None:
     ):
         assert f"'{key}': {key}" in code
     assert "if tool_mask is not None:\n        output['tool_mask'] = tool_mask" in code
-    for key in trl_trainers.TRIMMED:
+    for key in deduplicate.TRIMMED_KEYS:
         assert key in code
 
 
@@ -150,7 +150,7 @@ def test_each_loss_is_one_that_trl_knows(loss: str) -> None:
 
 
 def test_what_each_loss_is_divided_by() -> None:
-    """`_without_idle` leaves rows out, and `_generate_and_score_completions` changes the count of tokens."""
+    """`deduplicate_rows` drops rows, and `_generate_and_score_completions` changes the token count."""
     code = source(GRPOTrainer._compute_loss)
     row_mean = "((per_token_loss * mask).sum(-1) / mask.sum(-1).clamp(min=1.0)).mean()"
     assert f"if self.loss_type in ['grpo', 'sapo']:\n        loss = {row_mean}" in code

@@ -164,7 +164,8 @@ class Grpo(TrainingStage[GrpoSettings]):
     def run(self, context: RunContext) -> dict[str, Any]:
         """Reinforce with verified rewards."""
         from verirl.models.local import Loaded
-        from verirl.training.trl_trainers import Slots, latest_checkpoint, run_grpo
+        from verirl.training.checkpoints import latest_checkpoint
+        from verirl.training.trl_trainers import Slots, run_grpo
 
         settings = self.settings(context.recipe)
         if settings is None:

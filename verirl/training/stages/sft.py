@@ -120,7 +120,8 @@ def fine_tune(
         Figures for the journal.
     """
     from verirl.models.local import Loaded
-    from verirl.training.trl_trainers import latest_checkpoint, run_sft
+    from verirl.training.checkpoints import latest_checkpoint
+    from verirl.training.trl_trainers import run_sft
 
     loaded = context.load_start(Sft())
     tasks = context.tasks(settings.tasks)
