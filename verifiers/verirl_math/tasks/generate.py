@@ -1,7 +1,7 @@
-"""Make a mathematics task from `(split, seed, index)` and a difficulty, with its worked answer.
+"""Generating math tasks: a question, its gold answer and a worked solution.
 
-A problem belongs to one split for ever: a hash of its shorthand says which. A draw that lands in the
-other split is drawn again, so the splits share no problem, whatever the seeds, styles and difficulties.
+A hash of a problem's shorthand assigns the problem to one split. A draw that belongs to the other split is
+drawn again, so the splits share no problem, whatever the seeds, styles and difficulties.
 """
 
 from __future__ import annotations
@@ -35,10 +35,18 @@ def generate_task(
     family: str | None = None,
     style: str = "prose",
 ) -> Task:
-    """The task at `(split, seed, index)`; `family` None means drawn, `difficulty` lies in [0, 1].
+    """Generate one task; the same arguments give the same task.
 
-    `style`: `prose` is a question in words and a solution in LaTeX; `terse` is both in shorthand.
-    Raises InputError on an unknown split, family or style, or a difficulty out of range.
+    Args:
+        seed: Seed of the task set.
+        index: Number of the task in it.
+        difficulty: From 0 to 1.
+        split: `train` or `eval`.
+        family: Name of the family; None draws one.
+        style: `prose`: a question in words and a solution in LaTeX; `terse`: both in shorthand.
+
+    Raises:
+        InputError: If the split, family or style is unknown, or the difficulty is out of range.
     """
     check_draw(difficulty, split=(split, SPLITS), style=(style, STYLES), family=(family, FAMILIES))
     origin = start_draw("math", FAMILIES, seed, index, difficulty, split=split, family=family, style=style)

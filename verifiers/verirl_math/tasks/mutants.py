@@ -1,8 +1,8 @@
-"""Wrong completions near a task's reference, each shown to be wrong by exact arithmetic.
+"""Wrong completions close to a task's reference, each shown to be wrong by exact arithmetic.
 
-The particular slips of a problem (a dropped step, a wrong precedence, a swapped operand) are known where
-the task is one of ours and can be drawn again. For any other task with a reference there remain the
-slips that its gold alone suggests, and the forms that never commit to one answer.
+For a generated task they are the results of typical mistakes in its problem (a dropped step, a wrong
+precedence, a swapped operand). For any other task they are numbers near its gold answer. Some mutants of
+every task evade the question: an empty box, two boxes, no box.
 """
 
 from __future__ import annotations
@@ -26,44 +26,53 @@ from verirl_math.tasks.families.problem import Problem
 from verirl_math.tasks.generate import problem_of
 
 MAX_WRONG_ANSWERS = 4
-"""At most this many wrong answers for one task."""
+"""Most mutants of one task that give a wrong answer."""
 EVASION_COUNT = 2
-"""This many completions that never commit to one answer."""
+"""Number of mutants of one task that do not commit to one answer."""
+MAX_NUMBER_CHARS = 200
+"""Characters of a gold answer that is read as a plain number."""
+
+_UNBOXED = "what was found above, as asked"
+_NUMBER = re.compile(r"(-?)(?:(\d+)(?:\.(\d+))?|\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+)/(\d+))")
 
 
 def mutants(task: Task) -> tuple[Mutant, ...]:
-    """Up to six wrong completions, always the same for the same task; none where it has no reference."""
+    """Return up to six wrong completions, always the same for the same task.
+
+    Args:
+        task: The task; without a reference it has no mutants.
+    """
     if task.reference is None:
         return ()
     problem = problem_of(task)
     gold = str(task.spec.get("answer", ""))
-    slips = list(_slips(problem) if problem else _slips_of_number(gold))[:MAX_WRONG_ANSWERS]
+    wrong_answers = list(_wrong_answers(problem) if problem else _wrong_numbers(gold))[:MAX_WRONG_ANSWERS]
     write = terse_text if "terse" in task.tags else latex
-    found: list[tuple[str, str | None]] = [
-        (kind, answer if isinstance(answer, str) else write(answer)) for kind, answer in slips
+    boxes: list[tuple[str, str | None]] = [
+        (kind, answer if isinstance(answer, str) else write(answer)) for kind, answer in wrong_answers
     ]
-    forms = _evasions(gold, found[0][1] if found else None)
-    found += rng("math", "mutants", task.content_key()).sample(forms, EVASION_COUNT)
-    return tuple(Mutant(kind, rebox(task.reference, answer)) for kind, answer in found)
+    evasions = _evasions(gold, boxes[0][1] if boxes else None)
+    boxes += rng("math", "mutants", task.content_key()).sample(evasions, EVASION_COUNT)
+    return tuple(Mutant(kind, rebox(task.reference, box)) for kind, box in boxes)
 
 
-def _slips(problem: Problem) -> Iterator[WrongAnswer]:
-    """The problem's own slips, then the general ones."""
+def _wrong_answers(problem: Problem) -> Iterator[WrongAnswer]:
+    """Yield the problem's own wrong answers, then those that suit any answer of its type."""
     return _distinct_wrong(problem.answer, (*problem.wrong, *near_misses(problem.answer)))
 
 
-def _slips_of_number(gold: str) -> Iterator[WrongAnswer]:
+def _wrong_numbers(gold: str) -> Iterator[WrongAnswer]:
     value = read_number(gold)
     return iter(()) if value is None else _distinct_wrong(value, near_misses(value))
 
 
-def _distinct_wrong(answer: Value, slips: Iterable[WrongAnswer]) -> Iterator[WrongAnswer]:
-    """The slips that differ from the answer and from each other."""
+def _distinct_wrong(answer: Value, candidates: Iterable[WrongAnswer]) -> Iterator[WrongAnswer]:
+    """Yield the candidates that differ from the answer and from each other."""
     seen: list[Value | str] = [answer]
-    for slip in slips:
-        if not any(_equal(slip.answer, other) for other in seen):
-            seen.append(slip.answer)
-            yield slip
+    for candidate in candidates:
+        if not any(_equal(candidate.answer, other) for other in seen):
+            seen.append(candidate.answer)
+            yield candidate
 
 
 def _equal(a: Value | str, b: Value | str) -> bool:
@@ -73,29 +82,23 @@ def _equal(a: Value | str, b: Value | str) -> bool:
 
 
 def _evasions(gold: str, wrong: str | None) -> list[tuple[str, str | None]]:
-    """What may stand in the box without being an answer; None stands for no box at all."""
-    forms: list[tuple[str, str | None]] = [
+    """Return kind and content of boxes that hold no answer; None: there is no box at all."""
+    evasions: list[tuple[str, str | None]] = [
         ("empty_box", ""),
         ("no_box", None),
         ("not_a_number", "\\text{NaN}"),
         ("infinite", "\\infty"),
     ]
     if wrong is not None:
-        forms += [
+        evasions += [
             ("hedged", f"{gold} \\text{{ or }} {wrong}"),
             ("two_boxes", f"{gold}}} or \\boxed{{{wrong}"),
         ]
-    return forms
-
-
-MAX_NUMBER_CHARS = 200
-"""Characters of a gold that is read as a plain number."""
-_UNBOXED = "what was found above, as asked"
-_NUMBER = re.compile(r"(-?)(?:(\d+)(?:\.(\d+))?|\\[dt]?frac\{(\d+)\}\{(\d+)\}|(\d+)/(\d+))")
+    return evasions
 
 
 def read_number(text: str) -> Fraction | None:
-    """A plain integer, decimal or fraction; None for anything else."""
+    """Return the value of a plain integer, decimal or fraction; None for anything else."""
     if len(text) > MAX_NUMBER_CHARS:
         return None
     match = _NUMBER.fullmatch(text.strip().strip("$").replace(",\\!", "").strip())
@@ -112,15 +115,24 @@ def read_number(text: str) -> Fraction | None:
 
 
 def rebox(reference: str, answer: str | None) -> str:
-    """The reference with another answer in its last box; with None, words in place of the box."""
+    """Replace the answer in the last box of a completion.
+
+    Args:
+        reference: The completion.
+        answer: The new content of the box; None puts words in place of the box.
+
+    Example:
+        >>> rebox(r"So it is \\boxed{5}.", "6")
+        'So it is \\\\boxed{6}.'
+    """
     start = reference.rfind("\\boxed{")
     if start < 0:
         return _UNBOXED if answer is None else f"\\boxed{{{answer}}}"
     depth, end = 0, len(reference)
-    for place in range(start + len("\\boxed"), len(reference)):
-        depth += {"{": 1, "}": -1}.get(reference[place], 0)
+    for position in range(start + len("\\boxed"), len(reference)):
+        depth += {"{": 1, "}": -1}.get(reference[position], 0)
         if depth == 0:
-            end = place + 1
+            end = position + 1
             break
     box = _UNBOXED if answer is None else f"\\boxed{{{answer}}}"
     return reference[:start] + box + reference[end:]

@@ -1,4 +1,4 @@
-"""Families of problems. Each is a function of a generator and a difficulty; answers are exact."""
+"""Families of problems with exact answers, each a function of a random generator and a difficulty."""
 
 from __future__ import annotations
 

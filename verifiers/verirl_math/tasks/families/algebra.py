@@ -311,8 +311,8 @@ def latex_pattern(letters: str) -> str:
 
 
 def _coefficients(p: LinearCombination) -> list[Fraction]:
-    found = {basis.power: c for basis, c in p.terms}
-    return [found.get(power, Fraction(0)) for power in range(max(found), -1, -1)]
+    by_power = {basis.power: c for basis, c in p.terms}
+    return [by_power.get(power, Fraction(0)) for power in range(max(by_power), -1, -1)]
 
 
 def _piece(power: int, c: Fraction, other: LinearCombination) -> str:

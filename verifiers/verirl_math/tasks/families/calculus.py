@@ -143,7 +143,7 @@ def _slope(p: LinearCombination, a: int) -> Problem:
 
 
 def _equal(left: str, right: str) -> str:
-    """`left = right`, or one of them where they read the same."""
+    """`left = right`, or one of them if they read the same."""
     return left if left == right else f"{left} = {right}"
 
 
@@ -157,7 +157,7 @@ def _substituted(p: LinearCombination, a: int) -> str:
 
 
 def _antiderivative(f: LinearCombination) -> LinearCombination:
-    """An antiderivative, by parts where a power meets exp, sin or cos."""
+    """An antiderivative, by parts if a power is multiplied by exp, sin or cos."""
     total = linear_combination({}, f.var)
     for (power, kind, k), c in f.terms:
         if not kind:
@@ -246,7 +246,7 @@ def _value_at(f: LinearCombination, x: int) -> LinearCombination:
 
 
 def _plain(value: LinearCombination) -> Value:
-    """The rational number that a constant combination is, where it is one."""
+    """The rational number that a constant combination equals, if there is one."""
     if not value.terms:
         return Fraction(0)
     if len(value.terms) == 1 and value.terms[0][0] == ONE:

@@ -1,4 +1,4 @@
-"""Exact answers: what they are, when two are the same, and how they are written."""
+"""Exact answers: their types, their equality, and how they are written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LinearCombination:
         return linear_combination(total, self.var)
 
     def __mul__(self, other: LinearCombination) -> LinearCombination:
-        """Product where in each pair of terms at most one has a kind (polynomial times anything)."""
+        """Product, if in each pair of terms at most one has a kind (polynomial times anything)."""
         total: dict[Basis, Fraction] = {}
         for a, x in self.terms:
             for b, y in other.terms:
@@ -156,7 +156,7 @@ def matrix(rows: list[list[int]] | list[list[Fraction]]) -> Matrix:
 
 
 def same_answer(a: Value, b: Value) -> bool:
-    """Whether two answers are the same mathematical object."""
+    """Return whether two answers are the same mathematical object."""
     return _canonical(a) == _canonical(b)
 
 
@@ -179,7 +179,7 @@ def _canonical(value: Value) -> object:
 
 
 def answer_type(value: Value) -> str:
-    """The `answer_type` that the math domain's spec gives such an answer."""
+    """Return the `answer_type` of such an answer in a math spec."""
     if isinstance(value, LinearCombination):
         return "expression"
     if isinstance(value, Point):
@@ -194,12 +194,12 @@ def answer_type(value: Value) -> str:
 
 
 def latex(value: Value) -> str:
-    """LaTeX, without dollar signs."""
+    """Write an answer in LaTeX, without dollar signs."""
     return _write(value, terse=False)
 
 
 def terse_text(value: Value) -> str:
-    """The shortest text that means the same: `3/4` for a fraction, no spaces."""
+    """Write an answer as the shortest plain text: `3/4` for a fraction, no spaces."""
     return _write(value, terse=True)
 
 
@@ -279,7 +279,7 @@ def _symbol(basis: Basis, var: str) -> str:
 
 
 def superscript(power: int) -> str:
-    """An exponent, in braces where it is more than one character."""
+    """An exponent, in braces if it has more than one character."""
     return str(power) if 0 <= power <= 9 else f"{{{power}}}"
 
 
@@ -297,14 +297,14 @@ def _basis_value(basis: Basis) -> float:
 
 
 class WrongAnswer(NamedTuple):
-    """A wrong answer near the right one: what went wrong, and the answer (or its LaTeX)."""
+    """A wrong answer near the right one: the kind of mistake, and the answer (or its LaTeX)."""
 
     kind: str
     answer: Value | str
 
 
 def near_misses(value: Value) -> Iterator[WrongAnswer]:
-    """Slips that happen with any answer of this type. Some may equal it: compare with `same`."""
+    """Wrong answers that suit any answer of this type; some may equal it (see `same_answer`)."""
     if isinstance(value, int | Fraction):
         yield from _near_number(Fraction(value))
     elif isinstance(value, LinearCombination):

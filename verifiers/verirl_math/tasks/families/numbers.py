@@ -117,7 +117,7 @@ def fractions(rng: Random, difficulty: float) -> Problem:
         naive, total = total, after
     sign, number = operations[-1]
     top = naive.numerator - number.numerator if sign == "-" else naive.numerator + number.numerator
-    slips = {
+    mistakes = {
         "+": WrongAnswer("tops_and_bottoms", Fraction(top, naive.denominator + number.denominator)),
         "-": WrongAnswer("tops_and_bottoms", Fraction(top, naive.denominator + number.denominator)),
         "*": WrongAnswer("divided_instead", naive / number),
@@ -129,7 +129,7 @@ def fractions(rng: Random, difficulty: float) -> Problem:
         terse=short + "=?",
         steps=tuple(steps),
         answer=total,
-        wrong=(slips[sign], WrongAnswer("dropped_step", naive), WrongAnswer("restated", text)),
+        wrong=(mistakes[sign], WrongAnswer("dropped_step", naive), WrongAnswer("restated", text)),
     )
 
 
@@ -150,7 +150,7 @@ def _over(top: int, bottom: int) -> str:
 
 
 def _fraction_step(a: Fraction, sign: str, b: Fraction) -> tuple[Fraction, list[Step]]:
-    """The lines that carry out `a sign b`, with the unreduced result where it differs."""
+    """The lines that carry out `a sign b`, with the unreduced result if it differs."""
     if sign in "+-":
         bottom = lcm(a.denominator, b.denominator)
         x, y = (n.numerator * (bottom // n.denominator) for n in (a, b))

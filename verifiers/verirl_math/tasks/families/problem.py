@@ -1,4 +1,4 @@
-"""What a family makes: one problem, in words and in shorthand, with its worked answer."""
+"""The problem that a family draws: in words and in shorthand, with a worked solution."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from verirl_math.tasks.families.exact_answers import Value, WrongAnswer
 
 
 class Step(NamedTuple):
-    """One line of a worked solution: words, then mathematics in LaTeX.
+    """One line of a worked solution.
 
-    `terse` is the line in shorthand; None derives it from `math`, an empty text leaves the line out.
+    Attributes:
+        say: The words of the line.
+        math: The mathematics after them, in LaTeX.
+        terse: The line in shorthand; None derives it from `math`, an empty text leaves the line out.
     """
 
     say: str
@@ -26,10 +29,13 @@ class Step(NamedTuple):
 class Problem:
     """A question with exactly one right answer.
 
-    `ask`: phrasings of the same question, with mathematics between dollar signs. `form`: the form of
-    answer that is wanted. `terse`: the question in shorthand; it is also the problem's identity, so two
-    problems that differ must differ there. `wrong`: what particular slips would have given; one that
-    happens to equal the answer is dropped by whoever uses it.
+    Attributes:
+        ask: Phrasings of the same question, with mathematics between dollar signs.
+        form: The sentence that asks for a form of the answer.
+        terse: The question in shorthand. It identifies the problem: different problems differ here.
+        steps: The worked solution, without the answer.
+        answer: The exact answer.
+        wrong: Results of typical mistakes. One may equal the answer by chance; `tasks.mutants` drops it.
     """
 
     ask: tuple[str, ...]
@@ -41,7 +47,7 @@ class Problem:
 
 
 class Family(families.Family[Problem]):
-    """A family of problems."""
+    """A family of math problems."""
 
 
 INTEGER = "Give an integer."
@@ -51,12 +57,12 @@ EXACT = "Give the exact value."
 
 
 def nonzero(rng: Random, bound: int) -> int:
-    """An integer in [−bound, bound] other than 0."""
+    """Draw an integer in [−bound, bound] other than 0."""
     return rng.choice((-1, 1)) * rng.randint(1, bound)
 
 
 def signed(number: object) -> str:
-    """A number in brackets where it is negative, to follow an operator."""
+    """Write a number so that it can follow an operator: in brackets if it is negative."""
     text = str(number)
     return f"({text})" if text.startswith("-") else text
 
@@ -88,7 +94,7 @@ _WORDS = {
 
 
 def shorthand(latex: str) -> str:
-    """LaTeX of a worked step as plain text without spaces: `\\frac{1}{2} \\cdot 6` is `1/2*6`."""
+    """Write the LaTeX of a step as plain text without spaces: `\\frac{1}{2} \\cdot 6` is `1/2*6`."""
     text = latex
     for word, plain in _WORDS.items():
         text = text.replace(word, plain)

@@ -491,12 +491,12 @@ def _changes(rng: Random, difficulty: float) -> Problem:
             )
         )
         value, before = after, value
-    told = ", then ".join(f"{'rises' if move > 0 else 'falls'} by {abs(move)} percent" for move in moves)
+    changes = ", then ".join(f"{'rises' if move > 0 else 'falls'} by {abs(move)} percent" for move in moves)
     return Problem(
         ask=(
-            f"A price of {amount} coins {told}. What is the price in the end, in coins?",
+            f"A price of {amount} coins {changes}. What is the price in the end, in coins?",
             (
-                f"A town has {amount} inhabitants. Their number {told}. How many inhabitants are there in "
+                f"A town has {amount} inhabitants. Their number {changes}. How many inhabitants are there in "
                 "the end?"
             ),
         ),
