@@ -1,8 +1,9 @@
-"""Is an answer the gold? Structure first: a set is no tuple, a base is no decimal, metres are no inches.
+"""Compare an answer with the gold answer, first by structure, then by value.
 
-`difference` says in a few words what is wrong, or None where both are the same. It is exact: no rounding,
-no renaming of variables, no assumption about signs. What it forgives is dress: order inside a set, a missing
-unit, `x =` in front of a value, an inequality for an interval, an equation's scale.
+A set is not a tuple, a numeral in a base is not a decimal, and meters are not inches. `difference` says in
+a few words what is wrong, or returns None if both are equal. It is exact: it neither rounds nor renames
+variables, and assumes nothing about signs. It ignores differences of notation: the order in a set, a missing
+unit, `x =` before a value, an inequality for an interval, the scale of an equation.
 """
 
 from __future__ import annotations
@@ -53,7 +54,13 @@ _FUNCTION_LETTERS = frozenset("fghFGHpqPQ")
 
 @dataclass(frozen=True, slots=True)
 class EqualityRules:
-    """What the task says about equality. `percent`: the question asks for a percentage."""
+    """The rules of equality for a task.
+
+    Args:
+        kind: The declared type of the answer, if any.
+        tolerance: The largest relative error of a number; None is exact.
+        percent: Whether the question asks for a percentage.
+    """
 
     kind: str | None = None
     tolerance: Fraction | None = None
@@ -61,13 +68,23 @@ class EqualityRules:
 
 
 def difference(gold: Node, answer: Node, rules: EqualityRules) -> str | None:
-    """Why `answer` is not `gold`, or None where it is.
+    """Say why an answer is not equal to the gold answer.
 
-    Raises BudgetError for values too large to compare and UndefinedError for answers without a value.
+    Args:
+        gold: The gold answer.
+        answer: The answer to judge.
+        rules: How the two are compared.
+
+    Returns:
+        The reason in a few words, or None if they are equal.
+
+    Raises:
+        BudgetError: If a value is too large to compare.
+        UndefinedError: If the answer has no value.
     """
-    uncarried = (operations(answer) & UNEVALUATED_OPERATIONS) - operations(gold)
-    if uncarried:
-        return f"an operation that was not carried out ({', '.join(sorted(uncarried))})"
+    unevaluated = (operations(answer) & UNEVALUATED_OPERATIONS) - operations(gold)
+    if unevaluated:
+        return f"an operation that was not carried out ({', '.join(sorted(unevaluated))})"
     if isinstance(gold, Op) and gold.name == "approx":
         gold = gold.args[0]
     if isinstance(answer, Op) and answer.name == "approx":
@@ -79,7 +96,7 @@ def difference(gold: Node, answer: Node, rules: EqualityRules) -> str | None:
 
 
 def _with_constant(gold: Node, answer: Node) -> Node:
-    """`x^2 + c` and `x^2 + K` beside a gold `x^2 + C`: an arbitrary constant goes by any of its letters."""
+    """Rename the arbitrary constant of `x^2 + c` or `x^2 + K` to that of a gold answer `x^2 + C`."""
     if _added_constants(gold) != ["C"] or "C" in symbols(answer):
         return answer
     others = [name for name in _added_constants(answer) if name not in symbols(gold)]
@@ -87,7 +104,7 @@ def _with_constant(gold: Node, answer: Node) -> Node:
 
 
 def _added_constants(node: Node) -> list[str]:
-    """The names for a constant among the terms of a sum, where each occurs nowhere else."""
+    """List the arbitrary constants among the terms of a sum: those that occur nowhere else."""
     terms, todo = list[Node](), [node.terms[-1] if isinstance(node, Rel) and node.ops == ("=",) else node]
     while todo:
         match todo.pop():
@@ -115,7 +132,7 @@ def _renamed(node: Node, old: str, new: str) -> Node:
 
 
 def _typed(node: Node, rules: EqualityRules) -> Node:
-    """What the declared type says of a pair that could be two things."""
+    """Read an ambiguous sequence as the declared type says."""
     if isinstance(node, Seq):
         if rules.kind == "set" and node.kind == "list":
             return Seq("set", node.items)
@@ -139,13 +156,13 @@ def _compare(gold: Node, answer: Node, rules: EqualityRules) -> str | None:
             "words where the answer is mathematics" if isinstance(answer, Text) else "not the words asked for"
         )
     if real_sets.is_real_set(gold) or (real_sets.is_real_set(answer) and real_sets.could_be_real_set(gold)):
-        found = _region_difference(gold, answer)
-        if found != "unread":
-            return found
+        reason = _region_difference(gold, answer)
+        if reason != "unread":
+            return reason
     if isinstance(gold, Rel):
         return _relation_difference(gold, answer, rules)
-    if isinstance(gold, Seq) and (found := _assigned_difference(gold, answer, rules)) != "unread":
-        return found
+    if isinstance(gold, Seq) and (reason := _assigned_difference(gold, answer, rules)) != "unread":
+        return reason
     if isinstance(answer, Rel):
         return _chain_difference(gold, answer, rules)
     if isinstance(gold, Seq) or isinstance(answer, Seq):
@@ -163,7 +180,7 @@ def _compare(gold: Node, answer: Node, rules: EqualityRules) -> str | None:
 
 
 def _spread(node: Node) -> Node:
-    """`1 ± 2` as the list `3, -1`; inside a list or set, as more items."""
+    """Expand `1 ± 2` to the list `3, -1`; in a list or set, to further items."""
     if not operations(node) & {"pm", "mp"}:
         return node
     if isinstance(node, Seq) and node.kind in ("list", "set"):
@@ -174,8 +191,8 @@ def _spread(node: Node) -> Node:
 
 
 def _alternatives(node: Node) -> tuple[Node, ...]:
-    """One tree for each choice of signs; with a `∓` present all signs go together."""
-    count = sum(isinstance(one, Op) and one.name in ("pm", "mp") for one in walk(node))
+    """Make one tree per choice of signs; if there is a `∓`, all signs change together."""
+    count = sum(isinstance(part, Op) and part.name in ("pm", "mp") for part in walk(node))
     if count == 0 or count > _MAX_SIGNS:
         return (node,)
     if "mp" in operations(node):
@@ -208,7 +225,7 @@ def _with_signs(node: Node, signs: Iterator[bool]) -> Node:
 
 
 def defined_name(node: Node, value: Node) -> str | None:
-    """The name on the left of `x = 5`, `f(x) = 2x`, `(x, y) = (1, 2)`, `\\text{Area} = 5`; else None."""
+    """Return the name defined by `x = 5`, `f(x) = 2x`, `(x, y) = (1, 2)`, `\\text{Area} = 5`, or None."""
     match node:
         case Sym(name):
             return None if name in symbols(value) else name
@@ -227,18 +244,18 @@ def defined_name(node: Node, value: Node) -> str | None:
 
 
 def _capitals(node: Node) -> str | None:
-    """`AB`, a segment's name; None for any other product."""
+    """Return the name of a segment such as `AB`; None for any other product."""
     match node:
         case Sym(name) if len(name) == 1 and name.isupper():
             return name
         case Op("*", (left, right)):
-            one, other = _capitals(left), _capitals(right)
-            return one + other if one and other else None
+            first, second = _capitals(left), _capitals(right)
+            return first + second if first and second else None
     return None
 
 
 def definition(node: Node) -> tuple[str | None, Node]:
-    """The name and value of a definition; other trees have no name and are their own value."""
+    """Return the name and value of a definition; any other tree has no name and is its own value."""
     if isinstance(node, Rel) and node.ops == ("=",):
         left, right = node.terms
         if (name := defined_name(left, right)) is not None:
@@ -279,7 +296,10 @@ def _relation_difference(gold: Rel, answer: Node, rules: EqualityRules) -> str |
 
 
 def _chain_difference(gold: Node, answer: Rel, rules: EqualityRules) -> str | None:
-    """`x = 2 + 3 = 5`: every side but a leading name must be the gold; `≈` may follow an exact side."""
+    """Compare a chain such as `x = 2 + 3 = 5`, of which every side must be the gold answer.
+
+    A name may come first, and `≈` may follow an exact side.
+    """
     terms = list(answer.terms)
     if any(op not in ("=", "~") for op in answer.ops):
         return (
@@ -300,9 +320,9 @@ def _chain_difference(gold: Node, answer: Rel, rules: EqualityRules) -> str | No
         exact = [definition(answer)[1]]
     if not exact[start:] and rules.tolerance is None:
         return "only an approximation"
-    found = _first(_compare(gold, term, rules) for term in exact[start:])
-    if found:
-        return found if len(exact[start:]) == 1 else f"a chain whose sides differ: {found}"
+    reason = _first(_compare(gold, term, rules) for term in exact[start:])
+    if reason:
+        return reason if len(exact[start:]) == 1 else f"a chain whose sides differ: {reason}"
     for term in rough:
         if not _rounds(gold, term) and (rules.tolerance is None or _compare(gold, term, rules)):
             return "an approximation that the value does not round to"
@@ -310,20 +330,21 @@ def _chain_difference(gold: Node, answer: Rel, rules: EqualityRules) -> str | No
 
 
 def _rounds(exact: Node, rough: Node) -> bool:
-    found = as_decimal(rough)
-    if found is None:
+    decimal = as_decimal(rough)
+    if decimal is None:
         whole = rational(rough)
         if whole is None:
             return False
-        found = (whole, Fraction(1, 2), 0)
+        decimal = (whole, Fraction(1, 2), 0)
+    center, half_unit, _ = decimal
     evaluation = Evaluator({}, 2 * WORKING_DIGITS)
     try:
         value = evaluation(exact)
     except UndefinedError:
         return False
     context = evaluation.context
-    target = context.mpf(found[0].numerator) / found[0].denominator
-    return bool(abs(value - target) <= context.mpf(found[1].numerator) / found[1].denominator)
+    target = context.mpf(center.numerator) / center.denominator
+    return bool(abs(value - target) <= context.mpf(half_unit.numerator) / half_unit.denominator)
 
 
 def _region_difference(gold: Node, answer: Node) -> str | None:
@@ -337,7 +358,7 @@ def _region_difference(gold: Node, answer: Node) -> str | None:
 
 
 def _assigned_difference(gold: Seq, answer: Node, rules: EqualityRules) -> str | None:
-    """`x = 1, y = 2` for the tuple (1, 2), and the other way round; "unread" where neither is that."""
+    """Compare `x = 1, y = 2` with the tuple (1, 2) or the reverse; "unread" if they are not such a pair."""
     left, right = assignments(gold), assignments(answer)
     if left is not None and right is not None:
         if left.keys() != right.keys():
@@ -352,12 +373,12 @@ def _assigned_difference(gold: Seq, answer: Node, rules: EqualityRules) -> str |
 
 
 def assignments(node: Node) -> dict[str, Node] | None:
-    """`x = 1, y = 2` as a mapping; None where an item has no name or a name comes twice."""
+    """Read `x = 1, y = 2` as a mapping; None if an item has no name or a name comes twice."""
     if not isinstance(node, Seq) or node.kind != "list" or node.joint == "or":
         return None
     pairs = [definition(item) for item in node.items]
-    found = {name: value for name, value in pairs if name is not None}
-    return found if len(found) == len(pairs) else None
+    values = {name: value for name, value in pairs if name is not None}
+    return values if len(values) == len(pairs) else None
 
 
 def _sequence_difference(gold: Node, answer: Node, rules: EqualityRules) -> str | None:
@@ -398,7 +419,7 @@ def _sequence_difference(gold: Node, answer: Node, rules: EqualityRules) -> str 
 
 
 def _holds_set(node: Seq) -> bool:
-    """Whether a set's elements are sets: then its braces are no dress."""
+    """Whether the elements of a set are sets, so that its braces have a meaning."""
     return any(_is_set(item) for item in node.items)
 
 
@@ -409,13 +430,13 @@ def _is_set(node: Node) -> bool:
 
 
 def _of_several_names(node: Node) -> bool:
-    """`x = 1, y = 2`, but not `x_1 = 1, x_2 = 2`."""
+    """Whether a list defines several variables: `x = 1, y = 2`, but not `x_1 = 1, x_2 = 2`."""
     named_values = assignments(node) or {}
     return len({name.partition("_")[0] for name in named_values}) > 1
 
 
 def _unnamed(node: Node) -> Node:
-    """`x = 2 or x = 3`, `x = 2, 3` as the values 2, 3; a list of definitions of several things stays."""
+    """Read `x = 2 or x = 3` and `x = 2, 3` as the values 2, 3; keep definitions of several variables."""
     if not isinstance(node, Seq) or node.kind != "list":
         return node
     pairs = [definition(item) for item in node.items]
@@ -444,7 +465,7 @@ def _unordered_difference(gold: Seq, answer: Seq, rules: EqualityRules) -> str |
 def _distinct(items: list[Node], rules: EqualityRules) -> list[Node]:
     kept: list[Node] = []
     for item in items:
-        if not any(_quiet(one, item, rules) for one in kept):
+        if not any(_quiet(other, item, rules) for other in kept):
             kept.append(item)
     return kept
 
@@ -479,7 +500,7 @@ def _rows(node: Node) -> tuple[tuple[Node, ...], ...] | None:
 
 
 def _as_vector(rows: tuple[tuple[Node, ...], ...]) -> tuple[tuple[Node, ...], ...]:
-    """A row as a column: beside a tuple, a vector's direction means nothing."""
+    """Turn a row into a column: in a comparison with a tuple, the direction of a vector has no meaning."""
     return tuple((entry,) for entry in rows[0]) if len(rows) == 1 else rows
 
 
@@ -517,7 +538,7 @@ def _based_difference(gold: Node, answer: Node) -> str | None:
 
 
 def _ratio_difference(gold: Op, answer: Op) -> str | None:
-    """`2 : 4 : 6` is `1 : 2 : 3`."""
+    """Compare ratios up to a common factor: `2 : 4 : 6` is `1 : 2 : 3`."""
     if len(gold.args) != len(answer.args):
         return "another number of parts"
     pairs = list(zip(gold.args, answer.args, strict=True))
@@ -559,5 +580,5 @@ def _same(gold: Node, answer: Node, rules: EqualityRules) -> bool:
     return same_value(gold, answer, rules.tolerance)
 
 
-def _first(found: Iterable[str | None]) -> str | None:
-    return next((reason for reason in found if reason), None)
+def _first(reasons: Iterable[str | None]) -> str | None:
+    return next((reason for reason in reasons if reason), None)

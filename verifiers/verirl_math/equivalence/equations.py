@@ -1,4 +1,4 @@
-"""Are two relations the same? Up to a constant factor, then, for equations, up to cleared denominators."""
+"""Compare relations up to a constant factor, and equations also up to cleared denominators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 
 
 def same_equation(gold: Rel, answer: Rel) -> bool:
-    """Whether two equations have the same solutions: a constant multiple, or the same cleared numerator."""
+    """Whether two equations are equal up to a constant factor, or once denominators are cleared."""
     left, right = Op("-", gold.terms), Op("-", answer.terms)
     if constant_ratio(left, right) is not None:
         return True
@@ -24,7 +24,7 @@ def same_equation(gold: Rel, answer: Rel) -> bool:
 
 
 def same_inequality(gold: Rel, answer: Rel) -> bool:
-    """Whether two chains of inequalities are the same, read from either end, or one step up to scale."""
+    """Whether two chains of inequalities are equal, from either end, or a single one up to scale."""
     if any(op not in _MIRRORED for op in gold.ops + answer.ops):
         return False
     if _termwise(gold, answer) or _termwise(gold, _mirrored(answer)):
@@ -64,7 +64,7 @@ def _is_small(node: Node) -> bool:
 
 
 def _degree(node: Node) -> int:
-    """An upper bound of the degree of numerator and denominator once everything is multiplied out."""
+    """Return an upper bound for the degree of the expanded numerator and denominator."""
     match node:
         case Sym():
             return 1
@@ -95,7 +95,7 @@ def _same_numerator(left: Node, right: Node) -> bool:
 
 
 def _expression(node: Node, names: dict[str, object]) -> object:
-    """A rational function as a sympy expression, built from the tree: no text is ever given to sympy."""
+    """Build a sympy expression of a rational function from its tree; sympy never gets text."""
     sympy = import_optional("sympy", "math")
 
     match node:

@@ -1,4 +1,4 @@
-"""Exact values: a tree as a Fraction, within a budget, or as a residue modulo a large number."""
+"""Compute exact values: fractions within a budget, or residues modulo a large number."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 from verirl_math.parsing.expressions import BudgetError, Node, Num, Op, Sym
 
 MAX_RATIONAL_BITS = 20_000
-"""Bits of an exact intermediate result; more is a bomb, not an answer."""
+"""The largest exact intermediate result, in bits; a larger one is refused."""
 
 MAX_FACTORIAL_ARGUMENT = 1000
 
@@ -40,9 +40,14 @@ class UndefinedError(ValueError):
 
 
 def rational(node: Node) -> Fraction | None:
-    """The exact value where it is rational and found by arithmetic alone, else None.
+    """Compute the exact value of an expression by rational arithmetic.
 
-    Raises BudgetError past `BIT_LIMIT` and UndefinedError for a division by zero.
+    Returns:
+        The value, or None if it is not rational or needs more than arithmetic.
+
+    Raises:
+        BudgetError: If an intermediate result exceeds `MAX_RATIONAL_BITS`.
+        UndefinedError: If there is a division by zero.
     """
     match node:
         case Num(value):
@@ -87,7 +92,7 @@ def _rational_root(base: Fraction, exponent: Fraction) -> Fraction | None:
 
 
 def _root(values: list[Fraction]) -> Fraction | None:
-    """The real root where it is rational; odd roots of negatives are real."""
+    """Return the real root if it is rational, else None; odd roots of negative numbers are real."""
     base, degree = values
     if degree.denominator != 1 or not 1 <= degree.numerator <= 64:
         return None
@@ -101,7 +106,7 @@ def _root(values: list[Fraction]) -> Fraction | None:
 
 
 def _integer_root(value: int, n: int) -> int | None:
-    """The n-th root where it is whole, by bisection."""
+    """Return the n-th root by bisection if it is an integer, else None."""
     if n == 2:
         root = math.isqrt(value)
     else:
@@ -183,7 +188,7 @@ RATIONAL_OPERATIONS = frozenset({"+", "-", "*", "/", "neg", "^", "mixed", "perce
 
 
 def is_rational_function(node: Node) -> bool:
-    """Whether `node` is built from symbols and rational numbers by + − × ÷ and whole powers only."""
+    """Whether `node` is built from symbols and rational numbers by + − × ÷ and integer powers only."""
     match node:
         case Num() | Sym():
             return True
@@ -198,9 +203,10 @@ def is_rational_function(node: Node) -> bool:
 
 
 def residue(node: Node, point: Mapping[str, int], modulus: int) -> int:
-    """The value of a rational function at `point`, modulo `modulus`: constant cost however high its powers.
+    """Compute a rational function at `point`, modulo `modulus`; the cost does not depend on its powers.
 
-    Raises UndefinedError where a denominator has no inverse there.
+    Raises:
+        UndefinedError: If a denominator has no inverse.
     """
     match node:
         case Num(value):
@@ -240,23 +246,23 @@ _RESIDUE: Mapping[str, Callable[[list[int], int], int]] = {
 
 
 def as_decimal(node: Node) -> tuple[Fraction, Fraction, int] | None:
-    """A decimal literal's value, half a unit in its last place, and its significant digits; else None.
+    """Read a decimal literal: its value, half a unit in its last place, and its significant digits.
 
-    Reads `-1.4142`, `1.5e-3` and `1.5 \\times 10^{-3}`.
+    None if it is not one. Reads `-1.4142`, `1.5e-3` and `1.5 \\times 10^{-3}`.
     """
     match node:
         case Num(value, places, digits) if places is not None:
             return value, Fraction(1, 2) * Fraction(10) ** -places, digits
         case Op("neg", (inside,)):
-            found = as_decimal(inside)
-            return None if found is None else (-found[0], found[1], found[2])
+            decimal = as_decimal(inside)
+            return None if decimal is None else (-decimal[0], decimal[1], decimal[2])
         case Op("percent", (inside,)):
-            found = as_decimal(inside)
-            return None if found is None else (found[0] / 100, found[1] / 100, found[2])
+            decimal = as_decimal(inside)
+            return None if decimal is None else (decimal[0] / 100, decimal[1] / 100, decimal[2])
         case Op("*", (Num() as mantissa, Op("^", (Num(value=ten), _)) as power)) if ten == 10:
-            found = as_decimal(mantissa)
+            decimal = as_decimal(mantissa)
             scale = rational(power)
-            if found is None or scale is None:
+            if decimal is None or scale is None:
                 return None
-            return found[0] * scale, found[1] * scale, found[2]
+            return decimal[0] * scale, decimal[1] * scale, decimal[2]
     return None

@@ -1,4 +1,4 @@
-"""Values to many digits: a tree evaluated with mpmath at given points, with its precision watched.
+"""Evaluate a tree at given points to many digits with mpmath, and track the precision.
 
 Conventions: variables are real; odd roots of negative numbers are real; `log` without a base is natural in
 `\\ln`, and natural in `\\log` too unless a base is written (the field writes golds so).
@@ -29,7 +29,10 @@ MpNumber = Any
 
 
 class Evaluator:
-    """Evaluates at `digits` digits. `magnitude`: the largest |log10| seen; `largest`: the largest log10."""
+    """An evaluator with `digits` digits.
+
+    `magnitude` is the largest |log10| of the values so far, `largest` the largest log10.
+    """
 
     def __init__(self, point: Mapping[str, Fraction], digits: int, work: int = MAX_EVALUATED_NODES) -> None:
         self.point = point
@@ -40,18 +43,18 @@ class Evaluator:
         self.work = work
 
     def __call__(self, node: Node) -> MpNumber:
-        """The value of `node`; UndefinedError where it has none, BudgetError where it is too large."""
+        """Evaluate `node`; UndefinedError if it has no value, BudgetError if it is too large."""
         self.work -= 1
         if self.work < 0:
             raise BudgetError("too much to compute")
         try:
             value = self._value(node)
-        except (ZeroDivisionError, OverflowError, mpmath.mp.NoConvergence) as problem:
-            raise UndefinedError(str(problem) or "no value") from None
-        except (ValueError, TypeError, ArithmeticError) as problem:
-            if isinstance(problem, (BudgetError, UndefinedError)):
+        except (ZeroDivisionError, OverflowError, mpmath.mp.NoConvergence) as error:
+            raise UndefinedError(str(error) or "no value") from None
+        except (ValueError, TypeError, ArithmeticError) as error:
+            if isinstance(error, (BudgetError, UndefinedError)):
                 raise
-            raise UndefinedError(str(problem)) from None
+            raise UndefinedError(str(error)) from None
         return self._watched(value)
 
     def _watched(self, value: MpNumber) -> MpNumber:
@@ -203,7 +206,7 @@ class Evaluator:
         return self._stepped(a, self.context.ceil)
 
     def _stepped(self, a: MpNumber, step: Any) -> MpNumber:
-        """Round after snapping: a value that is whole but for the last digits is that whole number."""
+        """Round a value; one that is an integer but for its last digits counts as that integer."""
         context = self.context
         if context.im(a):
             raise UndefinedError("a step of a complex value")
@@ -239,7 +242,7 @@ _contexts: dict[int, Any] = {}
 
 
 def _shared(digits: int) -> Any:
-    """A context of its own a precision: mpmath's global one is left alone."""
+    """Return one context per precision, so that the global one of mpmath does not change."""
     if digits not in _contexts:
         _contexts[digits] = mpmath.mp.clone()
     return _contexts[digits]
@@ -254,7 +257,7 @@ def _number(context: Any, value: Fraction) -> MpNumber:
 
 
 def _exponent(value: MpNumber) -> int:
-    """About log10 of a real value; 0 for zero."""
+    """Estimate log10 of a real value; 0 for zero."""
     if not value:
         return 0
     _, mantissa, exponent, _ = value._mpf_

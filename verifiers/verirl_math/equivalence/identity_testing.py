@@ -1,8 +1,8 @@
-"""Are two expressions the same value? Exact arithmetic first, then identities by evaluation.
+"""Decide whether two expressions have the same value, by exact arithmetic or by evaluation.
 
 An identity between rational functions is tested by residues at random points modulo a random large number
 (Schwartz 1980, Zippel 1979): its cost does not grow with the exponents. Anything else is evaluated to at
-least 50 digits; where an intermediate value is tiny or huge, to as many more as that value can hide. The
+least 50 digits, and to more if an intermediate value is so tiny or huge that it could hide digits. The
 points come from a hash of both sides, so a verdict is reproducible and no answer can be fitted to them.
 """
 
@@ -19,10 +19,10 @@ from verirl_math.equivalence.high_precision_eval import WORKING_DIGITS, Evaluato
 from verirl_math.parsing.expressions import BudgetError, Const, Node, Op, constants, symbols, walk
 
 MAX_SPAN_DIGITS = 1000
-"""Decimal orders of magnitude that an intermediate value may span before we refuse to compare."""
+"""Decimal orders of magnitude that an intermediate value may span; beyond it the comparison is refused."""
 
 MIN_DECIMAL_DIGITS = 6
-"""Significant digits from which a decimal may stand for an exact value that rounds to it."""
+"""The fewest significant digits of a decimal that may stand for an exact value that rounds to it."""
 
 _AGREEING_POINTS = 10
 _MAX_POINTS = 24
@@ -57,10 +57,16 @@ _SMALL_PRIMES = (
 
 
 def same_value(gold: Node, answer: Node, tolerance: Fraction | None = None) -> bool:
-    """Whether `answer` is the value of `gold`.
+    """Whether two expressions have the same value.
 
-    `tolerance` is relative and applies where both are numbers. Raises BudgetError for a value that is too
-    large to compute, UndefinedError where `answer` has no value.
+    Args:
+        gold: The gold answer.
+        answer: The answer to judge.
+        tolerance: The largest relative error if both are numbers; None is exact.
+
+    Raises:
+        BudgetError: If a value is too large to compute.
+        UndefinedError: If the answer has no value.
     """
     if gold == answer:
         return True
@@ -90,10 +96,10 @@ def _same_number(gold: Node, answer: Node, tolerance: Fraction | None) -> bool:
 
 def _stands_for(decimal: Node, exact: Node) -> bool:
     """Whether `decimal` is a literal of enough digits that `exact`, no integer or decimal, rounds to."""
-    found = as_decimal(decimal)
-    if found is None or found[2] < MIN_DECIMAL_DIGITS or as_decimal(exact) is not None:
+    literal = as_decimal(decimal)
+    if literal is None or literal[2] < MIN_DECIMAL_DIGITS or as_decimal(exact) is not None:
         return False
-    value, half, digits = found
+    value, half, digits = literal
     known = rational(exact)
     if known is not None:
         return known.denominator != 1 and abs(known - value) <= half
@@ -124,7 +130,7 @@ def _agree(gold: Node, answer: Node, point: Mapping[str, Fraction]) -> bool:
     try:
         right = evaluation(answer)
     except UndefinedError:
-        # No sample is a removable point, but for whole variables: this answer ends where the gold goes on.
+        # A random point is never a removable singularity, but a point of integers can be one: it is skipped.
         if any(value.denominator != 1 for value in point.values()):
             return False
         raise
@@ -154,7 +160,7 @@ def _same_function(gold: Node, answer: Node) -> bool:
 
 
 def same_residues(draw: random.Random, gold: Node, answer: Node) -> bool:
-    """Whether two rational functions are identical, by residues at random points."""
+    """Whether two rational functions are identical, judged by residues at random points."""
     agreed = 0
     for modulus, point in residue_points(draw, symbols(gold) | symbols(answer)):
         try:
@@ -169,7 +175,7 @@ def same_residues(draw: random.Random, gold: Node, answer: Node) -> bool:
 
 
 def residue_points(draw: random.Random, names: frozenset[str]) -> Iterator[tuple[int, dict[str, int]]]:
-    """A few random 256-bit moduli without small factors, each with a random point."""
+    """Draw a few random 256-bit moduli without small factors, each with a random point."""
     for _ in range(6):
         modulus = draw.getrandbits(256) | 1 << 255 | 1
         while any(modulus % prime == 0 for prime in _SMALL_PRIMES):
@@ -180,7 +186,7 @@ def residue_points(draw: random.Random, names: frozenset[str]) -> Iterator[tuple
 def agree_everywhere(
     draw: random.Random, nodes: tuple[Node, ...], agree: Callable[[Mapping[str, Fraction]], bool]
 ) -> bool:
-    """Whether `agree` holds at every sampled point where `nodes` have values; at least three must."""
+    """Whether `agree` holds at every sampled point at which `nodes` have values, at least three."""
     agreed = undefined = 0
     for point in sample_points(draw, nodes):
         try:
@@ -196,32 +202,32 @@ def agree_everywhere(
 
 
 def sample_points(draw: random.Random, nodes: tuple[Node, ...]) -> Iterator[dict[str, Fraction]]:
-    """Points of every sign: eight turns give three variables all of theirs.
+    """Draw points with every combination of signs: eight points cover those of three variables.
 
-    Variables that steps and factorials say are whole get whole numbers.
+    Variables that must be integers, such as those in floors and factorials, get integers.
     """
     names = sorted(frozenset().union(*(symbols(node) for node in nodes)))
     whole = frozenset().union(*(_whole_symbols(node) for node in nodes))
     for turn in range(_MAX_POINTS):
         point = {}
-        for place, name in enumerate(names):
+        for index, name in enumerate(names):
             if name in whole:
                 point[name] = Fraction(turn % 12 + 1 if len(whole) == 1 else draw.randrange(1, 30))
             else:
                 size = Fraction(draw.randrange(2 * 10**11, 31 * 10**11), 10**12)
-                point[name] = -size if turn >> place % 3 & 1 else size
+                point[name] = -size if turn >> index % 3 & 1 else size
         yield point
 
 
 def _whole_symbols(node: Node) -> frozenset[str]:
-    """Variables inside a step, a factorial, a binomial, or the exponent of a negative number."""
-    found: frozenset[str] = frozenset()
-    for one in walk(node):
-        if isinstance(one, Op) and one.name in _INTEGER_OPERATIONS:
-            found |= symbols(one)
-        if isinstance(one, Op) and one.name == "^" and _is_negative(one.args[0]):
-            found |= symbols(one.args[1])
-    return found
+    """Find the variables in a floor, a factorial, a binomial, or the exponent of a negative number."""
+    names: frozenset[str] = frozenset()
+    for part in walk(node):
+        if isinstance(part, Op) and part.name in _INTEGER_OPERATIONS:
+            names |= symbols(part)
+        if isinstance(part, Op) and part.name == "^" and _is_negative(part.args[0]):
+            names |= symbols(part.args[1])
+    return names
 
 
 def _is_negative(node: Node) -> bool:
@@ -231,9 +237,9 @@ def _is_negative(node: Node) -> bool:
 
 
 def constant_ratio(gold: Node, answer: Node) -> Any:
-    """`answer / gold` where that is one non-zero number wherever both are defined; else None.
+    """Return `answer / gold` if it is the same non-zero number wherever both are defined, else None.
 
-    The number is a sample's value: only its sign and that it is one are meant to be used.
+    The number is an approximation from one sample: use only its sign, and that it is not None.
     """
     if symbols(gold) != symbols(answer):
         return None

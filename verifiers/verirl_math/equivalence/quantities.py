@@ -1,4 +1,4 @@
-"""A value and its unit, apart: quantities, degrees, percentages, and a letter that stands for a unit."""
+"""Separate values from units: quantities, degrees, percentages, and letters that stand for a unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RADIAN = KNOWN_UNITS["radian"]
 
 
 def value_and_unit(node: Node) -> tuple[Node, Unit | None]:
-    """The value of a node and its unit, None where it has none."""
+    """Return the value of a node and its unit (None if it has none)."""
     match node:
         case Quantity(value, unit):
             return value, (unit if unit.powers else None)
@@ -20,13 +20,13 @@ def value_and_unit(node: Node) -> tuple[Node, Unit | None]:
             return value, DEGREE
         case Op("neg", (Op("degrees", (value,)),)):
             return Op("neg", (value,)), DEGREE
-        case Op("*" | "/" as name, (one, Op("degrees", (other,)))) if name == "*":
-            return Op("*", (one, other)), DEGREE
+        case Op("*", (factor, Op("degrees", (angle,)))):
+            return Op("*", (factor, angle)), DEGREE
     return node, None
 
 
 def letter_unit(node: Node, unit: Unit) -> tuple[Node, Unit | None]:
-    """`5m` beside a gold in metres: the letter is its unit, not a variable."""
+    """Read the letter of `5m` as a unit and not as a variable if the gold answer is in metres."""
     match node:
         case Op("*", (value, Sym(name))) if not symbols(value) and name in KNOWN_UNITS:
             if KNOWN_UNITS[name].powers == unit.powers:
@@ -39,22 +39,22 @@ def letter_unit(node: Node, unit: Unit) -> tuple[Node, Unit | None]:
 
 
 def in_radians(node: Node, unit: Unit | None) -> Node:
-    """An angle in degrees as one in radians; anything else as it is."""
+    """Convert an angle in degrees to radians; leave anything else as it is."""
     return Op("degrees", (node,)) if unit == DEGREE else node
 
 
 def scaled(node: Node, factor: Fraction) -> Node:
-    """A node multiplied by a number."""
+    """Multiply a node by a number."""
     return node if factor == 1 else Op("*", (node, Num(factor)))
 
 
 def without_percent(node: Node) -> Node:
-    """`50%` as 50; anything else as it is."""
+    """Turn `50%` into 50; leave anything else as it is."""
     match node:
         case Op("percent", (value,)):
             return value
-        case Op("*", (one, Op("percent", (other,)))):
-            return Op("*", (one, other))
+        case Op("*", (factor, Op("percent", (share,)))):
+            return Op("*", (factor, share))
         case Op("neg", (Op("percent", (value,)),)):
             return Op("neg", (value,))
     return node

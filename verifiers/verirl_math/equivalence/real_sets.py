@@ -1,7 +1,7 @@
-"""Sets of real numbers, however they are written: intervals, unions, inequalities, `{x | x > 3}`.
+"""Compare sets of real numbers: intervals, unions, inequalities, `{x | x > 3}`.
 
-Both sides' boundaries are ordered once; between and at them membership is constant, so two sets are equal
-exactly when they agree on each of these finitely many cells.
+The boundaries of both sets divide the real line into finitely many cells: the boundaries and the gaps between
+them. Membership is constant in each cell, so two sets are equal if and only if they agree in every cell.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _OPERATORS = frozenset({"union", "intersection", "minus"})
 
 
 class NotARealSetError(ValueError):
-    """The tree is not a set of real numbers that we can order."""
+    """The tree is not a set of real numbers, or its boundaries cannot be ordered."""
 
 
 def is_real_set(node: Node) -> bool:
-    """Whether a tree can be nothing else than a set of reals (a pair `(1, 2)` could be a point)."""
+    """Whether a tree is certainly a set of reals (a pair `(1, 2)` could be a point)."""
     match node:
         case Interval() | Builder():
             return True
@@ -63,7 +63,7 @@ def could_be_real_set(node: Node) -> bool:
 
 
 def same_real_set(gold: Node, answer: Node) -> bool:
-    """Whether two trees are the same set of reals; NotARegionError where one of them is not one."""
+    """Whether two trees are the same set of reals; NotARealSetError if one of them is not a set of reals."""
     left, right = _read(gold), _read(answer)
     parametric = bool(parameters(left) or parameters(right))
     if left.variable and right.variable and left.variable != right.variable:
@@ -85,16 +85,19 @@ class _RealSet:
     bounds: tuple[Node, ...]
 
     def cells(self, ranks: dict[Node, int], top: int) -> list[bool]:
-        """Which cells belong to it; conditions beside a comma that exclude each other are alternatives."""
-        found = [_member(self.node, cell, ranks, self.variable) for cell in range(-1, top)]
-        if not any(found) and isinstance(self.node, Seq) and self.node.joint == ",":
+        """List for each cell whether it is in the set.
+
+        Conditions that are separated by a comma and exclude each other are alternatives.
+        """
+        members = [_member(self.node, cell, ranks, self.variable) for cell in range(-1, top)]
+        if not any(members) and isinstance(self.node, Seq) and self.node.joint == ",":
             either = Seq("list", self.node.items, "or")
             return [_member(either, cell, ranks, self.variable) for cell in range(-1, top)]
-        return found
+        return members
 
 
 def parameters(region: _RealSet) -> frozenset[str]:
-    """The parameters in the boundaries."""
+    """Return the parameters in the boundaries."""
     return frozenset().union(*(symbols(bound) for bound in region.bounds))
 
 
@@ -106,7 +109,7 @@ def _read(node: Node) -> _RealSet:
 
 
 def _variable(node: Node) -> str | None:
-    """The one variable that inequalities or memberships are about."""
+    """Return the single variable of inequalities or memberships."""
     match node:
         case Rel(_, terms):
             names = [term.name for term in terms if isinstance(term, Sym)]
@@ -114,14 +117,14 @@ def _variable(node: Node) -> str | None:
         case Builder(element, condition):
             return element.name if isinstance(element, Sym) else _variable(element) or _variable(condition)
         case Seq("list", items) | Op(_, items):
-            found = (
+            names = (
                 {name for item in items if (name := _variable(item))}
                 if not isinstance(node, Op) or node.name in _OPERATORS
                 else set()
             )
-            if len(found) > 1:
+            if len(names) > 1:
                 raise NotARealSetError("several variables")
-            return found.pop() if found else None
+            return names.pop() if names else None
     return None
 
 
@@ -159,7 +162,7 @@ def _collect(node: Node, variable: str | None, bounds: list[Node]) -> None:
 
 
 def _ranked(bounds: list[Node]) -> tuple[dict[Node, int], int]:
-    """Each boundary's cell, and the cell of +∞ behind them all; equal values share one, −∞ is −2."""
+    """Number the cells of the boundaries and of +∞, the last; equal values share one, and −∞ is −2."""
     values: list[tuple[Any, Node]] = []
     for bound in dict.fromkeys(bounds):
         if "oo" in constants(bound):
@@ -237,20 +240,20 @@ def _holds(op: str, left: int, right: int) -> bool:
 
 
 def _same_bounds(left: _RealSet, right: _RealSet) -> bool:
-    """Sets with parameters in their boundaries: the same single intervals, end for end."""
-    one, other = _single(left), _single(right)
-    if one is None or other is None:
+    """Compare sets with parameters in their boundaries: each must be one interval, with equal ends."""
+    first, second = _single(left), _single(right)
+    if first is None or second is None:
         raise NotARealSetError("boundaries with parameters")
     return (
-        (one.closed_low, one.closed_high) == (other.closed_low, other.closed_high)
-        and _same_end(one.low, other.low)
-        and _same_end(one.high, other.high)
+        (first.closed_low, first.closed_high) == (second.closed_low, second.closed_high)
+        and _same_end(first.low, second.low)
+        and _same_end(first.high, second.high)
     )
 
 
-def _same_end(one: Node, other: Node) -> bool:
+def _same_end(left: Node, right: Node) -> bool:
     try:
-        return same_value(one, other)
+        return same_value(left, right)
     except UndefinedError:
         return False
 

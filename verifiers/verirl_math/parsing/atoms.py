@@ -1,4 +1,4 @@
-"""What binds tightest: numerals, names, functions, roots, powers, subscripts."""
+"""Parse what binds tightest: numerals, names, functions, roots, powers, subscripts."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ MIN_WORD_LETTERS = 5
 
 
 class AtomParser(BracketParser):
-    """Reads factors and their powers; products and sums are read by a subclass."""
+    """A parser of factors and their powers; a subclass parses products and sums."""
 
     def term(self, *, first: bool = False) -> Node:
-        """Factors between × and ÷."""
+        """Parse factors between × and ÷."""
         raise NotImplementedError
 
     def starts_factor(self, node: Node) -> bool:
@@ -41,11 +41,11 @@ class AtomParser(BracketParser):
         raise NotImplementedError
 
     def juxtaposed(self, node: Node) -> Node:
-        """`node` times what follows it."""
+        """Multiply `node` by the factor that follows it."""
         raise NotImplementedError
 
     def power(self) -> Node:
-        """An atom with its postfixes and its exponent."""
+        """Parse an atom with its postfixes and its exponent."""
         base = self.postfixed(self.atom())
         if not self.is_op("^", "**"):
             return base
@@ -59,7 +59,7 @@ class AtomParser(BracketParser):
         return self.postfixed(node)
 
     def degree_mark(self) -> bool:
-        """Step over `\\circ` in an exponent; whether it was there."""
+        """Skip `\\circ` in an exponent, and return whether it was there."""
         if self.is_macro(*DEGREES):
             self.advance()
             return True
@@ -74,7 +74,7 @@ class AtomParser(BracketParser):
         return False
 
     def script(self) -> Node:
-        """What `^` or `_` applies to: a group, or one signed factor (`2^-3`, `2^10`)."""
+        """Parse the operand of `^` or `_`: a group, or one signed factor (`2^-3`, `2^10`)."""
         if self.is_op("{"):
             return self.group()
         if self.is_op("-", "+"):
@@ -94,7 +94,7 @@ class AtomParser(BracketParser):
         return node
 
     def postfixed(self, node: Node, marked: bool = False) -> Node:
-        """`node` with the `!`, `%`, primes and subscripts behind it."""
+        """Apply the `!`, `%`, primes and subscripts that follow `node`."""
         while True:
             if self.is_op("!"):
                 self.advance()
@@ -116,7 +116,7 @@ class AtomParser(BracketParser):
                 return node
 
     def subscripted(self, node: Node) -> Node:
-        """A name with its subscript, or a numeral with its base."""
+        """Parse the subscript of a name, or the base of a numeral."""
         self.advance()
         name = self.subscript_name()
         if isinstance(node, Sym):
@@ -134,7 +134,7 @@ class AtomParser(BracketParser):
         return based(str(node.value), base)
 
     def subscript_name(self) -> str:
-        """A subscript as text."""
+        """Return a subscript as text."""
         if not self.is_op("{"):
             token = self.advance()
             if token.kind not in ("num", "name", "macro", "text", "op") or token.text in (
@@ -162,14 +162,14 @@ class AtomParser(BracketParser):
         return "".join(parts[1:])
 
     def atom(self) -> Node:
-        """One numeral, name, macro or bracketed thing."""
+        """Parse one numeral, name, macro or bracketed expression."""
         self.descend()
         node = self.standing()
         self.depth -= 1
         return node
 
     def standing(self) -> Node:
-        """`atom` without its depth."""
+        """Parse an atom, without the check of the depth."""
         token = self.token
         if token.kind == "num":
             return self.number()
@@ -189,7 +189,7 @@ class AtomParser(BracketParser):
         raise ParseError(f"expected a value{self.here()}")
 
     def number(self) -> Node:
-        """A decimal numeral."""
+        """Parse a decimal numeral."""
         text = self.advance().text
         if self.is_macro("overline", "dot", "bar") and "." in text and "e" not in text.lower():
             return self.repeating(text)
@@ -213,7 +213,7 @@ class AtomParser(BracketParser):
         return Num(start.value + Fraction(int(source), (10 ** len(source) - 1) * 10**places), None, 0)
 
     def name(self) -> Node:
-        """What a run of letters starts with."""
+        """Parse the beginning of a run of letters."""
         text = self.token.text
         if text in FUNCTIONS:
             self.advance()
@@ -230,7 +230,7 @@ class AtomParser(BracketParser):
         return self.letter()
 
     def letter(self) -> Node:
-        """The first letter of a run; the rest stays in the stream."""
+        """Take the first letter of a run; the rest stays in the stream."""
         token = self.token
         if len(token.text) >= MIN_WORD_LETTERS and token.text.islower():
             raise ParseError(f"the word '{token.text}'")
@@ -276,14 +276,14 @@ class AtomParser(BracketParser):
         return Op(short.get(name, name), parts)
 
     def arguments(self) -> tuple[Node, ...]:
-        """The items of a bracketed list, or one unbracketed argument."""
+        """Parse the items of a bracketed list, or one argument without brackets."""
         if self.is_op("(", "[", "{") or self.is_macro("lbrace"):
             inside = self.atom()
             return inside.items if isinstance(inside, Seq) else (inside,)
         return (self.application(),)
 
     def macro(self) -> Node:
-        """What a LaTeX macro stands for."""
+        """Parse a LaTeX macro with its arguments."""
         name = self.token.text
         if name in CONSTANT_MACROS and not (name == "R" and self.peek().text == "_"):
             self.advance()
@@ -341,7 +341,7 @@ class AtomParser(BracketParser):
         raise ParseError(f"a macro without its argument{self.here()}")
 
     def root(self) -> Node:
-        """What `\\sqrt` or `\\sqrt[n]` applies to."""
+        """Parse the degree and the argument of `\\sqrt` or `\\sqrt[n]`."""
         degree: Node | None = None
         if self.is_op("["):
             self.advance()
@@ -353,7 +353,7 @@ class AtomParser(BracketParser):
         return Op("sqrt", (inside,)) if degree is None else Op("root", (inside, degree))
 
     def script_argument(self) -> Node:
-        """The argument of a root."""
+        """Parse the argument of a root."""
         if self.is_op("(") or self.token.kind in ("num", "macro"):
             inside = self.atom()
             if isinstance(inside, (Seq, Interval)):
@@ -364,7 +364,7 @@ class AtomParser(BracketParser):
         return self.letter() if self.token.kind == "name" else self.atom()
 
     def function(self, name: str) -> Node:
-        """A function with its power, base and argument."""
+        """Parse a function with its power, base and argument."""
         power: Node | None = None
         base: Node | None = None
         while self.is_op("^", "_"):

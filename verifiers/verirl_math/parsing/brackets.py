@@ -1,4 +1,4 @@
-"""What stands between brackets: groups, tuples, sets, intervals, absolute values, matrices."""
+"""Parse groups, tuples, sets, intervals, absolute values and matrices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from verirl_math.parsing.token_stream import TokenStream
 
 
 class BracketParser(TokenStream):
-    """Reads bracketed things; what is inside them is read by a subclass."""
+    """A parser of bracketed expressions; a subclass parses their contents."""
 
     def sequence(self) -> Node:
         """Items between commas."""
@@ -34,7 +34,7 @@ class BracketParser(TokenStream):
         raise NotImplementedError
 
     def group(self) -> Node:
-        """What is between braces: one thing, not a list."""
+        """Parse the content of braces: one expression, not a list."""
         self.expect("{")
         self.descend()
         self.fences.append("brace")
@@ -66,7 +66,7 @@ class BracketParser(TokenStream):
         return Op("abs", (node,))
 
     def fenced(self, closing: str, name: str) -> Node:
-        """`\\lfloor … \\rfloor` and its like."""
+        """Parse `\\lfloor … \\rfloor` and similar pairs."""
         self.advance()
         self.descend()
         self.fences.append(name)
@@ -79,7 +79,7 @@ class BracketParser(TokenStream):
         return Op(name, (node,))
 
     def bracketed(self) -> Node:
-        """What is between parentheses, brackets, escaped braces or angles."""
+        """Parse the content of parentheses, brackets, escaped braces or angle brackets."""
         opener = self.advance().text
         self.descend()
         self.fences.append("set" if opener == "lbrace" else opener)

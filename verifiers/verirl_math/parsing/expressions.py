@@ -1,4 +1,4 @@
-"""The typed tree that every answer becomes: frozen, hashable, and with nothing in it that can run."""
+"""The typed expression tree of an answer: frozen, hashable, and free of code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 
 class ParseError(ValueError):
-    """The text is not an answer that we read; the message says why in a few words."""
+    """The text cannot be parsed; the message says why in a few words."""
 
 
 class BudgetError(ValueError):
@@ -58,7 +58,7 @@ class Seq:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An interval whose brackets differ, so that it can be nothing else."""
+    """An interval whose brackets differ, so that it cannot be a tuple or a list."""
 
     low: Node
     high: Node
@@ -127,7 +127,7 @@ SET_NAMES = frozenset({"R", "Q", "Z", "N", "C", "empty"})
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The parts of a node, in order."""
+    """Return the parts of a node, in order."""
     match node:
         case Op(args=parts) | Seq(items=parts) | Rel(terms=parts):
             return parts
@@ -143,33 +143,33 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def depth(node: Node) -> int:
-    """How many levels a tree has."""
+    """Return the number of levels of a tree."""
     levels, row = 0, [node]
     while row:
         levels += 1
-        row = [part for one in row for part in children(one)]
+        row = [part for parent in row for part in children(parent)]
     return levels
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and everything below it."""
+    """Iterate over a node and all nodes below it."""
     pending = [node]
     while pending:
-        one = pending.pop()
-        yield one
-        pending.extend(children(one))
+        part = pending.pop()
+        yield part
+        pending.extend(children(part))
 
 
 def symbols(node: Node) -> frozenset[str]:
-    """The names of all variables below `node`."""
-    return frozenset(one.name for one in walk(node) if isinstance(one, Sym))
+    """Return the names of all variables in `node`."""
+    return frozenset(part.name for part in walk(node) if isinstance(part, Sym))
 
 
 def operations(node: Node) -> frozenset[str]:
-    """The names of all operators and functions below `node`."""
-    return frozenset(one.name for one in walk(node) if isinstance(one, Op))
+    """Return the names of all operators and functions in `node`."""
+    return frozenset(part.name for part in walk(node) if isinstance(part, Op))
 
 
 def constants(node: Node) -> frozenset[str]:
-    """The names of all constants below `node`."""
-    return frozenset(one.name for one in walk(node) if isinstance(one, Const))
+    """Return the names of all constants in `node`."""
+    return frozenset(part.name for part in walk(node) if isinstance(part, Const))

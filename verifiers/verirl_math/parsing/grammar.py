@@ -1,4 +1,4 @@
-"""The words of the language: which macros and names are functions, relations, constants; numerals."""
+"""The vocabulary: macros and names of functions, relations and constants; numerals."""
 
 from __future__ import annotations
 
@@ -134,12 +134,12 @@ FACTOR_MACROS = frozenset(
 
 
 def integer(value: int) -> Num:
-    """A whole number as a literal."""
+    """Make a literal of an integer."""
     return Num(Fraction(value), None, len(str(abs(value))))
 
 
 def numeral(text: str) -> Num:
-    """A decimal numeral, `4.5e33` included, exactly; ParseError for an absurd exponent."""
+    """Read a decimal numeral such as `4.5e33` exactly; ParseError if its exponent is too large."""
     mantissa, _, exponent = text.lower().partition("e")
     power = int(exponent) if exponent else 0
     if abs(power) > lexer.MAX_EXPONENT:
@@ -153,7 +153,7 @@ def numeral(text: str) -> Num:
 
 
 def based(digits: str, base: int, *, negative: bool = False) -> Based:
-    """A numeral of a stated base; ParseError where a digit is not of that base."""
+    """Read a numeral in a stated base; ParseError if a digit does not belong to that base."""
     digits = digits.upper().lstrip("0") or "0"
     if not 2 <= base <= 36 or any(int(digit, 36) >= base for digit in digits):
         raise ParseError(f"not a numeral of base {base}")
@@ -161,5 +161,5 @@ def based(digits: str, base: int, *, negative: bool = False) -> Based:
 
 
 def is_natural(node: Node) -> bool:
-    """Whether a node is a whole number written without a point."""
+    """Whether a node is an integer written without a decimal point."""
     return isinstance(node, Num) and node.places is None and node.value.denominator == 1 and node.digits > 0

@@ -1,4 +1,4 @@
-"""Text to tokens. A macro that only dresses its argument disappears here; one that we do not know stays."""
+"""Split text into tokens. Macros for layout alone are dropped; unknown macros are kept."""
 
 from __future__ import annotations
 
@@ -148,16 +148,16 @@ _OPERATOR = re.compile(r"\*\*|<=|>=|!=|==|->|:=|\.\.\.|[-+*/^_=<>!(){}\[\]|,;:'%
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of a prepared text, without a final END; ParseError at a character that has no meaning."""
-    found: list[Token] = []
+    """Split a normalized text into tokens, without a final END; ParseError at an unknown character."""
+    tokens: list[Token] = []
     position, depth, spaced = 0, 0, False
     while position < len(text):
-        if len(found) > MAX_TOKENS:
+        if len(tokens) > MAX_TOKENS:
             raise ParseError("too long")
         if space := _SPACE.match(text, position):
             position, spaced = space.end(), True
             continue
-        token, position = _next(text, position, spaced, depth, found)
+        token, position = _next(text, position, spaced, depth, tokens)
         if token is None or (token.kind == "text" and not token.text.strip(" .,")):
             spaced = True
             continue
@@ -165,15 +165,15 @@ def tokenize(text: str) -> list[Token]:
             depth += (token.text in ("(", "[", "lbrace", "langle")) - (
                 token.text in (")", "]", "rbrace", "rangle")
             )
-        found.append(token)
+        tokens.append(token)
         spaced = False
-    return found
+    return tokens
 
 
-def _next(text: str, at: int, spaced: bool, depth: int, found: list[Token]) -> tuple[Token | None, int]:
+def _next(text: str, at: int, spaced: bool, depth: int, tokens: list[Token]) -> tuple[Token | None, int]:
     character = text[at]
     if character.isdigit() or (character == "." and text[at + 1 : at + 2].isdigit()):
-        return _numeral(text, at, spaced, depth, found)
+        return _numeral(text, at, spaced, depth, tokens)
     if name := _NAME.match(text, at):
         return Token("name", name[0], spaced), name.end()
     if character == "\\":
@@ -183,9 +183,9 @@ def _next(text: str, at: int, spaced: bool, depth: int, found: list[Token]) -> t
     raise ParseError(f"unexpected character {character!r}")
 
 
-def _numeral(text: str, at: int, spaced: bool, depth: int, found: list[Token]) -> tuple[Token, int]:
-    after_number = bool(found) and found[-1].kind == "num"
-    after_comma = bool(found) and found[-1] == Token("op", ",") and not spaced
+def _numeral(text: str, at: int, spaced: bool, depth: int, tokens: list[Token]) -> tuple[Token, int]:
+    after_number = bool(tokens) and tokens[-1].kind == "num"
+    after_comma = bool(tokens) and tokens[-1] == Token("op", ",") and not spaced
     if depth == 0 and not after_comma and (run := _COMMA_GROUPS.match(text, at)):
         text = text[:at] + run[0].replace(",", THOUSANDS_MARK) + text[run.end() :]
     elif not after_number and (run := _SPACE_GROUPS.match(text, at)):
@@ -202,12 +202,12 @@ def _numeral(text: str, at: int, spaced: bool, depth: int, found: list[Token]) -
 
 
 def _macro(text: str, at: int, spaced: bool) -> tuple[Token | None, int]:
-    found = _MACRO.match(text, at)
-    if not found:
+    macro = _MACRO.match(text, at)
+    if not macro:
         raise ParseError("ends in a backslash")
-    if found[2] is not None:
-        return _escaped(found[2], spaced), found.end()
-    name, end = found[1], found.end()
+    if macro[2] is not None:
+        return _escaped(macro[2], spaced), macro.end()
+    name, end = macro[1], macro.end()
     if name in _IGNORED:
         if name in ("left", "right", "middle") and (dot := re.match(r"\s*\.", text[end:])):
             end += dot.end()
@@ -263,7 +263,7 @@ def _dressed(name: str, content: str, spaced: bool) -> Token:
 
 
 def read_braced(text: str, at: int) -> tuple[str, int]:
-    """The content of the `{…}` that starts at `at`, and where it ends; ParseError where none is closed."""
+    """Return the content of the `{…}` that starts at `at`, and its end; ParseError if it is not closed."""
     opened = _BRACED.match(text, at)
     if not opened:
         raise ParseError("a macro without its '{…}'")
@@ -274,7 +274,7 @@ def read_braced(text: str, at: int) -> tuple[str, int]:
 
 
 def closing_brace(text: str, start: int) -> int | None:
-    """Where the brace that was opened just before `start` closes; escaped braces do not count."""
+    """Return the index of the brace that closes the one before `start`; escaped braces do not count."""
     depth, at = 1, start
     while at < len(text):
         character = text[at]

@@ -1,4 +1,4 @@
-"""From what a person or a model types to one plain alphabet: LaTeX over ASCII."""
+"""Reduce the text of an answer to one plain alphabet: LaTeX over ASCII."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 from verirl_math.parsing.expressions import ParseError
 
 MAX_ANSWER_CHARS = 4000
-"""Characters of one answer that are read at all."""
+"""The longest answer that is read; a longer one is refused."""
 
 DOLLAR_MARK = "\N{CURRENCY SIGN}"
 """Stands for a dollar sign that means money, once the ones that delimit mathematics are gone."""
@@ -81,7 +81,7 @@ _SUB_RUN = re.compile(f"[{''.join(map(re.escape, _SUBSCRIPTS))}]+")
 
 
 def to_ascii_latex(text: str) -> str:
-    """Unicode mathematics as ASCII LaTeX: `x²` is `x^{2}`, `3½` is `3\\frac{1}{2}`, `１２` is `12`."""
+    """Write Unicode mathematics as ASCII LaTeX: `x²` is `x^{2}`, `3½` is `3\\frac{1}{2}`, `１２` is `12`."""
     if text.isascii():
         return text
     text = _INVISIBLE.sub("", text)
@@ -122,7 +122,7 @@ _EDGE = re.compile(r"(?:\\[,;:! ]|\\quad|\\qquad|\\displaystyle|\\textstyle|\\\\
 
 
 def normalize_answer(text: str) -> str:
-    """One answer's text, ready for the lexer: plain, without delimiters, edges and final full stop."""
+    """Prepare the text of an answer for the lexer: no delimiters, outer space or final full stop."""
     if len(text) > MAX_ANSWER_CHARS:
         raise ParseError(f"longer than {MAX_ANSWER_CHARS} characters")
     text = to_ascii_latex(text)
@@ -176,7 +176,7 @@ _SPACING = re.compile(r"\\[,;:! ]|\\quad\b|\\qquad\b|\\\\|~|\\left\b|\\right\b")
 
 
 def normalize_words(text: str) -> str:
-    """A text answer in its plainest form: case, LaTeX dress, punctuation and articles removed."""
+    """Remove case, LaTeX markup, punctuation and articles from an answer in words."""
     text = to_ascii_latex(text).replace(r"\$", DOLLAR_MARK).replace("$", " ")
     text = _WRAPPER.sub(" ", _SPACING.sub(" ", text))
     text = re.sub(r"[{}\"`]", " ", text)
@@ -187,7 +187,7 @@ def normalize_words(text: str) -> str:
         text = text.rstrip(")")
     parts = text.split()
     kept = [part for part in parts if part not in ("a", "an", "the")]
-    # Beside nothing but letters an `A` is a choice of its own: `A, B` is not `B`.
+    # If all words are single letters, an `A` is a choice and not an article: `A, B` is not `B`.
     if any(len(part.strip(",")) > 1 for part in kept):
         parts = kept
     return " ".join(part.strip(",") for part in parts)

@@ -1,4 +1,4 @@
-"""A recursive-descent reader of the mathematics that answers are written in, LaTeX or plain.
+"""A recursive-descent parser for answers in LaTeX or plain notation.
 
 It never evaluates anything, runs in time linear in the text, and raises nothing but `ParseError`.
 Two readings are conventions of the field: `1\\frac{1}{2}` is a mixed number, and juxtaposition multiplies
@@ -48,7 +48,7 @@ from verirl_math.parsing.normalize import GREEK, normalize_answer
 from verirl_math.parsing.normalize import normalize_words as plain_words
 
 MAX_TREE_DEPTH = 150
-"""Levels of the tree, in which `a + b + c` has three."""
+"""The largest number of levels of the tree; `a + b + c` has three."""
 
 _HEDGES = re.compile(r"\\(?:cancel|xcancel|bcancel|sout|not|neg|lnot|boxed|fbox|href|input|def|phantom)\b")
 _KNOWN_WORDS = frozenset({*FUNCTIONS, *PLAIN_WORDS, *GREEK, *CONSTANT_NAMES, "union"})
@@ -62,22 +62,22 @@ _BASED = re.compile(
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
-    """The tree of one answer; ParseError where it is not one we read. Linear in the text's length."""
+    """Parse one answer, in time linear in its length; ParseError if it cannot be read."""
     text = normalize_answer(text)
     if not text:
         raise ParseError("empty")
     if hedge := _HEDGES.search(text):
         raise ParseError(f"'{hedge[0]}' is no part of an answer")
-    if found := _BASED.fullmatch(text):
-        return based(found[2].replace(" ", ""), int(found[3]), negative=bool(found[1]))
+    if numeral := _BASED.fullmatch(text):
+        return based(numeral[2].replace(" ", ""), int(numeral[3]), negative=bool(numeral[1]))
     if _is_words(text):
         return _worded(text)
     tokens = lexer.tokenize(text)
     if all(token.kind == "text" for token in tokens):
-        said = " ".join(token.text for token in tokens)
-        if not _COUNTED.fullmatch(said):
-            return _worded(said)
-        tokens = lexer.tokenize(said)
+        words = " ".join(token.text for token in tokens)
+        if not _COUNTED.fullmatch(words):
+            return _worded(words)
+        tokens = lexer.tokenize(words)
     node = _Parser(tokens).whole()
     if depth(node) > MAX_TREE_DEPTH:
         raise ParseError("too many operations in a row")
@@ -119,12 +119,12 @@ class _Parser(AtomParser):
         return node
 
     def sequence(self) -> Node:
-        """Items between commas, semicolons, line breaks, `or`, `and`."""
+        """Parse items separated by commas, semicolons, line breaks, `or`, `and`."""
         self.descend()
         items = [self.relation()]
         joint = ","
-        while found := self.separator():
-            joint = found if found != "," else joint
+        while separator := self.separator():
+            joint = separator if separator != "," else joint
             items.append(self.relation())
         self.depth -= 1
         if len(items) == 1:
@@ -132,7 +132,7 @@ class _Parser(AtomParser):
         return Seq("list", tuple(items), "or" if joint == "or" else "and" if joint == "and" else ",")
 
     def separator(self) -> str | None:
-        found = None
+        separator = None
         while True:
             token = self.token
             connector = None
@@ -142,9 +142,9 @@ class _Parser(AtomParser):
                 token.kind == "macro" and token.text == "newline"
             ):
                 connector = ","
-            if connector is None or (found == connector):
-                return found
-            found = connector if found in (None, ",") else found
+            if connector is None or (separator == connector):
+                return separator
+            separator = connector if separator in (None, ",") else separator
             self.advance()
 
     def relation(self) -> Node:
@@ -169,7 +169,7 @@ class _Parser(AtomParser):
         return "in" if token.kind == "name" and token.text == "in" and token.spaced else None
 
     def operand(self) -> Node:
-        """One side of a relation: a set expression, or a sum with a unit behind it, or words."""
+        """Parse one side of a relation: a set expression, a sum with its unit, or words."""
         if self.token.kind == "text":
             return self.leading_words()
         if self.is_op(*units.CURRENCIES) or (self.is_op("-") and self.peek().text in units.CURRENCIES):
@@ -193,7 +193,7 @@ class _Parser(AtomParser):
         return len(text) >= 4 and text not in _KNOWN_WORDS
 
     def compound(self, first: Quantity) -> Quantity:
-        """`3 hours 20 minutes`, `5 ft 3 in`: parts of one quantity, each in a smaller unit."""
+        """Parse the parts of one quantity, each in a smaller unit: `3 hours 20 minutes`, `5 ft 3 in`."""
         second = self.with_suffix(self.set_expression())
         if not isinstance(second, Quantity) or second.unit.powers != first.unit.powers:
             raise ParseError("two quantities side by side")
@@ -217,9 +217,9 @@ class _Parser(AtomParser):
 
     def separates(self) -> bool:
         at = self.at
-        found = self.separator() is not None
+        separated = self.separator() is not None
         self.at = at
-        return found
+        return separated
 
     def closes(self) -> bool:
         return self.is_op(")", "]", "}", "|") or self.is_macro("rbrace", "rangle", "rvert")
@@ -252,7 +252,7 @@ class _Parser(AtomParser):
         return node
 
     def with_suffix(self, node: Node) -> Node:
-        """`node` with the unit behind it: words in `\\text{…}`, or a run of letters that is a unit."""
+        """Apply the unit that follows `node`: words in `\\text{…}`, or a run of letters that is a unit."""
         if self.is_op(*units.CURRENCIES):
             return Quantity(node, units.KNOWN_UNITS[units.CURRENCIES[self.advance().text]])
         node = self.with_scale(node)

@@ -1,4 +1,4 @@
-"""The tokens of one answer and a place among them."""
+"""The tokens of one answer, with a cursor."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from verirl_math.parsing.expressions import ParseError
 from verirl_math.parsing.lexer import END, Token
 
 MAX_NESTING = 120
-"""Levels of brackets, powers and arguments inside each other."""
+"""The deepest nesting of brackets, powers and arguments."""
 
 
 class TokenStream:
-    """A cursor over tokens, with the depth of what is open."""
+    """A cursor over tokens that counts the open levels."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
@@ -20,15 +20,15 @@ class TokenStream:
 
     @property
     def token(self) -> Token:
-        """The token at the cursor; END behind the last."""
+        """The token at the cursor; END after the last."""
         return self.tokens[self.at] if self.at < len(self.tokens) else END
 
     def peek(self, ahead: int = 1) -> Token:
-        """The token `ahead` places on."""
+        """Return the token `ahead` positions after the cursor."""
         return self.tokens[self.at + ahead] if self.at + ahead < len(self.tokens) else END
 
     def advance(self) -> Token:
-        """The token at the cursor, which moves on."""
+        """Return the token at the cursor, and advance."""
         token = self.token
         self.at += 1
         return token
@@ -42,17 +42,17 @@ class TokenStream:
         return self.token.kind == "macro" and self.token.text in names
 
     def expect(self, text: str) -> None:
-        """Step over the operator `text`; ParseError where something else stands."""
+        """Skip the operator `text`; ParseError if the cursor is at something else."""
         if not self.is_op(text):
             raise ParseError(f"expected '{text}'{self.here()}")
         self.advance()
 
     def here(self) -> str:
-        """Where the cursor stands, for a message."""
+        """Describe the position of the cursor, for a message."""
         return f" before '{self.token.text}'" if self.token is not END else " at the end"
 
     def descend(self) -> None:
-        """Go one level deeper; ParseError past the limit."""
+        """Enter a nested level; ParseError beyond the limit."""
         self.depth += 1
         if self.depth > MAX_NESTING:
             raise ParseError("nested too deeply")

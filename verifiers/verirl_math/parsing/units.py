@@ -1,4 +1,4 @@
-"""Units: what 5 km, 20 cm^2, $18, 60 miles per hour and 72 clips are measured in."""
+"""Units of measurement, as in 5 km, 20 cm^2, $18, 60 miles per hour and 72 clips."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ NON_UNIT_WORDS = frozenset(
         "take",
     ]
 )
-"""Words that change or doubt a value: after a number they are not a unit."""
+"""Words that change a value or cast doubt on it; they are not a unit after a number."""
 
 _PIECE = re.compile(r"\s*(?:([A-Za-z']+)|(\^?\s*\{?\s*(-?\d)\s*\}?)|(/)|([.*()·-]))")
 
@@ -262,7 +262,7 @@ def _known(word: str) -> Unit | None:
 
 
 def is_known_unit(text: str) -> bool:
-    """Whether `text` is made of units of our table alone."""
+    """Whether `text` consists of units in the table only."""
     try:
         unit = unit_of(text)
     except ParseError:
@@ -272,7 +272,7 @@ def is_known_unit(text: str) -> bool:
 
 @cache
 def unit_of(text: str) -> Unit:
-    """The unit that words such as `square miles`, `m/s^2`, `clips` name; ParseError where they name none."""
+    """Read a unit such as `square miles`, `m/s^2`, `clips`; ParseError if it is not a unit."""
     factor, powers = Fraction(1), dict[str, Fraction]()
     sign, pending, last, count = 1, 1, None, 0
     position = 0
@@ -321,7 +321,7 @@ def unit_of(text: str) -> Unit:
 
 
 def temperature_unit(text: str) -> Unit:
-    """The unit of what follows a degree sign: `C`, `F`, `Celsius`; ParseError for anything else."""
+    """Read the unit after a degree sign: `C`, `F`, `Celsius`; ParseError for anything else."""
     name = TEMPERATURES.get(text) or TEMPERATURES.get(text.lower())
     if name is None:
         raise ParseError(f"'{text}' after a degree sign")
@@ -335,9 +335,9 @@ def _noun(word: str) -> str:
     return word
 
 
-def product(one: Unit, other: Unit) -> Unit:
-    """The unit of a product."""
-    powers = dict(one.powers)
-    for name, power in other.powers:
+def product(left: Unit, right: Unit) -> Unit:
+    """Return the unit of a product."""
+    powers = dict(left.powers)
+    for name, power in right.powers:
         powers[name] = powers.get(name, Fraction(0)) + power
-    return Unit(one.factor * other.factor, tuple(sorted((n, p) for n, p in powers.items() if p)))
+    return Unit(left.factor * right.factor, tuple(sorted((n, p) for n, p in powers.items() if p)))
