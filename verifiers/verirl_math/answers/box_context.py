@@ -1,7 +1,7 @@
-"""What stands against a box: `2\\boxed{15}` says 30, whatever the box alone says.
+"""Read the mathematics next to a box: the answer of `2\\boxed{15}` is 30.
 
 Mathematics that touches a box belongs to the answer: the whole expression is then read, with the box in
-brackets. Words, layout, a name and `=` in front, and what ends a sentence do not touch it.
+brackets. Words, layout, a name and `=` before the box, and the punctuation of a sentence do not touch it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from verirl_math.parsing.normalize import GREEK
 
 _CONTEXT_CHARS = 300
-"""Characters on each side of a box that are looked at."""
+"""The number of characters that are examined on each side of a box."""
 
 _FUNCTIONS = "arcsin arccos arctan sin cos tan cot sec csc sinh cosh tanh log ln lg exp gcd lcm min max mod"
 _VALUE_MACROS = frozenset([*GREEK, "infty", "pi", "sqrt", "frac", "dfrac", "tfrac", "cfrac", "nicefrac"])
@@ -47,18 +47,18 @@ _EDGE = re.compile(
     r"|\\(?:implies|Rightarrow|to|therefore)(?![A-Za-z])"
     r"|<[^<>\n]{1,40}>"
 )
-"""Where an expression that a box is part of begins or ends at the latest."""
+"""The outermost limits of an expression that contains a box."""
 
 
 class BoxContext(NamedTuple):
-    """What touches a box: the whole `expression` where its value may change; the sides of `= …` behind."""
+    """What touches a box: the whole `expression` if it may change the value, and the `sides` after an `=`."""
 
     expression: str | None
     sides: tuple[str, ...] = ()
 
 
 def read_box_context(text: str, start: int, content: str, end: int, behind: int) -> BoxContext:
-    """What touches the box `text[start:end]`; `behind` is where the unit or sign right of it ends."""
+    """Read what touches the box `text[start:end]`; the unit or sign to its right ends at `behind`."""
     before = text[max(0, start - _CONTEXT_CHARS) : start]
     after = text[behind : behind + _CONTEXT_CHARS]
     formula = _is_formula(before)
@@ -82,7 +82,7 @@ def _is_formula(before: str) -> bool:
 
 
 def _unwrapped(before: str, after: str) -> tuple[str, str, bool]:
-    """The surroundings outside braces and brackets that hold the box alone, and whether others hold it."""
+    """Remove the brackets that hold the box alone from its surroundings; also say whether others hold it."""
     while True:
         outer = _SPACES_BEFORE.sub("", before)
         inner = _SPACES_BEHIND.sub("", after, count=1) if _SPACES_BEHIND.match(after) else after
@@ -128,7 +128,7 @@ def _touched_before(before: str, formula: bool) -> bool:
     if macro := _MACRO_BEFORE.search(before):
         return macro[1] in _OPERATOR_MACROS or macro[1] in GREEK or macro[1] == "sqrt"
     if last in "-−":
-        # A dash after a word is no sign; right against the box it is one.
+        # A dash after a word is not a minus sign, unless it touches the box.
         return formula or not spaced or bool(re.search(r"[\d)}=(,]\s*[-−]$", before))
     if last in "+*/^<>×÷·±∓√≤≥":
         return formula or not spaced or bool(re.search(r"[\w)}$]\s*[^\w\s]$", before))
@@ -159,8 +159,8 @@ def _touched_behind(after: str, formula: bool) -> bool:
         return macro[1] in _OPERATOR_MACROS or macro[1] in _VALUE_MACROS
     if first == "^":
         return True
-    if first == "$" and (found := re.match(r"\$+\s*([+*/^<>])", after)):
-        return bool(_OPERAND.match(after, found.end()))
+    if first == "$" and (operator := re.match(r"\$+\s*([+*/^<>])", after)):
+        return bool(_OPERAND.match(after, operator.end()))
     if first in "+-*/<>×÷·±∓−≤≥":
         return bool(_OPERAND.match(rest.lstrip("*="))) and (
             formula
@@ -188,7 +188,7 @@ def _left(before: str) -> str:
 
 
 def _last_side(left: str) -> str:
-    """The expression from its last `=` or comma on; an inequality keeps its other side."""
+    """Return the expression after its last `=` or comma; an inequality keeps its other side."""
     return re.split(r"(?<![<>!:=])=(?!=)|,", left)[-1]
 
 
@@ -199,9 +199,9 @@ def _right(after: str) -> str:
 
 
 def _sides(after: str) -> list[str]:
-    """What an `=` right behind the box says that it is."""
-    found = re.match(rf"{_SPACING}*\$*\s*=(?!=)", after)
-    if not found:
+    """Return the sides of the equation that an `=` right after the box begins."""
+    equals = re.match(rf"{_SPACING}*\$*\s*=(?!=)", after)
+    if not equals:
         return []
-    rest = _right(after[found.end() :].lstrip(" $"))
+    rest = _right(after[equals.end() :].lstrip(" $"))
     return [side.strip() for side in re.split(r"=|,\s", rest)[:3] if side.strip()]

@@ -1,9 +1,9 @@
 """Find the one answer that a completion commits to, or say why there is none.
 
-An answer is the content of `\\boxed{…}`; GSM8K's closing line `#### 42` and a completion that is nothing
-but an answer are also taken. Thinking is never an answer. Several boxes must all say the same; a box inside a
-box, a box that is negated, doubted or taken back, and a box that never closes are no answer. Mathematics that
-touches a box is part of what it says.
+An answer is the content of `\\boxed{…}`, a last line `#### 42` as in GSM8K, or a completion that is nothing
+but an answer. Thinking is never an answer. Several boxes must all agree. A box inside a box, a box that is
+negated, doubted or retracted, and a box that is not closed are rejected. Mathematics next to a box is part of
+the answer.
 """
 
 from __future__ import annotations
@@ -34,16 +34,27 @@ _SUFFIX = re.compile(
 
 
 class ExtractedAnswer(NamedTuple):
-    """An answer's text, and how it reads with what stands against its box (`\\boxed{50}\\%`), if anything."""
+    """The text of an answer; `dressed` is the text with the sign after its box (`\\boxed{50}\\%`), if any."""
 
     text: str
     dressed: str | None = None
 
 
 def extract_answers(completion: str) -> tuple[ExtractedAnswer, ...]:
-    """The answer's text; several where boxes differ in writing, each of which must be the answer.
+    """Find the answer of a completion.
 
-    Raises NoAnswerError where the completion has no answer, or does not stand by it.
+    Args:
+        completion: What the model wrote, with its thinking.
+
+    Returns:
+        The answer; several if boxes or restatements differ in notation, each of which must be right.
+
+    Raises:
+        NoAnswerError: If the completion has no answer, or does not commit to it.
+
+    Example:
+        >>> extract_answers("#### 7")[0].text
+        '7'
     """
     text = said(completion)
     lines = tuple(dict.fromkeys(line[1] for line in _FINAL_LINE.finditer(text)))
@@ -59,13 +70,13 @@ def extract_answers(completion: str) -> tuple[ExtractedAnswer, ...]:
 
 
 def _distinct(answers: tuple[ExtractedAnswer, ...]) -> tuple[ExtractedAnswer, ...]:
-    """One of each answer, white space aside; the last writing of each stays."""
-    return tuple({("".join(one.text.split()), one.dressed): one for one in answers}.values())
+    """Keep the last of the answers that differ in white space only."""
+    return tuple({("".join(answer.text.split()), answer.dressed): answer for answer in answers}.values())
 
 
 def _restated(rest: str, box: str) -> tuple[str, ...]:
-    """What follows the last box as `the answer is …` and is a value: it must say the same."""
-    found = []
+    """Find the values stated as `the answer is …` after the last box; they must agree with it."""
+    values = []
     for value in retractions.restatements(rest):
         try:
             says_words = is_words(parse(value))
@@ -74,12 +85,20 @@ def _restated(rest: str, box: str) -> tuple[str, ...]:
                 raise NoAnswerError(f"a second answer after the box ('{value[:40]}')") from None
             continue
         if not says_words:
-            found.append(value)
-    return tuple(found)
+            values.append(value)
+    return tuple(values)
 
 
 def last_box(text: str, *, alone: bool = False) -> str:
-    """The last box of a text that we trust, such as a benchmark's solution; `alone`: its only one."""
+    """Return the content of the last box of a trusted text, such as the solution of a benchmark.
+
+    Args:
+        text: The text.
+        alone: Whether it must be the only box.
+
+    Raises:
+        NoAnswerError: If there is no such box.
+    """
     boxes = list(_BOX.finditer(text))
     if not boxes or (alone and len(boxes) > 1):
         raise NoAnswerError("the solution has no \\boxed{…}" if not boxes else "several boxes")
@@ -88,7 +107,7 @@ def last_box(text: str, *, alone: bool = False) -> str:
 
 
 def _boxes(text: str) -> tuple[tuple[ExtractedAnswer, ...], str]:
-    """The content of each box, and the text after the last."""
+    """Return the content of each box, and the text after the last one."""
     boxes: list[ExtractedAnswer] = []
     end = floor = 0
     for box in _BOX.finditer(text):
@@ -103,33 +122,33 @@ def _boxes(text: str) -> tuple[tuple[ExtractedAnswer, ...], str]:
         end = close
         if not content.strip():
             raise NoAnswerError("an empty box")
-        boxes.extend(_with_dress(text, box.start(), content.strip(), close))
+        boxes.extend(_with_context(text, box.start(), content.strip(), close))
     if boxes and (words := retractions.retraction(text[end:])):
         raise NoAnswerError(f"the answer is taken back after the box ('{words}')")
     return tuple(boxes), text[end:]
 
 
-def _with_dress(text: str, start: int, content: str, close: int) -> list[ExtractedAnswer]:
-    """The box with what is set against it, and what an `=` behind it says, which must be the same.
+def _with_context(text: str, start: int, content: str, close: int) -> list[ExtractedAnswer]:
+    """Read a box with the mathematics next to it, and the sides of an `=` after it, which must agree.
 
-    Mathematics there is part of the answer, and so is a unit. A percent, degree or base may be: golds that
-    were taken from such boxes lack it.
+    Adjacent mathematics is part of the answer, and so is a unit. A percent sign, degree sign or base is
+    optional, because gold answers that were taken from such boxes lack it.
     """
     behind = _SUFFIX.match(text, close)
     touching = read_box_context(text, start, content, close, behind.end() if behind else close)
     if touching.expression is not None and not _says_words(content):
         return [ExtractedAnswer(touching.expression)]
     if behind is None:
-        found = ExtractedAnswer(content)
+        extracted = ExtractedAnswer(content)
     elif behind[1] is None:
-        found = ExtractedAnswer(content, content + behind[0].strip())
+        extracted = ExtractedAnswer(content, content + behind[0].strip())
     else:
-        found = ExtractedAnswer(
+        extracted = ExtractedAnswer(
             f"{content}\\text{{ {behind[1]} }}" if units.is_known_unit(behind[1]) else content
         )
     return [
-        found,
-        *(ExtractedAnswer(f"{content} = {side}") for side in touching.sides if _is_said(side, content)),
+        extracted,
+        *(ExtractedAnswer(f"{content} = {side}") for side in touching.sides if _states_value(side, content)),
     ]
 
 
@@ -140,8 +159,8 @@ def _says_words(content: str) -> bool:
         return False
 
 
-def _is_said(side: str, content: str) -> bool:
-    """Whether a side of an equation states a value, rather than naming what the box is the value of."""
+def _states_value(side: str, content: str) -> bool:
+    """Whether a side of an equation states a value, and does not just name the quantity in the box."""
     try:
         node = parse(side)
     except ParseError:
@@ -167,7 +186,7 @@ def _content(text: str, box: re.Match[str]) -> tuple[str, int]:
 
 
 def _bare(text: str) -> str:
-    """A completion that is nothing but an answer."""
+    """Return a completion that is nothing but an answer."""
     text = text.strip()
     if (
         text

@@ -1,7 +1,7 @@
-"""Does a completion stand by the answer in its box, or does it deny, doubt or replace it?
+"""Detect that a completion denies, doubts or replaces the answer in its box.
 
-Plain patterns over the words right before a box, right after it, and behind the last one. They look for the
-few ways in which English takes a statement back; what they do not know leaves the box as it stands.
+Regular expressions match the words right before a box, right after it, and after the last one. They cover the
+common ways to retract a statement in English; if none matches, the box counts.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ _RESTATED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _DENIAL_CHARS = 80
-"""Characters around a box within which a denial must begin."""
+"""The distance from a box, in characters, within which a denial must begin."""
 
 
 def denial(text: str, start: int, end: int, floor: int = 0) -> str | None:
-    """How the box at `text[start:end]` is denied or doubted, in words; None where it is not.
+    """Say how the box at `text[start:end]` is denied or doubted; None if it is not.
 
-    `floor` is where the box before it ends.
+    The previous box ends at `floor`.
     """
     before = text[max(floor, start - _DENIAL_CHARS) : start]
     if _NEGATED.search(before):
@@ -85,12 +85,12 @@ def denial(text: str, start: int, end: int, floor: int = 0) -> str | None:
 
 
 def retraction(rest: str) -> str | None:
-    """The words with which the text after the last box takes it back; None where it does not."""
-    found = _RETRACTED.search(rest)
-    return found[0] if found else None
+    """Return the words by which the text after the last box retracts it; None if it does not."""
+    match = _RETRACTED.search(rest)
+    return match[0] if match else None
 
 
 def restatements(rest: str) -> Iterator[str]:
-    """What the text after the last box says that the answer is."""
+    """Iterate over the answers that the text after the last box states."""
     for match in _RESTATED.finditer(rest):
         yield match[1].strip(" *_`")

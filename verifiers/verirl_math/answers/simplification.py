@@ -1,4 +1,4 @@
-"""Is a right answer also written as asked? Only simplification is judged, never correctness."""
+"""Score how simple a right answer is. Correctness is not judged here."""
 
 from __future__ import annotations
 
@@ -15,38 +15,46 @@ _ARITHMETIC = frozenset(
 
 
 def simplification_score(gold: Node, answer: Node) -> tuple[float, str]:
-    """A score in [0, 1] and what could be simpler; what the gold does itself is never held against it."""
+    """Score the simplicity of an answer.
+
+    Args:
+        gold: The gold answer; a flaw that it has itself does not count.
+        answer: A right answer.
+
+    Returns:
+        The score in [0, 1], and a note on what could be simpler.
+    """
     tolerated = flaws(gold)
-    found = [flaw for flaw in flaws(answer) if flaw not in tolerated]
-    if isinstance(gold, Quantity) and not any(isinstance(one, Quantity) for one in walk(answer)):
-        found.append("the unit is missing")
-    return max(0.0, 1 - len(found) / (FORM_LEVELS - 1)), "; ".join(found)
+    counted = [flaw for flaw in flaws(answer) if flaw not in tolerated]
+    if isinstance(gold, Quantity) and not any(isinstance(part, Quantity) for part in walk(answer)):
+        counted.append("the unit is missing")
+    return max(0.0, 1 - len(counted) / (FORM_LEVELS - 1)), "; ".join(counted)
 
 
 def flaws(node: Node) -> list[str]:
-    """Each kind of unfinished work in an answer, once."""
-    found: dict[str, None] = {}
-    for one in walk(node):
-        if isinstance(one, Op):
-            for flaw in _flaws_of(one):
-                found[flaw] = None
-        elif isinstance(one, Num) and one.places is not None:
-            found["a decimal"] = None
-    return list(found)
+    """List each kind of unfinished work in an answer once."""
+    kinds: dict[str, None] = {}
+    for part in walk(node):
+        if isinstance(part, Op):
+            for flaw in _flaws_of(part):
+                kinds[flaw] = None
+        elif isinstance(part, Num) and part.places is not None:
+            kinds["a decimal"] = None
+    return list(kinds)
 
 
 def _flaws_of(node: Op) -> list[str]:
-    found: list[str] = []
+    kinds: list[str] = []
     match node:
         case Op("/", (Num(above), Num(below))) if above.denominator == below.denominator == 1 and below:
             if math.gcd(above.numerator, below.numerator) > 1 or below == 1:
-                found.append("a fraction that can be reduced")
+                kinds.append("a fraction that can be reduced")
         case Op("/", (_, below)) if any(
             isinstance(part, Op) and part.name in ("sqrt", "root") for part in walk(below)
         ):
-            found.append("a radical in a denominator")
+            kinds.append("a radical in a denominator")
         case Op("sqrt", (Num(value),)) if value.denominator == 1 and _square_factor(value.numerator):
-            found.append("a radical that can be simplified")
+            kinds.append("a radical that can be simplified")
     if (
         node.name in _ARITHMETIC
         and not symbols(node)
@@ -54,8 +62,8 @@ def _flaws_of(node: Op) -> list[str]:
         and not _is_scientific(node)
         and _quietly(node) is not None
     ):
-        found.append("arithmetic that was not carried out")
-    return found
+        kinds.append("arithmetic that was not carried out")
+    return kinds
 
 
 def _is_literal(node: Node) -> bool:
@@ -65,7 +73,7 @@ def _is_literal(node: Node) -> bool:
 
 
 def _is_scientific(node: Op) -> bool:
-    """A power of ten is a finished numeral."""
+    """Whether an operation is a power of ten, which counts as a numeral."""
     return node.name == "^" and isinstance(node.args[0], Num) and node.args[0].value == 10
 
 

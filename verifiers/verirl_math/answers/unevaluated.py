@@ -1,9 +1,9 @@
-"""Is a right value an answer, or the question again with its work left undone?
+"""Detect an answer of the right value that leaves its work undone.
 
-`7+8` has the value of 15 and says nothing that the question did not. Three rules: a number must not be
-left as a sum, difference, product or nested quotient of numbers; where the gold is rational, nor as one
-operation upon another (a logarithm of a power, the square of a root); and no unfinished expression of the
-question's own is an answer. What the gold itself leaves standing is never held against an answer.
+`7+8` has the value 15 but says no more than the question did. There are three rules. A number must not be
+written as a sum, difference, product or nested quotient of numbers. If the gold answer is rational, it must
+not be written as an operation applied to another (a logarithm of a power, the square of a root). An unfinished
+expression of the question is not an answer. An answer may leave unevaluated whatever the gold answer does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SIGNS = (("\\cdot", "*"), ("\\times", "*"), ("×", "*"), ("·", "*"), ("÷", "/
 _LAYOUT = re.compile(r"\\left|\\right|\\[,;:! ]|[\s${}]|\\\(|\\\)")
 _ASKS = re.compile(r"[=,;?]")
 _COUNTS = re.compile("|".join(SCALE_WORDS), re.IGNORECASE)
-"""Words that are part of a numeral: `2 million` is read as a product and is none."""
+"""Words that are part of a numeral: `2 million` is parsed as a product but counts as a number."""
 
 _NOTATION = frozenset(
     {"+", "-", "*", "/", "neg", "mixed", "percent", "degrees", "ratio", "approx", "pm", "mp"}
@@ -29,19 +29,26 @@ _NOTATION = frozenset(
 """Operations that write a number, or that `_is_pending` and `_is_disguised` judge."""
 
 _MAX_PIECES = 40
-"""At most so many pieces of a question are read: a question is ours, but it may be long."""
+"""The largest number of pieces of a question that are read; a question may be long."""
 
 
 def why_unevaluated(asked: str, gold: Node, answer: Node, text: str) -> str | None:
-    """Why an answer of the right value is no answer; None where it is one.
+    """Say why an answer of the right value is rejected.
 
-    `asked`: the question's text; `text`: the answer's own.
+    Args:
+        asked: The text of the question.
+        gold: The gold answer.
+        answer: The answer.
+        text: The text of the answer.
+
+    Returns:
+        The reason, or None if the answer is accepted.
     """
-    # A chain such as `7+8=15` shows its work and its end.
+    # A chain such as `7+8=15` ends in the value.
     if answer == gold or (isinstance(answer, Rel) and gold in answer.terms):
         return None
-    held = _is_number(gold) and not (_has_pending(gold) or _COUNTS.search(text))
-    if held and (
+    must_be_evaluated = _is_number(gold) and not (_has_pending(gold) or _COUNTS.search(text))
+    if must_be_evaluated and (
         _has_pending(answer) or (_is_plain(gold) and (_has_disguised(answer) or _has_nested(answer)))
     ):
         return "arithmetic that was not carried out"
@@ -51,14 +58,14 @@ def why_unevaluated(asked: str, gold: Node, answer: Node, text: str) -> str | No
 
 
 def _is_number(gold: Node) -> bool:
-    """Numbers and nothing unfinished: what the gold leaves standing, an answer may leave in its own way."""
+    """Whether a gold answer consists of evaluated numbers; if not, an answer need not be evaluated either."""
     if isinstance(gold, Rel):
         return all(isinstance(term, Sym) or _is_number(term) for term in gold.terms)
     return not symbols(gold) and all(_is_finished(part) for part in walk(gold) if isinstance(part, Op))
 
 
 def _has_pending(node: Node) -> bool:
-    return any(isinstance(one, Op) and _is_pending(one) for one in walk(node))
+    return any(isinstance(part, Op) and _is_pending(part) for part in walk(node))
 
 
 def _is_pending(node: Op) -> bool:
@@ -71,7 +78,7 @@ def _is_pending(node: Op) -> bool:
 
 
 def _is_plain(gold: Node) -> bool:
-    """Numerals and fractions alone: no root, no `\\pi`, no `i` is left in the value."""
+    """Whether a gold answer consists of numerals and fractions only, without roots, `\\pi` or `i`."""
     return all(
         not isinstance(part, Const) and (not isinstance(part, Op) or _is_finished(part))
         for part in walk(gold)
@@ -79,8 +86,8 @@ def _is_plain(gold: Node) -> bool:
 
 
 def _has_disguised(answer: Node) -> bool:
-    """Sums and products of numbers that a dress keeps from being one: `\\ln(e^7 e^8)`, `7 - 8i^2`."""
-    return any(isinstance(one, Op) and _is_disguised(one) for one in walk(answer))
+    """Whether an answer has sums or products of numbers in disguise: `\\ln(e^7 e^8)`, `7 - 8i^2`."""
+    return any(isinstance(part, Op) and _is_disguised(part) for part in walk(answer))
 
 
 def _is_disguised(node: Op) -> bool:
@@ -91,18 +98,18 @@ def _is_disguised(node: Op) -> bool:
 
 
 def _has_nested(answer: Node) -> bool:
-    """An operation upon the result of another: two steps of work, often a pair that cancels."""
-    steps = [one for one in walk(answer) if isinstance(one, Op) and _is_step(one)]
+    """Whether an operation is applied to the result of another; such pairs often cancel."""
+    steps = [part for part in walk(answer) if isinstance(part, Op) and _is_step(part)]
     return any(
         isinstance(part, Op) and _is_step(part)
-        for one in steps
-        for arg in _operands(one)
+        for step in steps
+        for arg in _operands(step)
         for part in walk(arg)
     )
 
 
 def _operands(node: Op) -> tuple[Node, ...]:
-    """A step's arguments; `\\sin^2 1` is one step, however it is built."""
+    """Return the arguments of a step; `\\sin^2 1` counts as one step."""
     match node:
         case Op("^", (Op(name, inside), exponent)) if name in ("sin", "cos", "tan", "cot", "sec", "csc"):
             return (*inside, exponent)
@@ -114,7 +121,7 @@ def _is_step(node: Op) -> bool:
 
 
 def _is_written_number(node: Op) -> bool:
-    """`1.5 \\times 10^3`, `12\\tfrac12\\%`, `3 \\cdot 30^\\circ`: a factor that belongs to the writing."""
+    """Whether a product only writes a number: `1.5 \\times 10^3`, `12\\tfrac12\\%`, `3 \\cdot 30^\\circ`."""
     if node.name != "*":
         return False
     left, right = node.args
@@ -146,7 +153,7 @@ def _is_rational(node: Node) -> bool:
 
 
 def _is_finished(node: Node) -> bool:
-    """A numeral, a fraction in lowest terms, a name: nothing is left to do, wherever else it stands."""
+    """Whether nothing is left to do: a numeral, a fraction in lowest terms, a name."""
     match node:
         case Op("neg", (inner,)):
             return _is_finished(inner)
@@ -154,27 +161,27 @@ def _is_finished(node: Node) -> bool:
             return (above / below).denominator == abs(below.numerator)
         case Op("/", (Num(), Num())) | Op("mixed" | "percent" | "ratio"):
             return True
-    return not any(isinstance(one, Op) for one in walk(node))
+    return not any(isinstance(part, Op) for part in walk(node))
 
 
 def _in_question(asked: str, answer: Node, text: str) -> bool:
     flat = _flat(text)
     if len(flat) > 1 and re.search(rf"(?<![\w.^]){re.escape(flat)}(?![\w.^])", _flat(asked)):
         return True
-    spans = [next(filter(None, found)) for found in _SPAN.findall(asked)] or [asked]
+    spans = [next(filter(None, groups)) for groups in _SPAN.findall(asked)] or [asked]
     pieces = [piece for span in spans for piece in (span, *_ASKS.split(span))]
     return any(_holds(piece, answer) for piece in dict.fromkeys(pieces[:_MAX_PIECES]))
 
 
 def _holds(piece: str, answer: Node) -> bool:
     try:
-        return any(one == answer for one in walk(parse(piece)))
+        return any(part == answer for part in walk(parse(piece)))
     except ParseError:
         return False
 
 
 def _flat(text: str) -> str:
-    """Text without its layout, so that the same expression reads the same."""
+    """Remove layout from a text, so that equal expressions become equal text."""
     text = _SIMPLE_FRACTION.sub(r"\1/\2", text)
     for sign, plain in _SIGNS:
         text = text.replace(sign, plain)

@@ -117,14 +117,14 @@ def _variable(node: Node) -> str | None:
         case Builder(element, condition):
             return element.name if isinstance(element, Sym) else _variable(element) or _variable(condition)
         case Seq("list", items) | Op(_, items):
-            names = (
+            variables = (
                 {name for item in items if (name := _variable(item))}
                 if not isinstance(node, Op) or node.name in _OPERATORS
                 else set()
             )
-            if len(names) > 1:
+            if len(variables) > 1:
                 raise NotARealSetError("several variables")
-            return names.pop() if names else None
+            return variables.pop() if variables else None
     return None
 
 
