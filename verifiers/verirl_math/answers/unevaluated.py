@@ -2,8 +2,9 @@
 
 `7+8` has the value 15 but says no more than the question did. There are three rules. A number must not be
 written as a sum, difference, product or nested quotient of numbers. If the gold answer is rational, it must
-not be written as an operation applied to another (a logarithm of a power, the square of a root). An unfinished
-expression of the question is not an answer. An answer may leave unevaluated whatever the gold answer does.
+not be written as an operation applied to another (a logarithm of a power, the square of a root). An
+unfinished expression of the question is not an answer. An answer may leave unevaluated whatever
+the gold answer does.
 """
 
 from __future__ import annotations
