@@ -26,9 +26,9 @@ UNREADABLE = {
     },
     "gaokao2023en": {"", "$145$solution:"},
 }
-"""Golds that are not answers: code, prose, a slip of the source's, nothing at all."""
+"""Gold answers that cannot be read: code, prose, a mistake of the source, empty text."""
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the benchmark data is not here")
+pytestmark = pytest.mark.needs_benchmarks("math")
 
 
 def golds(name: str) -> list[str]:

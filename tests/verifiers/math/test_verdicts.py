@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.paths import CASES
 
@@ -95,13 +97,9 @@ def test_answers(probes: str) -> None:
     assert wrong == []
 
 
-def test_completions() -> None:
-    wrong = [
-        (case["gold"], case["completion"], case["right"])
-        for case in COMPLETIONS
-        if judged(case["gold"], case["completion"])[0] != case["right"]
-    ]
-    assert wrong == []
+@pytest.mark.parametrize("case", COMPLETIONS, ids=range(len(COMPLETIONS)))
+def test_completions(case: dict[str, Any]) -> None:
+    assert judged(case["gold"], case["completion"])[0] is case["right"]
 
 
 @pytest.mark.parametrize(("gold", "answer"), BOMBS, ids=range(len(BOMBS)))
