@@ -114,8 +114,12 @@ def _refuse_changed(a: Evaluation, b: Evaluation) -> None:
 
 def _notes(a: Evaluation, b: Evaluation) -> tuple[str, ...]:
     notes = []
-    for name in ("samples", "temperature", "max_new_tokens"):
-        first, second = getattr(a.settings, name), getattr(b.settings, name)
+    settings = (
+        ("samples", a.settings.samples, b.settings.samples),
+        ("temperature", a.settings.temperature, b.settings.temperature),
+        ("max_new_tokens", a.settings.max_new_tokens, b.settings.max_new_tokens),
+    )
+    for name, first, second in settings:
         if first != second:
             notes.append(f"{name} differs: {first} and {second}")
     notes += [

@@ -142,7 +142,7 @@ def select(gate: Gate, rows: Sequence[TaskRow]) -> list[TaskRow]:
 
 
 def check(gates: Sequence[Gate], evaluation: Evaluation) -> list[GateResult]:
-    """Hold an evaluation against each gate, in order."""
+    """Check an evaluation against each gate, in order."""
     return [_check(gate, evaluation) for gate in gates]
 
 
@@ -151,10 +151,10 @@ def _check(gate: Gate, evaluation: Evaluation) -> GateResult:
     if value is None:
         return GateResult(gate, False, None, f"{gate.text}: not met, no task has enough usable samples")
     met = _OPERATORS[gate.op](value, gate.bound)
-    told = f"{float(value):.4f}".rstrip("0").rstrip(".")
-    if not met and _OPERATORS[gate.op](Fraction(told), gate.bound):
-        told = repr(float(value))
-    return GateResult(gate, met, float(value), f"{gate.text}: {'met' if met else 'not met'}, it is {told}")
+    shown = f"{float(value):.4f}".rstrip("0").rstrip(".")
+    if not met and _OPERATORS[gate.op](Fraction(shown), gate.bound):
+        shown = repr(float(value))
+    return GateResult(gate, met, float(value), f"{gate.text}: {'met' if met else 'not met'}, it is {shown}")
 
 
 def _value(gate: Gate, rows: Sequence[TaskRow], seed: int) -> Fraction | None:
@@ -166,5 +166,5 @@ def _value(gate: Gate, rows: Sequence[TaskRow], seed: int) -> Fraction | None:
     usable = [value for value in values if value is not None]
     interval = mean_interval(usable, seed=seed)
     if gate.end and interval is not None:
-        return Fraction(getattr(interval, gate.end))
+        return Fraction(interval.low if gate.end == "low" else interval.high)
     return mean(usable)

@@ -168,7 +168,8 @@ class Evaluation(_Part):
 
     def to_data(self) -> dict[str, Any]:
         """The document as JSON data."""
-        absent = {name for name in ("timing", "polish") if getattr(self, name) is None}
+        optional = (("timing", self.timing), ("polish", self.polish))
+        absent = {name for name, value in optional if value is None}
         return self.model_dump(mode="json", exclude=absent)
 
     def to_json(self) -> str:
