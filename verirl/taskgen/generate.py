@@ -57,7 +57,7 @@ class FamilyReport:
 
 @dataclass(frozen=True)
 class GenerationReport:
-    """A task set and how it was admission.
+    """A task set and how it was admitted.
 
     Attributes:
         tasks: The admitted tasks, in the order of their draws.
