@@ -130,3 +130,10 @@ def test_the_packages_are_typed() -> None:
     for name in ("verirl", "verirl_math", "verirl_code", "verirl_rtl", "verirl_optics"):
         package = importlib.import_module(name)
         assert (Path(str(package.__file__)).parent / "py.typed").is_file(), name
+
+
+@pytest.mark.parametrize("answer", [b"7", 7, None, ["7"]])
+def test_an_answer_that_is_no_text_is_refused_and_the_shared_pool_goes_on(answer: object) -> None:
+    with pytest.raises(InputError, match="the completion must be a string, not"):
+        verirl.verify("math", answer, {"answer": "7"})  # type: ignore[arg-type]
+    assert verirl.verify("math", r"\boxed{7}", {"answer": "7"}).passed

@@ -173,6 +173,8 @@ class VerifierPool:
         tasks_json: dict[str, dict[str, Any]] = {}
         for waiter in waiters:
             task, completion = waiter.request.task, waiter.request.completion
+            if not isinstance(completion, str):
+                raise InputError(f"the completion must be a string, not {type(completion).__name__}")
             key = keys.get(id(task)) or keys.setdefault(id(task), task.content_key())
             entry = entries.get((key, completion))
             if entry is None:
