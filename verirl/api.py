@@ -40,7 +40,7 @@ def shared_pool() -> VerifierPool:
     from verirl.pool import VerifierPool
 
     with _shared_lock:
-        if _shared is None or _shared[0] != os.getpid():
+        if _shared is None or _shared[0] != os.getpid() or _shared[1].is_closed:
             pool = VerifierPool()
             atexit.register(pool.close)
             _shared = (os.getpid(), pool)
@@ -75,6 +75,8 @@ def verify(
         >>> verify("math", "Half of 7 is \\\\boxed{3.5}.", {"answer": "7/2"}).passed
         True
     """
+    if not isinstance(spec, Mapping):
+        raise InputError(f"a spec must be an object such as {{'answer': '7/2'}}, not {type(spec).__name__}")
     return verify_many(domain, [answer], [spec], prompts=[prompt], verifier=verifier)[0]
 
 
@@ -109,6 +111,11 @@ def verify_many(
         >>> [verdict.passed for verdict in verdicts]
         [True, False]
     """
+    if isinstance(answers, str):
+        raise InputError("verify_many takes several answers: pass a list of texts, or call verify")
+    if isinstance(specs, str):
+        raise InputError("a spec must be an object such as {'answer': '7/2'}, not a text")
+    answers = list(answers)
     each = [specs] * len(answers) if isinstance(specs, Mapping) else list(specs)
     asked = [""] * len(answers) if prompts is None else list(prompts)
     if not len(answers) == len(each) == len(asked):
@@ -119,6 +126,8 @@ def verify_many(
     for index, (answer, spec, prompt) in enumerate(zip(answers, each, asked, strict=True)):
         task = tasks.get(id(spec)) if prompts is None else None
         if task is None:
+            if not isinstance(spec, Mapping):
+                raise InputError(f"a spec must be an object, not {type(spec).__name__}")
             checker.check_spec(spec)
             task = Task(
                 id=str(index),

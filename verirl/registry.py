@@ -78,6 +78,7 @@ def load(name: str) -> Domain:
             f"domain '{name}' ({point.value}) is not a subclass of verirl.Domain, nor an instance of one"
         )
     _check_members(name, type(found))
+    _check_values(name, found)
     return found
 
 
@@ -91,6 +92,18 @@ def _check_members(name: str, kind: type[Domain]) -> None:
         near = _FORMER_MEMBERS.get(member) or nearest(member, known, likeness=0.8)
         if near:
             raise InputError(f"domain '{name}' has an unknown member '{member}'; did you mean '{near}'?")
+
+
+def _check_values(name: str, domain: Domain) -> None:
+    """Name the constants that have a wrong value, before anything relies on them."""
+    if domain.name != name:
+        raise InputError(f"domain '{name}': its member 'name' is {domain.name!r}, not the entry point's name")
+    if not isinstance(domain.version, str) or not domain.version:
+        raise InputError(f"domain '{name}': its member 'version' must be a text, such as \"1.0\"")
+    if not isinstance(domain.confined, bool):
+        raise InputError(f"domain '{name}': its member 'confined' must be True or False")
+    if not isinstance(domain.deadline_s, int | float) or not 0 < domain.deadline_s < float("inf"):
+        raise InputError(f"domain '{name}': its member 'deadline_s' must be a number of seconds above 0")
 
 
 def _own_members(kind: type[Any]) -> set[str]:

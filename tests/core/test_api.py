@@ -66,6 +66,27 @@ def test_mistakes_are_one_clear_line() -> None:
         verirl.verify_many("math", ["1", "2"], [{"answer": "1"}])
 
 
+def test_one_text_is_not_several_answers() -> None:
+    with pytest.raises(InputError, match="a list of texts"):
+        verirl.verify_many("math", "42", {"answer": "42"})
+    for spec in ("42", ["42"], None):
+        with pytest.raises(InputError, match="must be an object"):
+            verirl.verify("math", "42", spec)
+    assert [
+        v.passed for v in verirl.verify_many("math", (f"\\boxed{{{n}}}" for n in (1, 2)), {"answer": "2"})
+    ] == [
+        False,
+        True,
+    ]
+
+
+def test_a_closed_shared_pool_is_replaced() -> None:
+    from verirl.api import shared_pool
+
+    shared_pool().close()
+    assert verirl.verify("math", r"\boxed{2}", {"answer": "2"}).passed
+
+
 def test_an_error_has_no_reward() -> None:
     verdict = verirl.verify("math", r"\boxed{3.5}", {"answer": "7/2"})
     stages = (StageResult(name="extract", status=Status.ERROR),)

@@ -93,6 +93,11 @@ class Dispatcher:
         if not self.on_own_thread():
             self._thread.join()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether no more requests are taken."""
+        return self._closing
+
     def on_own_thread(self) -> bool:
         """Whether the caller runs on the dispatcher's thread, as a future's callback does."""
         return threading.current_thread() is self._thread

@@ -74,6 +74,11 @@ class VerifierPool:
         """Counts of what the pool has done so far."""
         return self._dispatcher.stats
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the pool takes no more requests."""
+        return not self._close.alive or self._dispatcher.is_closed
+
     def __enter__(self) -> Self:
         return self
 
