@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from verirl.errors import InputError
-from verirl.types import Message, Task
+from verirl.taskgen.draw import TaskDraw
+from verirl.types import Message, Source, Task
 from verirl_code.spec import check_spec
 from verirl_code.tasks import generate as generation
 from verirl_code.tasks.families import FAMILIES
 from verirl_code.tasks.families.bounded_interpreter import BoundedProgram, first_difference, loosely_equal
 from verirl_code.tasks.families.mutation_operators import single_mutations
-from verirl_code.tasks.generate import generate, inputs_of, tested_problem_of
+from verirl_code.tasks.generate import generate, inputs_of, problem_with_tests_of
 from verirl_code.tasks.mutants import MAX_MUTANTS, from_fence, mutants
 
 TERSE = tuple(name for name in FAMILIES if FAMILIES[name].terse)
@@ -72,7 +73,7 @@ def test_expected_values_are_what_the_reference_text_gives(family: str) -> None:
 @pytest.mark.parametrize("family", EVERY)
 def test_the_splits_share_no_problem(family: str) -> None:
     def problems(split: str) -> set[str]:
-        return {tested_problem_of(task).problem.source for task in drawn(family, 10, split=split)}
+        return {problem_with_tests_of(task).problem.source for task in drawn(family, 10, split=split)}
 
     assert not problems("train") & problems("eval")
 
@@ -100,9 +101,10 @@ def test_a_family_has_hundreds_of_problems_at_every_difficulty(family: str) -> N
 
 def test_the_styles_share_no_problem_across_splits_either() -> None:
     for family in TERSE:
-        train = {tested_problem_of(task).problem.source for task in drawn(family, 60, style="terse")}
+        train = {problem_with_tests_of(task).problem.source for task in drawn(family, 60, style="terse")}
         held_out = {
-            tested_problem_of(task).problem.source for task in drawn(family, 60, split="eval", style="terse")
+            problem_with_tests_of(task).problem.source
+            for task in drawn(family, 60, split="eval", style="terse")
         }
         assert not train & held_out
 
@@ -112,7 +114,7 @@ def test_the_tests_kill_the_mutants_that_fresh_inputs_tell_apart(family: str) ->
     """Kill rate on inputs that the tests were not chosen from."""
     judged = killed = 0
     for number, task in enumerate(drawn(family, 3, seed=21)):
-        case = tested_problem_of(task)
+        case = problem_with_tests_of(task)
         problem = case.problem
         reference = BoundedProgram(problem.source, problem.name)
         fresh = inputs_of(problem, random.Random(number), 600)
@@ -141,7 +143,7 @@ def test_mutants_are_many_distinct_and_always_the_same(family: str) -> None:
 def test_a_task_from_elsewhere_gets_only_trivial_mutants() -> None:
     task = drawn("lists", 1)[0]
     other = task.model_copy(update={"prompt": (Message(role="user", content="changed"),)})
-    assert tested_problem_of(other) is None
+    assert problem_with_tests_of(other) is None
     assert {m.kind for m in mutants(other)} <= {
         "empty body",
         "constant",
@@ -155,7 +157,9 @@ def test_shorthand_is_short_and_varied() -> None:
     prompts = set()
     for family in TERSE:
         for n in range(300):
-            case = generation.draw(8, n, 0.2 + 0.4 * n / 300, split="train", family=family, style="terse")
+            source = Source(name="verirl", seed=8, index=n)
+            origin = TaskDraw("code", family, "train", 0.2 + 0.4 * n / 300, "terse", source)
+            case = generation.draw(origin)
             assert len(case.problem.terse) <= 40
             assert len(case.problem.source) <= 64
             prompts.add(case.problem.terse)

@@ -219,6 +219,6 @@ def _failure_of(
     return found[1]
 
 
-def tested_problem_of(task: Task) -> TestedProblem | None:
+def problem_with_tests_of(task: Task) -> TestedProblem | None:
     """Draw again what `generate` made `task` from; None for a task from elsewhere."""
     return draw_again(task, "code", _FAMILIES, ("family", "subject", "style", "form"), draw, _task)

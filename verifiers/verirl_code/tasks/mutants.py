@@ -10,7 +10,7 @@ from verirl.domain import Mutant
 from verirl.seeds import rng
 from verirl.taskgen.mutants import spread
 from verirl.types import Task
-from verirl_code.tasks.generate import completion, tested_problem_of
+from verirl_code.tasks.generate import completion, problem_with_tests_of
 
 MAX_MUTANTS = 10
 """Most mutants of one task, of as many kinds as there are."""
@@ -24,7 +24,7 @@ def mutants(task: Task) -> tuple[Mutant, ...]:
     """
     if task.reference is None:
         return ()
-    tested = tested_problem_of(task)
+    tested = problem_with_tests_of(task)
     if tested is None:
         return _trivial_mutants(task)
     _, _, style, form = task.tags

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from verirl import __version__
-from verirl.errors import InputError, VerirlError
+from verirl.errors import VerirlError
 from verirl.seeds import rng
-from verirl.types import Message, Source, Task
+from verirl.taskgen.draw import SPLITS, check_draw, start_draw
+from verirl.types import Task
 from verirl_optics.analysis.performance import evaluate
 from verirl_optics.answer import Row, parse, to_lines
 from verirl_optics.raytrace.glass import FDC_WAVELENGTHS_UM, find_glass
@@ -44,7 +44,8 @@ THICKNESS_REL = 0.08
 SIGNIFICANT_DIGITS = 3
 BENDINGS = torch.linspace(0.4, 1.1, 15, dtype=FLOAT)
 """Curvature of the front ÷ difference of both curvatures."""
-DRAWS = 40
+MAX_DRAWS = 40
+"""Draws of one family, after which a task counts as impossible to make."""
 
 
 def generate_task(
@@ -65,30 +66,18 @@ def generate_task(
     Raises:
         InputError: If an argument is out of range.
     """
-    if split not in ("train", "eval") or not 0.0 <= difficulty <= 1.0:
-        raise InputError(f"needs split train or eval and a difficulty in [0, 1], not '{split}', {difficulty}")
+    check_draw(difficulty, split=(split, SPLITS), family=(family, FAMILIES))
     family = family or rng("optics", split, seed, index, "terse").choice(FAMILIES)
-    if family not in FAMILIES:
-        raise InputError(f"style 'terse' has no family '{family}'; there are: {', '.join(FAMILIES)}")
-    draw = rng("optics", split, seed, index, family, "terse")
-    for _ in range(DRAWS):
-        found = _attempt(draw, difficulty, masked=family == "singlet-completion")
-        if found is not None:
-            spec, reference = found
-            break
-    else:
-        raise VerirlError(f"optics: no terse {family} could be made at seed {seed}, index {index}")
-    return Task(
-        id=f"optics/{family}/{split}-{seed}-{index:06d}",
-        domain="optics",
-        prompt=(Message(role="user", content=compact_prompt(spec)),),
-        spec=spec,
-        reference=reference,
-        difficulty=difficulty,
-        tags=(family, "terse"),
-        split="eval" if split == "eval" else "train",
-        source=Source(name="verirl", version=__version__, seed=seed, index=index, license="Apache-2.0"),
+    origin = start_draw(
+        "optics", FAMILIES, seed, index, difficulty, split=split, family=family, style="terse"
     )
+    draw = origin.rng("terse")
+    for _ in range(MAX_DRAWS):
+        attempt = _attempt(draw, difficulty, masked=family == "singlet-completion")
+        if attempt is not None:
+            spec, reference = attempt
+            return origin.task(compact_prompt(spec), spec, reference, (family, "terse"))
+    raise VerirlError(f"optics: no terse {family} could be made at seed {seed}, index {index}")
 
 
 def compact_prompt(spec: Mapping[str, Any]) -> str:

@@ -11,17 +11,18 @@ import math
 from random import Random
 from typing import Any
 
-from verirl import __version__
-from verirl.errors import InputError, VerirlError
+from verirl.errors import VerirlError
 from verirl.seeds import rng
-from verirl.types import Message, Source, Task
+from verirl.taskgen.draw import SPLITS, check_draw, start_draw
+from verirl.types import Task
 from verirl_optics.answer import Row, parse, to_lines
 from verirl_optics.tasks.starting_designs import CROWNS, DESIGN_FORMS, FLINTS, LEVELS, DesignForm
 
 COMPLETION_SUFFIX = "-completion"
 FAMILIES = (*DESIGN_FORMS, *(f"{name}{COMPLETION_SUFFIX}" for name in DESIGN_FORMS))
 SIGNIFICANT_DIGITS = 5
-DRAWS = 40
+MAX_DRAWS = 40
+"""Draws of one family, after which a task counts as impossible to make."""
 MASKS = "?"
 
 
@@ -46,47 +47,23 @@ def generate_task(
     Raises:
         InputError: If an argument is unknown or out of range.
     """
-    if split not in ("train", "eval") or not 0.0 <= difficulty <= 1.0:
-        raise InputError(f"needs split train or eval and a difficulty in [0, 1], not '{split}', {difficulty}")
+    check_draw(difficulty, split=(split, SPLITS), family=(family, FAMILIES))
     if family is None:
         level = min(LEVELS, 1 + int(difficulty * LEVELS))
         pick = rng("optics", split, seed, index)
         name = pick.choice([form.name for form in DESIGN_FORMS.values() if form.level == level])
         family = name + pick.choice(("", COMPLETION_SUFFIX))
-    if family not in FAMILIES:
-        raise InputError(f"domain 'optics' has no family '{family}'; there are: {', '.join(FAMILIES)}")
+    origin = start_draw("optics", FAMILIES, seed, index, difficulty, split=split, family=family)
     form = DESIGN_FORMS[family.removesuffix(COMPLETION_SUFFIX)]
-    draw = rng("optics", split, seed, index, family)
-    for _ in range(DRAWS):
-        made = _attempt(draw, form, difficulty, masked=family.endswith(COMPLETION_SUFFIX))
-        if made is not None:
-            spec, reference = made
-            return _task(spec, reference, family, seed, index, difficulty, split)
+    draw = origin.rng()
+    for _ in range(MAX_DRAWS):
+        attempt = _attempt(draw, form, difficulty, masked=family.endswith(COMPLETION_SUFFIX))
+        if attempt is not None:
+            from verirl_optics.tasks.prompt import question
+
+            spec, reference = attempt
+            return origin.task(question(spec), spec, reference, (family,))
     raise VerirlError(f"optics: no {family} could be made at seed {seed}, index {index}")
-
-
-def _task(
-    spec: dict[str, Any],
-    reference: str,
-    family: str,
-    seed: int,
-    index: int,
-    difficulty: float,
-    split: str,
-) -> Task:
-    from verirl_optics.tasks.prompt import question
-
-    return Task(
-        id=f"optics/{family}/{split}-{seed}-{index:06d}",
-        domain="optics",
-        prompt=(Message(role="user", content=question(spec)),),
-        spec=spec,
-        reference=reference,
-        difficulty=difficulty,
-        tags=(family,),
-        split="eval" if split == "eval" else "train",
-        source=Source(name="verirl", version=__version__, seed=seed, index=index, license="Apache-2.0"),
-    )
 
 
 def _attempt(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from verirl.domain import Importer
 from verirl.errors import InputError
 from verirl.io.jsonl import Line, read_lines
+from verirl.io.rows import data_files
 from verirl.optional_dependencies import import_optional
 from verirl.types import Source, Task
 
@@ -32,8 +33,8 @@ def lenses(path: Path) -> Iterator[Task]:
             lens = from_object(line.value)
         except InputError as error:
             raise InputError.at(line.file, str(error), line=line.number) from error
-        told = line.value.get("source")
-        reference = told.get("reference") if isinstance(told, dict) else None
+        source = line.value.get("source")
+        reference = source.get("reference") if isinstance(source, dict) else None
         licence = str(line.value.get("licence") or UNKNOWN)
         yield from _tasks(lens, lens.name or f"lens-{line.number}", _where(line), reference, licence)
 
@@ -79,11 +80,8 @@ UNKNOWN = "unknown"
 
 
 def _lines(path: Path) -> Iterator[Line]:
-    places = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    if not places:
-        raise InputError.at(path, "holds no .jsonl file")
-    for place in places:
-        yield from read_lines(place)
+    for file in data_files(path, (".jsonl",)):
+        yield from read_lines(file)
 
 
 def _where(line: Line) -> str:
