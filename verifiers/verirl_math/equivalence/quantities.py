@@ -1,4 +1,7 @@
-"""Separate values from units: quantities, degrees, percentages, and letters that stand for a unit."""
+"""Separate values from units: quantities, degrees, percentages, and letters that stand for a unit.
+
+When a bare percent sign counts is decided in `compare` and in `verirl_math.stages`.
+"""
 
 from __future__ import annotations
 
