@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.caches import LADDER, a_verdict, fill_cache
 from support.toy_domain import install, on_path, toy_task
 
 from verirl.domain import StageContext
@@ -34,12 +35,6 @@ from verirl.pool.protocol import (
 from verirl.pool.stage_runner import StageRunner, run_stages, verdict
 from verirl.types import DETAIL_LIMIT, Stage, Status, Verdict
 
-LADDER = (
-    Stage(name="parse"),
-    Stage(name="style", kind="quality"),
-    Stage(name="check"),
-    Stage(name="area", kind="quality"),
-)
 JOB = StageContext(folder=Path("/nowhere"), seconds=1.0)
 TASK = toy_task()
 
@@ -193,12 +188,6 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "verdicts.sqlite"
 
 
-def a_verdict(status: Status = Status.PASSED, detail: str = "") -> Verdict:
-    found = [passed("parse"), passed("check", detail=detail)]
-    found[1] = StageOutcome(found[1].stage.model_copy(update={"status": status}))
-    return verdict("t", 0, LADDER, found, {"domain": "toy 1"})
-
-
 def test_a_verdict_comes_back_marked_as_cached(place: Path) -> None:
     cache = VerdictCache(place)
     assert cache.get("k", LADDER) is None
@@ -332,21 +321,9 @@ def test_the_cache_stays_within_its_bound_and_drops_the_least_recently_used(
     assert 30 < len(kept) < 170
 
 
-def _fill(place: str, name: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        cache = VerdictCache(place)
-        for index in range(200):
-            cache.put(f"{name}{index}", a_verdict())
-            if index % 10 == 0:
-                cache.flush()
-            cache.get(f"{name}{index // 2}", LADDER)
-        cache.close()
-
-
 def test_several_processes_share_one_cache(place: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_fill, args=(str(place), name)) for name in "abc"]
+    writers = [context.Process(target=fill_cache, args=(str(place), name)) for name in "abc"]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from verirl.errors import VerirlError
+from verirl.errors import InputError, VerirlError
 from verirl.seeds import rng
 from verirl.taskgen.draw import SPLITS, check_draw, start_draw
 from verirl.types import Task
@@ -66,7 +66,10 @@ def generate_task(
     Raises:
         InputError: If an argument is out of range.
     """
-    check_draw(difficulty, split=(split, SPLITS), family=(family, FAMILIES))
+    check_draw(difficulty, split=(split, SPLITS))
+    if family is not None and family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise InputError(f"there is no family '{family}' in style 'terse'; there are: {known}")
     family = family or rng("optics", split, seed, index, "terse").choice(FAMILIES)
     origin = start_draw(
         "optics", FAMILIES, seed, index, difficulty, split=split, family=family, style="terse"
