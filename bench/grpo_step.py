@@ -77,7 +77,7 @@ def main() -> None:
 def _tasks(pool: VerifierPool, *, long: bool) -> list[Task]:
     made = generate_tasks(
         registry.load("math"), 1500, 1, pool=pool, difficulty=(0.1, 0.25), families=["arithmetic"],
-        check_mutants=False, style="terse",
+        check_mutants=False, options={"style": "terse"},
     ).tasks  # fmt: skip
     if not long:
         return list(made)

@@ -275,7 +275,13 @@ def test_nothing_that_a_family_makes_is_refused(family: str) -> None:
     with VerifierPool(workers=2) as pool:
         for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.0)):
             report = generate_tasks(
-                domain, 2, 21, pool=pool, difficulty=(low, high), families=[family], ppa="off"
+                domain,
+                2,
+                21,
+                pool=pool,
+                difficulty=(low, high),
+                families=[family],
+                options={"ppa": "off"},
             )
             assert report.refused == ()
             assert report.kill_rate == 1.0
