@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable
+from functools import reduce
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -88,7 +90,7 @@ def override(model: type[BaseModel], value: Keys, text: str) -> str:
         if not isinstance(inner, dict):
             raise InputError(f"--set {text}: '{parent}' holds a value, not keys")
         here = inner
-    kind = _model_at(model, parents)
+    kind = _model(_at(model, parents))
     here[last] = with_current_names(kind, {last: parsed})[last] if kind else parsed
     return ".".join([*parents, last])
 
@@ -99,52 +101,62 @@ def with_current_names(model: type[BaseModel], value: Keys) -> Keys:
     Raises:
         InputError: If a key is there under both names.
     """
-    renamed = model.renamed if issubclass(model, Settings) else {}
+    renamed = _former_names(model)
     current: Keys = {}
     for key, inner in value.items():
         name = renamed.get(key, key)
         if name != key and name in value:
             raise InputError(f"'{key}' is the former name of '{name}': give one of them")
-        field = model.model_fields.get(name)
-        kinds = list(_models_in(field.annotation)) if field else []
-        current[name] = _with_current_names_inside(kinds, inner)
+        current[name] = _with_current_names_inside(_inside(model, name), inner)
     return current
 
 
-def _with_current_names_inside(kinds: list[type[BaseModel]], value: Any) -> Any:
-    if not kinds:
-        return value
-    kind = kinds[-1]
+def _with_current_names_inside(kind: Any, value: Any) -> Any:
     if isinstance(value, list):
-        return [with_current_names(kind, item) if isinstance(item, dict) else item for item in value]
+        return [_with_current_names_inside(_inside(kind, index), item) for index, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
-    return with_current_names(kind, value)
+    model = _model(kind)
+    if model is not None:
+        return with_current_names(model, value)
+    return {key: _with_current_names_inside(_inside(kind, key), item) for key, item in value.items()}
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in an annotation such as `tuple[Mix, ...] | str | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
+def _branches(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 
-def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel] | None:
-    kind: type[BaseModel] | None = model
-    for key in path:
-        field = kind.model_fields.get(key) if kind else None
-        kinds = list(_models_in(field.annotation)) if field else []
-        kind = kinds[-1] if kinds else None
-    return kind
+def _model(kind: Any) -> type[BaseModel] | None:
+    """Return the model among a type's alternatives: `Lora` for `Lora | None`, None for `tuple[Mix, ...]`."""
+    models = (each for each in _branches(kind) if isinstance(each, type) and issubclass(each, BaseModel))
+    return next(models, None)
+
+
+def _inside(kind: Any, part: int | str) -> Any:
+    """Return the type of what a key or an index selects in a value of a type; None if it selects nothing."""
+    model = _model(kind)
+    if model is not None:
+        field = model.model_fields.get(str(part))
+        return field.annotation if field else None
+    containers = (each for each in _branches(kind) if get_origin(each) in (dict, list, tuple))
+    items = [item for each in containers for item in get_args(each) if item is not Ellipsis]
+    return items[-1] if items else None
+
+
+def _at(model: type[BaseModel], path: Iterable[str]) -> Any:
+    """Return the type of what a path of current keys selects."""
+    return reduce(_inside, path, model)
+
+
+def _former_names(kind: Any) -> dict[str, str]:
+    model = _model(kind)
+    return model.renamed if model and issubclass(model, Settings) else {}
 
 
 def _current_path(model: type[BaseModel], path: list[str]) -> list[str]:
     current: list[str] = []
     for key in path:
-        kind = _model_at(model, current)
-        renamed = kind.renamed if kind and issubclass(kind, Settings) else {}
-        current.append(renamed.get(key, key))
+        current.append(_former_names(_at(model, current)).get(key, key))
     return current
 
 
@@ -177,7 +189,8 @@ def explain(
     field = ".".join(location) or None
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        known = _keys_at(model, first["loc"][:-1])
+        parent = _model(_at(model, location[:-1]))
+        known = list(parent.model_fields) if parent else []
         near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
         message = "unknown key; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")
     elif first["type"] == "missing":
@@ -191,23 +204,9 @@ def _is_union_branch(part: str) -> bool:
     return part in ("str", "tuple[Mix, ...]", "tuple[Mix,...]")
 
 
-def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    kind: Any = model
-    for part in location:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            kind = kind.model_fields[str(part)].annotation
-        elif get_args(kind):
-            kind = get_args(kind)[-1]
-        found = [
-            arg for arg in (kind, *get_args(kind)) if isinstance(arg, type) and issubclass(arg, BaseModel)
-        ]
-        kind = found[0] if found else kind
-    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
-
-
 def _line_of(model: type[BaseModel], text: str, location: list[str]) -> int | None:
     """Return the line of the deepest key of `location` that the YAML text has, under either name."""
-    kind: type[BaseModel] | None = model
+    kind: Any = model
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
@@ -215,10 +214,8 @@ def _line_of(model: type[BaseModel], text: str, location: list[str]) -> int | No
     line: int | None = None
     for part in location:
         if isinstance(node, yaml.MappingNode):
-            renamed = kind.renamed if kind and issubclass(kind, Settings) else {}
-            names = {part, *(old for old, new in renamed.items() if new == part)}
+            names = {part, *(old for old, new in _former_names(kind).items() if new == part)}
             pair = next(((k, v) for k, v in node.value if k.value in names), None)
-            kind = _model_at(kind, [part]) if kind else None
             if pair is None:
                 break
             line, node = pair[0].start_mark.line + 1, pair[1]
@@ -227,4 +224,5 @@ def _line_of(model: type[BaseModel], text: str, location: list[str]) -> int | No
             line = node.start_mark.line + 1
         else:
             break
+        kind = _inside(kind, part)
     return line

@@ -112,6 +112,31 @@ def test_registries_name_what_is_wrong(tmp_path: Path, change: dict[str, object]
         load(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("n: 4", "nn: 4"), r":3: field 'tasks\.sums\.nn': unknown key; did you mean 'n'"),
+        (
+            ("grpo:\n  tasks: sums", "grpo:\n  tasks: [{tasks: sums, wieght: 2}]"),
+            r":10: field 'grpo\.tasks\.0\.wieght': unknown key; did you mean 'weight'",
+        ),
+    ],
+)
+def test_a_misspelt_key_inside_a_list_or_a_mapping_is_named(
+    path: Path, change: tuple[str, str], message: str
+) -> None:
+    path.write_text(FORMER.replace(*change), encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        load(path)
+
+
+def test_a_set_of_tasks_may_have_the_former_name_of_a_key(path: Path) -> None:
+    path.write_text(FORMER.replace("sums", "watch"), encoding="utf-8")
+    assert list(load(path, ("tasks.watch.n=5",)).tasks) == ["watch"]
+    with pytest.raises(InputError, match=r"--set tasks\.watch\.nn: unknown key"):
+        load(path, ("tasks.watch.nn=5",))
+
+
 def test_stages_of_a_recipe(path: Path) -> None:
     recipe = load(path)
     assert recipe.stages() == ("synth", "sft", "grpo")
