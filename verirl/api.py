@@ -5,13 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verirl import presets, registry
 from verirl.errors import InputError
+from verirl.progress import Bars, no_bars
 from verirl.scoring import Scheme
 from verirl.scoring import reward as with_reward
 from verirl.types import Message, Task, Verdict
@@ -242,7 +242,7 @@ def evaluate(
     seed: int = 0,
     scheme: str = "lexicographic",
     verifier: Verifier | None = None,
-    progress: Callable[[str, int], AbstractContextManager[Callable[[int], None]]] | None = None,
+    progress: Bars | None = None,
 ) -> Evaluated:
     """Score a model on tasks: pass@k with 95 % intervals, as `verirl eval` does.
 
@@ -288,7 +288,7 @@ def evaluate(
             seed=seed,
             scheme=scheme,
         ),
-        progress=progress or (lambda _description, _total: nullcontext(lambda _done: None)),
+        progress=progress or no_bars,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from verirl import presets, registry
@@ -12,20 +11,13 @@ from verirl.errors import InputError, VerirlError
 from verirl.evaluation.junit import fall
 from verirl.evaluation.result import Evaluation, Settings, Timing, build
 from verirl.models import Policy
+from verirl.progress import Bars, no_bars
 from verirl.scoring import Scheme, check_ladder, reward
 from verirl.types import Completion, Task, Verdict
 from verirl.verifier import Verifier
 
 if TYPE_CHECKING:
     from verirl.pool import Request
-
-
-Bars = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""(description, total) → a bar, which is told how many items are newly done."""
-
-
-def _silent(description: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda _: None)
 
 
 class Evaluated(NamedTuple):
@@ -44,7 +36,7 @@ def evaluate(
     source: str,
     settings: Settings,
     scheme: Scheme | None = None,
-    progress: Bars = _silent,
+    progress: Bars = no_bars,
     keep: Callable[[list[Completion]], None] | None = None,
 ) -> Evaluated:
     """Sample completions for each task, judge them in `pool`, and count.

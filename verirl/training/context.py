@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from verirl import presets, registry
 from verirl.io.atomic import storage_errors
 from verirl.io.sources import read_tasks
 from verirl.models.local import Loaded, LocalPolicy, load_model
+from verirl.progress import Bars
 from verirl.runs import RunFolder
 from verirl.scoring import reward
 from verirl.scoring.shaping import length
@@ -34,7 +34,7 @@ class Ui:
     """Where a run reports: `say` prints a line; `progress` makes a bar from a description and a total."""
 
     say: Callable[[str], None]
-    progress: Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+    progress: Bars
 
 
 class RunContext:

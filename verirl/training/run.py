@@ -7,12 +7,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from verirl.errors import InputError, StorageError, VerirlError
 from verirl.optional_dependencies import import_optional
+from verirl.progress import Bars, no_bars
 from verirl.runs import RECIPE, RunFolder
 from verirl.training import stages
 from verirl.training.recipe import Recipe, find, load
@@ -20,9 +21,6 @@ from verirl.verifier import Verifier
 
 if TYPE_CHECKING:
     from verirl.training.context import RunContext
-
-Bars = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""(description, total) → a context manager that yields what to call with the number of items newly done."""
 
 FULL_DISK_BYTES = 1 << 20
 """With less free space than this, a failing write is blamed on the disk."""
@@ -48,7 +46,7 @@ def train(
     workers: int | None = None,
     sandboxed: bool = True,
     say: Callable[[str], None] = lambda _: None,
-    progress: Bars = lambda _what, _total: nullcontext(lambda _: None),
+    progress: Bars = no_bars,
 ) -> RunFolder:
     """Run a recipe, or go on with a run.
 
@@ -113,9 +111,7 @@ def resolve(
         raise InputError("overrides go with a recipe file or name, not with a recipe that is read already")
     asked = recipe if recipe is None or isinstance(recipe, Recipe) else load(find(str(recipe)), overrides)
     folder = RunFolder(run or Path("runs") / (asked.name if asked else ""))
-    if not resume:
-        if asked is None:
-            raise InputError("name a recipe")
+    if asked is not None and not resume:
         return asked, folder
     if not folder.begun:
         raise InputError.at(folder.path, "holds no run to resume")

@@ -11,11 +11,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from verirl import plugins
 from verirl.errors import InputError, unknown
 from verirl.training import schedule
 from verirl.training.settings import Settings
@@ -120,15 +120,8 @@ def policies() -> Mapping[str, type[SamplingPolicy]]:
         InputError: If an installed policy does not load.
     """
     known = dict(_registered)
-    for point in entry_points(group=GROUP):
-        try:
-            kind = point.load()
-        except Exception as error:
-            where = f"sampling policy '{point.name}' ({point.value})"
-            raise InputError(f"{where} does not load: {error}") from error
-        if not (isinstance(kind, type) and issubclass(kind, SamplingPolicy)):
-            raise InputError(f"sampling policy '{point.name}' ({point.value}) is not a SamplingPolicy")
-        known.setdefault(point.name, kind)
+    for name, kind in plugins.subclasses(GROUP, "sampling policy", SamplingPolicy):  # type: ignore[type-abstract]
+        known.setdefault(name, kind)
     return known
 
 

@@ -92,7 +92,8 @@ class VerifiedGRPO(_Checkpoints, GRPOTrainer):  # type: ignore[misc]
     What differs: each completion is verified once and fills one column a stage; advantages come from
     `verirl.scoring` (lexicographic keys if wanted); samples whose verdict is an error are masked out of the
     update; sampling reads each prompt once; rows without advantage and rows that repeat another cost no
-    forward pass (`fold`); and a checkpoint holds the generation under way, so resuming is exact anywhere.
+    forward pass (`deduplicate`); and a checkpoint holds the generation under way, so resuming is exact
+    anywhere.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
-from verirl import options
+from verirl import options, plugins
 from verirl.errors import InputError, unknown
 from verirl.options import Options
 from verirl.types import RewardValue
@@ -131,10 +131,7 @@ def find(name: str) -> Estimator:
     if name not in _entry_points():
         raise unknown("advantage", name, names())
     point = _entry_points()[name]
-    try:
-        estimator = point.load()
-    except Exception as error:
-        raise InputError(f"advantage '{name}' ({point.value}) does not load: {error}") from error
+    estimator = plugins.load(point, "advantage")
     if not isinstance(estimator, Estimator):
         raise InputError(f"advantage '{name}' ({point.value}) is not declared with @advantage")
     return estimator

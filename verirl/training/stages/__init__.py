@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from verirl import plugins
 from verirl.errors import InputError
 from verirl.training.stages.base import TrainingStage
 from verirl.training.stages.control import Control
@@ -40,14 +40,7 @@ def registered() -> tuple[Stage, ...]:
         InputError: If an installed stage does not load or has the name of another.
     """
     stages: list[Stage] = [kind() for kind in _BUILT_IN]
-    for point in entry_points(group=GROUP):
-        try:
-            kind = point.load()
-        except Exception as error:
-            where = f"training stage '{point.name}' ({point.value})"
-            raise InputError(f"{where} does not load: {error}") from error
-        if not (isinstance(kind, type) and issubclass(kind, TrainingStage)):
-            raise InputError(f"training stage '{point.name}' ({point.value}) is not a TrainingStage")
+    for _, kind in plugins.subclasses(GROUP, "training stage", TrainingStage):  # type: ignore[type-abstract]
         _insert(stages, kind())
     return tuple(stages)
 
