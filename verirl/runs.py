@@ -9,12 +9,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TextIO
 
 from verirl.errors import InputError
+from verirl.io import tolerant_json
 from verirl.io.atomic import storage_errors, write_atomically
 from verirl.io.jsonl import write_records
 from verirl.types import Task
@@ -94,20 +95,8 @@ class RunFolder:
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """The journal's events in order, those of one `kind` if given."""
-        return [event for event in self._events() if kind is None or event["event"] == kind]
-
-    def _events(self) -> Iterator[dict[str, Any]]:
-        path = self.path / JOURNAL
-        if not path.is_file():
-            return
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            for line in stream:
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(event, dict) and "event" in event:
-                    yield event
+        found = (event for event in tolerant_json.lines(self.path / JOURNAL) if "event" in event)
+        return [event for event in found if kind is None or event["event"] == kind]
 
     def steps(self, kind: str, stage: str) -> list[Mapping[str, Any]]:
         """The events `kind` of `stage` that count (see `latest`), one a step."""

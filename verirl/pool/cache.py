@@ -21,6 +21,9 @@ _LOCK_TIMEOUT_S = 5.0
 _FILL_AFTER_EVICTION = 0.9
 _MIB = 1024 * 1024
 
+CACHED_STATUSES = (Status.PASSED, Status.FAILED, Status.SKIPPED)
+"""Only verdicts whose stages all have one of these are kept: the others may go otherwise next time."""
+
 _SCHEMA = "CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, used INTEGER, value TEXT) WITHOUT ROWID"
 
 
@@ -77,10 +80,7 @@ class VerdictCache:
             return None
         names = {stage.name for stage in ladder}
         sound = (
-            all(
-                s.name in names and s.status in (Status.PASSED, Status.FAILED, Status.SKIPPED)
-                for s in verdict.stages
-            )
+            all(stage.name in names and stage.status in CACHED_STATUSES for stage in verdict.stages)
             and bool(verdict.stages)
             and verdict.passed == all_correct(ladder, verdict.stages)
         )

@@ -143,11 +143,12 @@ class Dispatcher:
         # Only now, with everything read that came in time, is anybody late.
         now = time.monotonic()
         for worker in list(self.workers):
-            if worker.state is State.READY and worker.entries:
-                if now >= worker.entries[0].started + worker.entries[0].domain.deadline_s:
+            until = _deadline(worker)
+            if until is not None and now >= until:
+                if worker.state is State.READY:
                     self._too_late(worker, now)
-            elif worker.state is not State.READY and now >= worker.since + _STATE_LIMIT_S[worker.state]:
-                self._lost(worker)
+                else:
+                    self._lost(worker)
 
     def _listen(self, seconds: float | None) -> None:
         for key, _ in self._selector.select(seconds):
@@ -175,13 +176,7 @@ class Dispatcher:
 
     def _patience_s(self) -> float | None:
         """Return the seconds until the next deadline of any kind; None if there is none."""
-        until = [
-            worker.entries[0].started + worker.entries[0].domain.deadline_s
-            if worker.state is State.READY
-            else worker.since + _STATE_LIMIT_S[worker.state]
-            for worker in self.workers
-            if worker.entries or worker.state is not State.READY
-        ]
+        until = [end for worker in self.workers if (end := _deadline(worker)) is not None]
         return max(0.0, min(until) - time.monotonic()) if until else None
 
     # Requests come and go
@@ -407,6 +402,15 @@ class Dispatcher:
     def _bury(self, worker: Worker) -> None:
         self.workers.remove(worker)
         worker.end()
+
+
+def _deadline(worker: Worker) -> float | None:
+    """Return the monotonic time from which a worker counts as late; None if it has nothing to do."""
+    if worker.state is not State.READY:
+        return worker.since + _STATE_LIMIT_S[worker.state]
+    if not worker.entries:
+        return None
+    return worker.entries[0].started + worker.entries[0].domain.deadline_s
 
 
 def closed_error() -> PoolError:

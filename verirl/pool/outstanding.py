@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from verirl.pool.attribution import Attribution
-from verirl.pool.cache import VerdictCache
+from verirl.pool.cache import CACHED_STATUSES, VerdictCache
 from verirl.pool.entry import Entry, Waiter
 from verirl.pool.queues import DomainQueue
 from verirl.pool.stage_runner import verdict
 from verirl.pool.stats import PoolStats
 from verirl.types import Status
-
-_STORED_STATUSES = (Status.PASSED, Status.FAILED, Status.SKIPPED)
 
 
 class OutstandingRequests:
@@ -118,7 +116,7 @@ class OutstandingRequests:
         self._stats.verified += 1
         self._stats.errors += result.is_error
         self._stats.timeouts += any(stage.status is Status.TIMEOUT for stage in result.stages)
-        stored = not entry.deaths and all(stage.status in _STORED_STATUSES for stage in result.stages)
+        stored = not entry.deaths and all(stage.status in CACHED_STATUSES for stage in result.stages)
         if self._cache is not None and stored:
             self._cache.put(entry.cache_key, result)
         self.in_flight.pop(entry.identity, None)

@@ -121,7 +121,7 @@ class Worker:
         """Start the deadline of the first entry, which is now the one in hand."""
         if self.entries:
             self.entries[0].started = now
-            self.entries[0].waited_ns = self.waited_ns()
+            self.start_waiting()
 
     def flush(self) -> None:
         """Send what the channel takes, and listen for room for the rest."""
