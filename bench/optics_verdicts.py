@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,8 +17,11 @@ from random import Random
 
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from verirl import registry  # noqa: E402 - threads are counted when a library is imported
+from support.lenses import SPEC, TRIPLET  # noqa: E402 - threads are counted when a library is imported
+
+from verirl import registry  # noqa: E402
 from verirl.domain import StageContext  # noqa: E402
 from verirl.pool import Request, VerifierPool  # noqa: E402
 from verirl.pool.stage_runner import StageRunner, run_stages, verdict  # noqa: E402
@@ -25,33 +29,9 @@ from verirl.scoring import reward, scheme  # noqa: E402
 from verirl.types import Message, Task, Verdict  # noqa: E402
 
 ROUNDS = 3
-SURFACES = (
-    (22.01359, "3.25896 N-SK16"),
-    (-435.76044, "6.00755"),
-    (-22.21328, "0.99997 F2"),
-    (20.29192, "4.75041 stop"),
-    (79.6836, "2.95208 N-SK16"),
-    (-18.39533, "42.20778"),
-)
-SPEC = {
-    "task": "synthesis",
-    "efl_mm": 50.0,
-    "efl_rel_tol": 0.02,
-    "fno": 5.0,
-    "half_fields_deg": [0, 14, 20],
-    "wavelengths_um": [0.4861327, 0.5875618, 0.6562725],
-    "primary": 1,
-    "elements": {"min": 3, "max": 3},
-    "max_total_track_mm": 66.0,
-    "min_bfl_mm": 35.0,
-    "center_thickness_mm": {"min": 0.5, "max": 10.0},
-    "min_edge_thickness_mm": 0.3,
-    "min_air_gap_mm": 0.1,
-    "glasses": ["N-BK7", "N-SK16", "F2", "SF5"],
-    "max_rms_um": 40.0,
-    "max_distortion_pct": 5.0,
-    "reference_rms_um": 20.0,
-}
+SURFACES = [
+    (float(radius), rest) for radius, _, rest in (line.partition(" ") for line in TRIPLET.split("\n"))
+]
 
 
 def main() -> None:

@@ -102,6 +102,11 @@ class Evaluation:
     spot: float = math.inf
 
     @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """All requirements that were checked."""
+        return (*self.feasible, *(check for _, check, _ in self.accurate))
+
+    @property
     def rank(self) -> tuple[int, float]:
         """Sort key, greater is better: by feasibility, then accuracy, then sharpness."""
         if not all(check.met for check in self.feasible):

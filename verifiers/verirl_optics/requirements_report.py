@@ -50,12 +50,11 @@ def report_requirements(file: Path, tasks: Path, name: str | None) -> Requiremen
     except GlassError as error:
         raise InputError.at(file, str(error)) from error
     found = evaluate_answer(spec, rows)
-    checks = [*found.feasible, *(check for _, check, _ in found.accurate)]
     figures = [
         {"figure": figure, "found": found.figures.get(figure), "limit": limit}
         for figure, limit in _limits(spec)
     ]
-    return RequirementsReport(lens, figures, [check.detail for check in checks if not check.met])
+    return RequirementsReport(lens, figures, [check.detail for check in found.requirements if not check.met])
 
 
 def read_answer(file: Path, spec: OpticsSpec) -> tuple[str, tuple[Row, ...]]:

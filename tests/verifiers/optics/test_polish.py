@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import lenses
 
 from verirl import registry
 from verirl.cli import run
@@ -36,23 +37,12 @@ from verirl_optics.spec import OpticsSpec, read_spec
 
 torch.set_num_threads(1)
 SPEC: dict[str, Any] = {
-    "task": "synthesis",
-    "efl_mm": 50.0,
-    "efl_rel_tol": 0.02,
-    "fno": 5.0,
-    "half_fields_deg": [0, 14, 20],
-    "wavelengths_um": [0.4861327, 0.5875618, 0.6562725],
-    "primary": 1,
-    "elements": {"min": 3, "max": 3},
+    **lenses.SPEC,
     "max_total_track_mm": 64.0,
-    "min_bfl_mm": 35.0,
     "center_thickness_mm": {"min": 0.9, "max": 10.0},
-    "min_edge_thickness_mm": 0.3,
-    "min_air_gap_mm": 0.1,
     "max_distortion_pct": 1.0,
     "glasses": ["N-BK7", "N-SK16", "F2", "SF5", "N-LAK9"],
     "max_rms_um": 60.0,
-    "reference_rms_um": 20.0,
 }
 TRIPLET = parse("""
 22.5 3.2 N-SK16

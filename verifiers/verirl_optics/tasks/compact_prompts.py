@@ -28,6 +28,7 @@ from verirl_optics.raytrace.pupil import gauss
 from verirl_optics.raytrace.system import FLOAT, System, build_system
 from verirl_optics.requirements import evaluate_answer
 from verirl_optics.spec import MASK, read_spec
+from verirl_optics.tasks.completion import with_masked
 
 FAMILIES = ("singlet", "singlet-completion")
 GLASSES = ("N-FK51A", "N-BK7", "N-KF9", "LF7")
@@ -126,13 +127,7 @@ def _attempt(draw: Random, difficulty: float, *, masked: bool) -> tuple[dict[str
     reference = forms[glass]
     rows = parse(reference)
     if masked:
-        given = [
-            {"radius": row.radius, "thickness": row.thickness, "glass": row.glass, "stop": row.stop}
-            for row in rows
-        ]
-        surface, name = draw.choice([(0, "radius"), (1, "radius"), (1, "thickness")])
-        given[surface][name] = MASK
-        spec |= {"task": "completion", "given": {"surfaces": given}}
+        spec |= with_masked(rows, [draw.choice([(0, "radius"), (1, "radius"), (1, "thickness")])])
     return spec, reference
 
 

@@ -23,7 +23,6 @@ FAMILIES = (*DESIGN_FORMS, *(f"{name}{COMPLETION_SUFFIX}" for name in DESIGN_FOR
 SIGNIFICANT_DIGITS = 5
 MAX_DRAWS = 40
 """Draws of one family, after which a task counts as impossible to make."""
-MASKS = "?"
 
 
 def difficulty_range(family: str) -> tuple[float, float]:
@@ -71,6 +70,7 @@ def _attempt(
 ) -> tuple[dict[str, Any], str] | None:
     from verirl_optics.requirements import evaluate_answer
     from verirl_optics.spec import read_spec
+    from verirl_optics.tasks.completion import with_masked
     from verirl_optics.tasks.optimize_start import optimize_start
 
     efl = float(f"{draw.uniform(*form.efl):.3g}")
@@ -130,30 +130,18 @@ def _attempt(
         "max_rms_um": _up(slack * figures["rms_spot_um"]),
     }
     if masked:
-        spec |= {"task": "completion", "given": {"surfaces": _mask(draw, form, rows)}}
+        spec |= with_masked(rows, _masked_places(draw, form, rows))
     return spec, to_lines(rows)
 
 
-def _mask(draw: Random, form: DesignForm, rows: tuple[Row, ...]) -> list[dict[str, Any]]:
-    given: list[dict[str, Any]] = [
-        {
-            "radius": None if math.isinf(row.radius) else row.radius,
-            "thickness": row.thickness,
-            "glass": row.glass,
-            "stop": row.stop,
-            **({"conic": row.conic, "asphere": list(row.asphere)} if row.aspheric else {}),
-        }
-        for row in rows
-    ]
+def _masked_places(draw: Random, form: DesignForm, rows: tuple[Row, ...]) -> list[tuple[int, str]]:
     places = [(s, name) for s in range(len(rows)) for name in ("radius", "thickness")]
     places += [(s, "conic") for s, row in enumerate(rows) if row.aspheric]
     # The first is a radius, so that every completion has a say in the focal length.
     bent = [(s, "radius") for s, row in enumerate(rows) if not math.isinf(row.radius)]
     first = draw.choice(bent)
     rest = [place for place in places if place != first]
-    for s, name in (first, *draw.sample(rest, draw.randint(*form.masked) - 1)):
-        given[s][name] = MASKS
-    return given
+    return [first, *draw.sample(rest, draw.randint(*form.masked) - 1)]
 
 
 def _up(value: float) -> float:

@@ -20,7 +20,8 @@ from verirl_optics.raytrace.paraxial import first_order
 from verirl_optics.raytrace.prescription import Aperture, Prescription, Surface
 from verirl_optics.raytrace.system import build_system
 from verirl_optics.requirements import Evaluation, count_powered_elements, evaluate_answer, surfaces_of_rows
-from verirl_optics.spec import MASK, read_spec
+from verirl_optics.spec import read_spec
+from verirl_optics.tasks.completion import with_masked
 from verirl_optics.tasks.prompt import question
 
 SIGNIFICANT_DIGITS = 6
@@ -76,7 +77,7 @@ def tasks_from_lens(
     places = asked.masked or _drawn(rows, name)
     if asked.masked and len(rows) != len(lens.surfaces):
         raise LensError("it has surfaces that separate nothing, so what is masked is not clear")
-    kinds = {"synthesis": spec, "completion": spec | _given(rows, places)}
+    kinds = {"synthesis": spec, "completion": spec | with_masked(rows, places)}
     for kind, wanted in list(kinds.items())[bool(asked.masked) :]:
         words = f"{asked.words}\n\n{question(wanted)}" if asked.words else question(wanted)
         made.append(
@@ -137,14 +138,10 @@ def _specified(lens: Prescription, efl: float | None) -> tuple[dict[str, Any], t
         fields.pop()
     spec["elements"]["min"] = max(1, count_powered_elements(read_spec(spec), named, build_system([named])))
     spec |= _limits(rows, found)
-    broken = [check.detail for check in _all(evaluate_answer(read_spec(spec), rows)) if not check.met]
+    broken = [check.detail for check in evaluate_answer(read_spec(spec), rows).requirements if not check.met]
     if broken:
         raise LensError(broken[0])
     return spec, rows
-
-
-def _all(found: Evaluation) -> list[Any]:
-    return [*found.feasible, *(check for _, check, _ in found.accurate)]
 
 
 def _rows(lens: Prescription) -> tuple[Row, ...]:
@@ -274,20 +271,3 @@ def _drawn(rows: tuple[Row, ...], name: str) -> tuple[tuple[int, str], ...]:
     first = draw.choice(curved)
     rest = [place for place in places if place != first]
     return (first, *draw.sample(rest, round(MASKED_SHARE * len(places)) - 1))
-
-
-def _given(rows: tuple[Row, ...], places: Sequence[tuple[int, str]]) -> dict[str, Any]:
-    given: list[dict[str, Any]] = [
-        {
-            "radius": None if math.isinf(row.radius) else row.radius,
-            "thickness": row.thickness,
-            "glass": row.glass,
-            "stop": row.stop,
-            **({"conic": row.conic} if row.conic else {}),
-            **({"asphere": list(row.asphere)} if row.asphere else {}),
-        }
-        for row in rows
-    ]
-    for s, key in places:
-        given[s][key] = MASK
-    return {"task": "completion", "given": {"surfaces": given}}
