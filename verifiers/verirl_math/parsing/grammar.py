@@ -94,34 +94,9 @@ CONSTANT_NAMES = {
     "inf": Const("oo"),
     "oo": Const("oo"),
 }
-BASE_WORDS = dict(
-    zip(
-        ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
-        range(2, 13),
-        strict=True,
-    )
-)
-NUMBER_WORDS = dict(
-    zip(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-        ],
-        range(13),
-        strict=True,
-    )
-)
+_COUNTED = "zero one two three four five six seven eight nine ten eleven twelve"
+NUMBER_WORDS = {word: value for value, word in enumerate(_COUNTED.split())}
+BASE_WORDS = {word: value for word, value in NUMBER_WORDS.items() if value >= 2}
 SHORT_WORDS = frozenset(["yes", "no", "odd", "dne", "one", "two", "six", "ten"])
 DEGREES = frozenset({"circ", "degree", "deg"})
 CONNECTORS = {"or": "or", "and": "and", "lor": "or", "vee": "or", "land": "and", "wedge": "and"}

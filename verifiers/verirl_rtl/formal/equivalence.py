@@ -169,9 +169,7 @@ def _proof(spec: RtlSpec, trace: GoldenTrace | None, answer: Inspection, folder:
         folder,
         parameters=given,
         gate_parameters={name: value for name, value in given.items() if name in answer.parameters},
-        what=roles(
-            [port for port in found.ports if port.direction == "input"], found.edges, spec.clock, spec.reset
-        ),
+        what=roles(found.inputs, found.edges, spec.clock, spec.reset),
         limits=replace(PROOF_LIMITS, wall_s=seconds),
     )
     return proof if trace is None else _confirmed(proof, found, spec, trace, answer, folder)

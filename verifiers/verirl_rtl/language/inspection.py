@@ -76,6 +76,11 @@ class Inspection:
         """Whether the design may be simulated."""
         return not self.refusal and not self.errors
 
+    @property
+    def inputs(self) -> list[Port]:
+        """The input ports."""
+        return [port for port in self.ports if port.direction == "input"]
+
 
 def inspect_answer(source: str, top: str, parameters: Mapping[str, str] | None = None) -> Inspection:
     """Read a design that a model wrote.

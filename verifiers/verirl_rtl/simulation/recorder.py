@@ -108,7 +108,7 @@ class _TimeBudget:
 
 def _record(spec: RtlSpec, key: str, folder: Path, budget: _TimeBudget) -> GoldenTrace:
     reference = inspect_reference(spec)
-    inputs = [port for port in reference.ports if port.direction == "input"]
+    inputs = reference.inputs
     input_roles = roles(inputs, reference.edges, spec.clock, spec.reset)
     seed = int(key[:16], 16)
     literals = hints(reference.text)
@@ -170,8 +170,8 @@ def _trace(
     budget: _TimeBudget,
 ) -> GoldenTrace:
     """Simulate the reference with these inputs."""
-    inputs = [port for port in reference.ports if port.direction == "input"]
-    trace = GoldenTrace(reference.ports, reference.overridden, tuple(serialized(events, inputs, input_roles)))
+    driven = tuple(serialized(events, reference.inputs, input_roles))
+    trace = GoldenTrace(reference.ports, reference.overridden, driven)
     outcome = simulate(trace, reference.text, top, folder, "icarus", limits=budget.brief)
     if (outcome.timed_out or outcome.not_compiled) and verilator_usable(budget.full.wall_s):
         icarus_compiles = not outcome.not_compiled
@@ -221,7 +221,7 @@ def _watch_bench(spec: RtlSpec, reference: Inspection, folder: Path, budget: _Ti
             slow = "it takes longer than a verdict may (--deadline)"
             why = slow if done.timed_out else first_complaint(done) or f"'{spec.top}' is not used"
             raise BrokenTaskError(f"the bench does not run: {why}")
-        width = sum(port.width for port in reference.ports if port.direction == "input")
+        width = sum(port.width for port in reference.inputs)
         return _read_events(record_file.read_text().splitlines(), width)
     finally:
         shutil.rmtree(bench_folder, ignore_errors=True)
@@ -258,12 +258,12 @@ def _recording_module(top: str, core: str, reference: Inspection) -> str:
     connections = ", ".join(
         f".{escaped_identifier(port.name)}({escaped_identifier(port.name)})" for port in reference.ports
     )
-    inputs = [escaped_identifier(port.name) for port in reference.ports if port.direction == "input"]
+    inputs = [escaped_identifier(port.name) for port in reference.inputs]
     parameters = ", ".join(
         f"parameter {escaped_identifier(name)} = {value}" for name, value in reference.parameters.items()
     )
     passed = overrides({name: escaped_identifier(name) for name in reference.parameters})
-    width = sum(port.width for port in reference.ports if port.direction == "input")
+    width = sum(port.width for port in reference.inputs)
     limit = min(MAX_BENCH_EVENTS, MAX_BENCH_TRACE_BYTES // (width + 60))
     file, count, inner = fresh_name("file"), fresh_name("count"), fresh_name("inner")
     written = f'$fdisplay({file}, "%m %0d %b", $time, {{{", ".join(inputs)}}});'

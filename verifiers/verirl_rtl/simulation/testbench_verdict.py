@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verirl_rtl.language.inspection import Inspection, inspect_trusted
@@ -71,7 +71,7 @@ def judge(spec: RtlSpec, answer: Inspection, folder: Path, limits: ToolLimits) -
             summary = f"the bench does not compile with it: {built.error}"
             broken = _is_broken(spec, work_folder, limits)
             return TestbenchVerdict(False, summary=summary, timed_out=built.timed_out, broken=broken)
-        wide = ToolLimits(limits.wall_s, limits.cpu_s, limits.memory_mb, limits.file_mb, MAX_OUTPUT_BYTES)
+        wide = replace(limits, output_bytes=MAX_OUTPUT_BYTES)
         ran = run(["vvp", "-n", "sim", "-none"], work_folder, wide)
     finally:
         shutil.rmtree(work_folder, ignore_errors=True)

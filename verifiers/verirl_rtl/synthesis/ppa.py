@@ -214,9 +214,9 @@ def _scored(
     mapped: MappedDesign,
     base: Baseline,
 ) -> StageOutcome:
-    figures, played = measure(mapped, spec.top, trace, cells, folder)
-    if played.broken and base.faithful:
-        return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {played.broken}")
+    figures, broken = measure(mapped, spec.top, trace, cells, folder)
+    if broken and base.faithful:
+        return failed("ppa", 0.0, f"the mapped netlist does not do what the design does: {broken}")
     missing = set(base.figures) - set(figures.known())
     value = score(figures.known(), base.figures)
     if missing or value is None:
@@ -228,9 +228,9 @@ def _scored(
     if REPEAT_MIN_SCORE < value < 0.5:
         better = _better(mapped, lambda runs: _mapped(spec, trace, answer, cells, folder, runs, until, base))
         if better is not mapped:
-            others, also = measure(better, spec.top, trace, cells, folder)
+            others, also_broken = measure(better, spec.top, trace, cells, folder)
             second = score(others.known(), base.figures)
-            if second is not None and second > value and not also.broken:
+            if second is not None and second > value and not also_broken:
                 figures, value, mapped = others, second, better
     words = _describe(figures.known(), reference)
     if value > 0.5:
@@ -309,7 +309,7 @@ def _baseline(spec: RtlSpec, trace: GoldenTrace, cells: CellLibrary, folder: Pat
     if isinstance(plain, Unmapped):
         return Baseline({}, error=f"the reference has no figures: {plain.reason}")
     mapped = _better(plain, mapped_by)
-    figures, played = measure(mapped, spec.reference_top, trace, cells, folder)
+    figures, broken = measure(mapped, spec.reference_top, trace, cells, folder)
     if figures.delay_ps is None:
         return Baseline({}, error="OpenSTA cannot read the reference's netlist")
     known = _stated(figures, spec)
@@ -318,7 +318,7 @@ def _baseline(spec: RtlSpec, trace: GoldenTrace, cells: CellLibrary, folder: Pat
     first = known
     if mapped is not plain:
         first = _stated(measure(plain, spec.reference_top, trace, cells, folder)[0], spec)
-    faithful = not played.broken and _replay_netlist(mapped, spec.reference_top, trace, cells, folder).passed
+    faithful = not broken and _replay_netlist(mapped, spec.reference_top, trace, cells, folder).passed
     return Baseline(known, first, faithful, mapped.undefined, mapped.looped, plain.cpu_s)
 
 
@@ -328,24 +328,16 @@ def _stated(figures: Figures, spec: RtlSpec) -> dict[str, float]:
     return known | {name: value for name, value in spec.ppa_baseline.items() if name in known}
 
 
-@dataclass(frozen=True)
-class Checked:
-    """How a netlist differs from the design in its first events; `broken` is empty if it does not."""
-
-    broken: str = ""
-
-
 def measure(
     mapped: MappedDesign, top: str, trace: GoldenTrace, cells: CellLibrary, folder: Path
-) -> tuple[Figures, Checked]:
-    """Return the figures of a mapped design, and how it behaved while its transitions were counted."""
+) -> tuple[Figures, str]:
+    """Return the figures of a mapped design, and how it differs from the design in its first events.
+
+    The difference is empty if there is none. The transitions are counted in the same events.
+    """
     if versions().get("sta", "missing") == "missing":
-        return Figures(mapped.area_um2, mapped.delay_ps, None, abc=True), Checked()
-    start = replace(
-        trace,
-        events=trace.events[:ACTIVITY_EVENTS],
-        expected=trace.expected[: sum(event.sampled for event in trace.events[:ACTIVITY_EVENTS])],
-    )
+        return Figures(mapped.area_um2, mapped.delay_ps, None, abc=True), ""
+    start = trace.first(ACTIVITY_EVENTS)
     wave = folder / f"{secrets.token_hex(8)}.vcd"
     dump = f'initial begin $dumpfile("{wave}"); $dumpvars(1, {top}); end\nendmodule\n'
     try:
@@ -357,8 +349,8 @@ def measure(
         wave.unlink(missing_ok=True)
     timing = analyze(mapped, top, cells, folder, activity)
     if timing is None:
-        return Figures(mapped.area_um2, None, None), Checked(broken)
-    return Figures(mapped.area_um2, timing.delay_ps, timing.power_uw), Checked(broken)
+        return Figures(mapped.area_um2, None, None), broken
+    return Figures(mapped.area_um2, timing.delay_ps, timing.power_uw), broken
 
 
 def _difference(found: ReplayResult) -> str:

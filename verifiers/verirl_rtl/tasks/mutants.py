@@ -61,9 +61,7 @@ def _face(spec: RtlSpec) -> ModuleInterface:
     if spec.reference is None:
         raise BrokenTaskError("there is no reference")
     found = inspect_reference(spec)
-    what = roles(
-        [port for port in found.ports if port.direction == "input"], found.edges, spec.clock, spec.reset
-    )
+    what = roles(found.inputs, found.edges, spec.clock, spec.reset)
     reset = next(iter(what.resets), None)
     ports = tuple(
         Port(port.name, "input" if port.direction == "input" else "output", port.width)

@@ -149,11 +149,7 @@ def _right_triangle(rng: Random, difficulty: float) -> Problem:
         terse=f"legs {a},{b},hypotenuse=?",
         steps=(
             Step("", f"{a}^2 + {b}^2 = {a * a} + {b * b} = {square}"),
-            Step(
-                "",
-                f"\\sqrt{{{square}}}"
-                + ("" if latex(answer) == f"\\sqrt{{{square}}}" else f" = {latex(answer)}"),
-            ),
+            _root_step(square, answer),
         ),
         answer=answer,
         wrong=(
@@ -167,6 +163,11 @@ def _right_triangle(rng: Random, difficulty: float) -> Problem:
 def _root(square: int) -> Value:
     width = isqrt(square)
     return width if width * width == square else surd(0, 1, square)
+
+
+def _root_step(square: int, answer: Value) -> Step:
+    root = f"\\sqrt{{{square}}}"
+    return Step("", root if latex(answer) == root else f"{root} = {latex(answer)}")
 
 
 def _angles(rng: Random, difficulty: float) -> Problem:
@@ -235,11 +236,7 @@ def _distance(rng: Random, difficulty: float) -> Problem:
         terse=f"dist(({left}),({right}))=?".replace(" ", ""),
         steps=(
             Step("", f"{added} = {square}"),
-            Step(
-                "",
-                f"\\sqrt{{{square}}}"
-                + ("" if latex(answer) == f"\\sqrt{{{square}}}" else f" = {latex(answer)}"),
-            ),
+            _root_step(square, answer),
         ),
         answer=answer,
         wrong=(
